@@ -1,1 +1,5 @@
-//! x
+//! kubeclash.
+pub mod evidence;
+pub mod scenario;
+pub mod timeline;
+pub mod verdict;

@@ -1,0 +1,68 @@
+//! The CPU that a pod uses over its life, as a case declares it.
+
+use std::time::Duration;
+
+/// CPU use of one container over time since its start: a step function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuCurve {
+    /// (time since the container started, millicores from then on), ascending, the first at zero.
+    points: Vec<(Duration, u64)>,
+}
+
+impl CpuCurve {
+    /// Burns `burst_m` millicores for `burst`, then `idle_m`.
+    #[must_use]
+    pub fn burst(burst_m: u64, burst: Duration, idle_m: u64) -> Self {
+        Self {
+            points: vec![(Duration::ZERO, burst_m), (burst, idle_m)],
+        }
+    }
+
+    /// The same curve, `factor` times as fast.
+    #[must_use]
+    pub fn compressed(&self, factor: u32) -> Self {
+        Self {
+            points: self.points.iter().map(|&(t, m)| (t / factor, m)).collect(),
+        }
+    }
+
+    /// CPU time used from the start until `age`, in millicore-seconds.
+    #[must_use]
+    pub fn used(&self, age: Duration) -> f64 {
+        let ends = self.points.iter().skip(1).map(|&(t, _)| t).chain([Duration::MAX]);
+        self.points
+            .iter()
+            .zip(ends)
+            .map(|(&(from, m), to)| age.min(to).saturating_sub(from).as_secs_f64() * m as f64)
+            .sum()
+    }
+}
+
+/// Which pods use how much CPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    /// The value of the pods' `app` label.
+    pub app: &'static str,
+    /// What each of them uses.
+    pub curve: CpuCurve,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_used_up_and_then_idles() {
+        let curve = CpuCurve::burst(100, Duration::from_secs(10), 1);
+        assert_eq!(curve.used(Duration::from_secs(4)), 400.0);
+        assert_eq!(curve.used(Duration::from_secs(10)), 1000.0);
+        assert_eq!(curve.used(Duration::from_secs(30)), 1020.0);
+    }
+
+    #[test]
+    fn compression_keeps_the_rates() {
+        let curve = CpuCurve::burst(100, Duration::from_secs(150), 1).compressed(15);
+        assert_eq!(curve.used(Duration::from_secs(10)), 1000.0);
+        assert_eq!(curve.used(Duration::from_secs(20)), 1010.0);
+    }
+}

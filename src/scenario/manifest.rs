@@ -1,0 +1,273 @@
+//! The manifests of a case, checked before any cluster is touched, and set to a pace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{Pace, yaml};
+
+/// How long a pod's container takes from being scheduled to running, e.g. `3s`; read by the KWOK stages.
+pub const START_DELAY: &str = "kubeclash.dev/start-delay";
+/// How long a pod's container takes to end after SIGTERM, at most its grace period; read by the KWOK stages.
+pub const TIME_TO_DIE: &str = "kubeclash.dev/time-to-die";
+
+/// A file of a case's folder: its objects, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The file's name.
+    pub file: String,
+    /// Its objects.
+    pub objects: Vec<Value>,
+}
+
+/// Everything that is wrong with a case's manifests, each mistake with its file and line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .mistakes.join("\n"))]
+pub struct ManifestError {
+    /// One sentence a mistake, `file:line: what`.
+    pub mistakes: Vec<String>,
+}
+
+/// Reads every manifest among a folder's files: those whose name begins with two digits.
+///
+/// # Errors
+/// All mistakes of all files together.
+pub fn manifests_of(folder: &str, files: &BTreeMap<String, String>) -> Result<Vec<Manifest>, ManifestError> {
+    let mut mistakes = Vec::new();
+    let mut manifests = Vec::new();
+    for (file, text) in files {
+        if !file.as_bytes().iter().take(2).all(u8::is_ascii_digit) || !file.ends_with(".yaml") {
+            continue;
+        }
+        let mut objects = Vec::new();
+        for (line, document) in yaml::documents(text) {
+            match document {
+                Ok(object) => {
+                    let missing = missing_of(&object);
+                    mistakes.extend(
+                        missing
+                            .iter()
+                            .map(|field| format!("{folder}/{file}:{line}: missing {field}")),
+                    );
+                    mistakes.extend(
+                        durations_of(&object)
+                            .into_iter()
+                            .map(|m| format!("{folder}/{file}:{line}: {m}")),
+                    );
+                    objects.push(object);
+                }
+                Err(e) => mistakes.push(format!("{folder}/{file}:{}: {e}", e.line.unwrap_or(line))),
+            }
+        }
+        if objects.is_empty() && mistakes.is_empty() {
+            mistakes.push(format!("{folder}/{file}:1: no object in it"));
+        }
+        manifests.push(Manifest {
+            file: file.clone(),
+            objects,
+        });
+    }
+    if mistakes.is_empty() {
+        Ok(manifests)
+    } else {
+        Err(ManifestError { mistakes })
+    }
+}
+
+/// A descheduler policy, set to nothing but checked to be one.
+///
+/// # Errors
+/// When it is not YAML, or not a `DeschedulerPolicy`.
+pub fn policy_of(file: &str, text: &str) -> Result<Value, ManifestError> {
+    let fail = |what: String| ManifestError { mistakes: vec![what] };
+    let policy = yaml::value(text).map_err(|e| fail(format!("{file}:{}: {e}", e.line.unwrap_or(1))))?;
+    if policy["kind"] != "DeschedulerPolicy" {
+        return Err(fail(format!(
+            "{file}:1: kind: expected \"DeschedulerPolicy\", found {}",
+            policy["kind"]
+        )));
+    }
+    Ok(policy)
+}
+
+impl Manifest {
+    /// SHA-256 over file names and contents, in hexadecimal: which manifests a recording was made with.
+    #[must_use]
+    pub fn digest(manifests: &[Self]) -> String {
+        let mut sha = Sha256::new();
+        for manifest in manifests {
+            sha.update(manifest.file.as_bytes());
+            for object in &manifest.objects {
+                sha.update(object.to_string().as_bytes());
+            }
+        }
+        sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The same manifest with everything that has a duration in it set to a pace.
+    ///
+    /// The one place where manifests meet the pace: HPA behaviour (`stabilizationWindowSeconds`,
+    /// `periodSeconds`), `terminationGracePeriodSeconds`, and the annotations that the KWOK stages read.
+    #[must_use]
+    pub fn at(&self, pace: Pace) -> Self {
+        let objects = self
+            .objects
+            .iter()
+            .cloned()
+            .map(|object| paced(object, pace))
+            .collect();
+        Self {
+            file: self.file.clone(),
+            objects,
+        }
+    }
+}
+
+fn missing_of(object: &Value) -> Vec<&'static str> {
+    let text = |v: &Value| v.as_str().is_some_and(|s| !s.is_empty());
+    let mut missing = Vec::new();
+    if !text(&object["apiVersion"]) {
+        missing.push("apiVersion");
+    }
+    if !text(&object["kind"]) {
+        missing.push("kind");
+    }
+    if !text(&object["metadata"]["name"]) {
+        missing.push("metadata.name");
+    }
+    missing
+}
+
+fn durations_of(object: &Value) -> Vec<String> {
+    let annotations = &object["spec"]["template"]["metadata"]["annotations"];
+    [START_DELAY, TIME_TO_DIE]
+        .into_iter()
+        .filter_map(|key| {
+            let value = annotations.get(key)?;
+            let parsed = value.as_str().map(humantime::parse_duration);
+            match parsed {
+                Some(Ok(_)) => None,
+                _ => Some(format!(
+                    "annotation {key}: expected a duration such as \"3s\", found {value}"
+                )),
+            }
+        })
+        .collect()
+}
+
+fn paced(mut object: Value, pace: Pace) -> Value {
+    if pace.factor() == 1 {
+        return object;
+    }
+    if object["kind"] == "HorizontalPodAutoscaler" {
+        for direction in ["scaleUp", "scaleDown"] {
+            let Some(rules) = object.pointer_mut(&format!("/spec/behavior/{direction}")) else {
+                continue;
+            };
+            if let Some(window) = rules.get_mut("stabilizationWindowSeconds") {
+                scale_seconds(window, pace, 0);
+            }
+            for policy in rules
+                .get_mut("policies")
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
+                scale_seconds(&mut policy["periodSeconds"], pace, 1);
+            }
+        }
+    }
+    if let Some(template) = object.pointer_mut("/spec/template") {
+        if let Some(grace) = template.pointer_mut("/spec/terminationGracePeriodSeconds") {
+            scale_seconds(grace, pace, 1);
+        }
+        for key in [START_DELAY, TIME_TO_DIE] {
+            if let Some(value) = template
+                .pointer_mut("/metadata/annotations")
+                .and_then(|a| a.get_mut(key))
+            {
+                let recorded = value
+                    .as_str()
+                    .and_then(|s| humantime::parse_duration(s).ok())
+                    .unwrap_or_default();
+                *value = json!(go_duration(pace.scale(recorded)));
+            }
+        }
+    }
+    object
+}
+
+fn scale_seconds(value: &mut Value, pace: Pace, at_least: u64) {
+    if let Some(seconds) = value.as_u64() {
+        *value = json!((seconds / u64::from(pace.factor())).max(at_least.min(seconds)));
+    }
+}
+
+/// A duration as Go's `time.ParseDuration` reads it.
+#[must_use]
+pub(crate) fn go_duration(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+        list.iter()
+            .map(|(f, t)| ((*f).to_owned(), (*t).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn mistakes_of_all_files_come_together() {
+        let error = manifests_of(
+            "c9_x",
+            &files(&[
+                (
+                    "10-a.yaml",
+                    "kind: Pod\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Pod\n",
+                ),
+                ("20-b.yaml", "a: [\n"),
+                ("case.yaml", "not: looked at"),
+            ]),
+        )
+        .unwrap_err();
+        assert_eq!(error.mistakes.len(), 3, "{error}");
+        assert_eq!(error.mistakes[0], "c9_x/10-a.yaml:1: missing apiVersion");
+        assert_eq!(error.mistakes[1], "c9_x/10-a.yaml:4: missing metadata.name");
+        assert!(error.mistakes[2].starts_with("c9_x/20-b.yaml:"), "{error}");
+    }
+
+    #[test]
+    fn the_pace_divides_what_has_a_duration() {
+        let hpa = json!({"kind": "HorizontalPodAutoscaler", "spec": {"behavior": {"scaleDown": {
+            "stabilizationWindowSeconds": 60, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}}}});
+        let pod = json!({"kind": "Deployment", "spec": {"template": {
+            "metadata": {"annotations": {TIME_TO_DIE: "3s"}}, "spec": {"terminationGracePeriodSeconds": 30}}}});
+        let manifest = Manifest {
+            file: "10.yaml".into(),
+            objects: vec![hpa, pod],
+        };
+        assert_eq!(manifest.at(Pace::Recorded), manifest);
+        let fast = manifest.at(Pace::Fast).objects;
+        assert_eq!(
+            fast[0]["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"],
+            4
+        );
+        assert_eq!(
+            fast[0]["spec"]["behavior"]["scaleDown"]["policies"][0]["periodSeconds"],
+            1
+        );
+        assert_eq!(
+            fast[1]["spec"]["template"]["metadata"]["annotations"][TIME_TO_DIE],
+            "200ms"
+        );
+        assert_eq!(
+            fast[1]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
+            2
+        );
+    }
+}

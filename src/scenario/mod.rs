@@ -1,0 +1,168 @@
+//! What is done to a cluster, as a value: the card of a case, its manifests, its shape, its steps.
+//!
+//! Nothing in here touches a cluster or a clock. [`crate::drive`] carries a [`Scenario`] out; tests can look at
+//! one without running it.
+
+mod card;
+mod curve;
+mod manifest;
+mod pace;
+mod shape;
+mod step;
+pub mod yaml;
+
+pub use card::{Card, CardError};
+pub use curve::{CpuCurve, Load};
+pub use manifest::{Manifest, ManifestError, START_DELAY, TIME_TO_DIE, manifests_of, policy_of};
+pub use pace::Pace;
+pub use shape::{Shape, worker};
+pub use step::{Condition, NodePick, Outlook, Step};
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One half of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// The misconfiguration; the failure must be observed.
+    Broken,
+    /// The smallest known fix; the failure must not be observed.
+    Control,
+}
+
+impl Arm {
+    /// Both arms, in the order in which they are reported.
+    pub const ALL: [Self; 2] = [Self::Broken, Self::Control];
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Broken => "broken",
+            Self::Control => "control",
+        })
+    }
+}
+
+/// The steps of one arm of one case, ready to be carried out on a cluster of its shape.
+///
+/// Durations are at the recorded pace; [`Pace::scale`] is applied by whoever carries the steps out.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Scenario {
+    /// The case's folder, e.g. `c7_taint_recreate_loop`.
+    pub case: &'static str,
+    /// Which half of the experiment this is.
+    pub arm: Arm,
+    /// The nodes that it needs.
+    pub shape: Shape,
+    /// The CPU that pods use, where something looks at it.
+    pub load: Option<Load>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+impl Scenario {
+    /// An empty scenario of a case's card.
+    pub fn of(card: &Card, arm: Arm) -> Self {
+        Self {
+            case: card.folder,
+            arm,
+            shape: card.shape(),
+            load: None,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Gives pods a CPU curve, which the metrics API then reports.
+    pub fn load(mut self, load: Load) -> Self {
+        self.load = Some(load);
+        self
+    }
+
+    fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Applies a manifest of the case's folder, as `kubectl apply -f` does.
+    pub fn apply(self, file: &'static str) -> Self {
+        self.step(Step::Apply { file })
+    }
+
+    /// Labels a node.
+    pub fn label(self, node: String, key: &'static str, value: impl Into<String>) -> Self {
+        self.step(Step::Label {
+            node,
+            key,
+            value: value.into(),
+        })
+    }
+
+    /// Taints a node; `taint` is written as `kubectl taint` takes it: `key=value:Effect`.
+    pub fn taint(self, node: String, taint: &'static str) -> Self {
+        self.step(Step::Taint { node, taint })
+    }
+
+    /// Drains a node: cordon, then evict its pods through the Eviction API.
+    pub fn drain(self, node: NodePick) -> Self {
+        self.step(Step::Drain { node })
+    }
+
+    /// Uncordons the node that the last drain took.
+    pub fn uncordon_drained(self) -> Self {
+        self.step(Step::Uncordon)
+    }
+
+    /// Starts the descheduler with a policy, a file of the case's folder or of `_shared`.
+    pub fn descheduler(self, policy: &'static str) -> Self {
+        self.step(Step::StartDescheduler { policy })
+    }
+
+    /// Stops the descheduler.
+    pub fn stop_descheduler(self) -> Self {
+        self.step(Step::StopDescheduler)
+    }
+
+    /// Puts a named mark on the timeline, for the judge to look from.
+    pub fn mark(self, name: &'static str) -> Self {
+        self.step(Step::Mark { name })
+    }
+
+    /// Waits for a condition; when it is not met in time, the arm ends without a verdict.
+    pub fn settle(self, condition: Condition, within: Duration) -> Self {
+        self.step(Step::Settle { condition, within })
+    }
+
+    /// Waits for a condition, but goes on without it when it is not met in time.
+    ///
+    /// For states that a *cure* would change: whether it came is the judge's business.
+    pub fn await_up_to(self, condition: Condition, within: Duration) -> Self {
+        self.step(Step::AwaitUpTo { condition, within })
+    }
+
+    /// Watches for a while, longer than nothing happening would take; see [`Step::Observe`].
+    pub fn observe(self, window: Duration) -> Self {
+        self.step(Step::Observe {
+            window,
+            until_verdict: true,
+        })
+    }
+
+    /// Watches for the whole window, whatever the judge already says: for windows that later steps follow.
+    pub fn watch(self, window: Duration) -> Self {
+        self.step(Step::Observe {
+            window,
+            until_verdict: false,
+        })
+    }
+}
+
+/// Seconds, for scenarios: `secs(60)`.
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,171 @@
+//! The steps that a scenario is made of, and the conditions that it waits for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::timeline::World;
+
+/// How a wait stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outlook {
+    /// What was waited for is there.
+    Done,
+    /// Not yet, and what is missing. The last one is quoted when the wait runs out.
+    NotYet(String),
+}
+
+type Check = dyn Fn(&World) -> Outlook + Send + Sync;
+
+/// Something to wait for: a name and a closure over what the watches have seen.
+#[derive(Clone)]
+#[must_use]
+pub struct Condition {
+    name: String,
+    check: Arc<Check>,
+}
+
+impl Condition {
+    /// A condition of any closure.
+    pub fn new(name: impl Into<String>, check: impl Fn(&World) -> Outlook + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.into(),
+            check: Arc::new(check),
+        }
+    }
+
+    /// How it stands in a world.
+    #[must_use]
+    pub fn look(&self, world: &World) -> Outlook {
+        (self.check)(world)
+    }
+
+    /// Both.
+    pub fn and(self, other: Self) -> Self {
+        let name = format!("{self} and {other}");
+        Self::new(name, move |world| match self.look(world) {
+            Outlook::Done => other.look(world),
+            not_yet => not_yet,
+        })
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Condition({})", self.name)
+    }
+}
+
+/// Which node a drain takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodePick {
+    /// The one with this name.
+    Named(String),
+    /// The one with the most pods of the deployment, the first by name where several have; looked up when the step begins.
+    Fullest {
+        /// The deployment's name.
+        deployment: &'static str,
+    },
+}
+
+/// One thing that is done to a cluster, or waited for.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Apply a manifest, client-side.
+    Apply {
+        /// A file of the case's folder.
+        file: &'static str,
+    },
+    /// Label a node.
+    Label {
+        /// The node's name.
+        node: String,
+        /// The label's key.
+        key: &'static str,
+        /// The label's value.
+        value: String,
+    },
+    /// Taint a node.
+    Taint {
+        /// The node's name.
+        node: String,
+        /// `key=value:Effect`.
+        taint: &'static str,
+    },
+    /// Cordon a node and evict its pods.
+    Drain {
+        /// Which node.
+        node: NodePick,
+    },
+    /// Uncordon the node that the last drain took.
+    Uncordon,
+    /// Start the descheduler.
+    StartDescheduler {
+        /// A file of the case's folder, or of `_shared`.
+        policy: &'static str,
+    },
+    /// Stop the descheduler.
+    StopDescheduler,
+    /// Put a named mark on the timeline.
+    Mark {
+        /// The mark's name.
+        name: &'static str,
+    },
+    /// Wait for a condition; without it there is no verdict.
+    Settle {
+        /// What for.
+        condition: Condition,
+        /// At the recorded pace.
+        within: Duration,
+    },
+    /// Wait for a condition, and go on without it.
+    AwaitUpTo {
+        /// What for.
+        condition: Condition,
+        /// At the recorded pace.
+        within: Duration,
+    },
+    /// Watch for a window.
+    ///
+    /// With `until_verdict`, at the fast pace, the window ends as soon as the judge says `Reproduced`:
+    /// nothing that comes later can take that back. A failure that never shows is watched for the whole window,
+    /// in both arms alike. At the recorded pace the window is always watched to its end, for its rates.
+    Observe {
+        /// At the recorded pace.
+        window: Duration,
+        /// Whether a verdict of `Reproduced` ends it.
+        until_verdict: bool,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apply { file } => write!(f, "apply {file}"),
+            Self::Label { node, key, value } => write!(f, "label {node} {key}={value}"),
+            Self::Taint { node, taint } => write!(f, "taint {node} {taint}"),
+            Self::Drain {
+                node: NodePick::Named(node),
+            } => write!(f, "drain {node}"),
+            Self::Drain {
+                node: NodePick::Fullest { deployment },
+            } => {
+                write!(f, "drain the node with most pods of {deployment}")
+            }
+            Self::Uncordon => f.write_str("uncordon"),
+            Self::StartDescheduler { policy } => write!(f, "start descheduler {policy}"),
+            Self::StopDescheduler => f.write_str("stop descheduler"),
+            Self::Mark { name } => write!(f, "mark {name}"),
+            Self::Settle { condition, .. } | Self::AwaitUpTo { condition, .. } => {
+                write!(f, "wait for {condition}")
+            }
+            Self::Observe { .. } => f.write_str("watch"),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The one place that knows which YAML library is in use.
+//!
+//! `serde_yaml` is on the project's card and no longer maintained; nothing outside of this module names it, so
+//! that it can be replaced in one.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A document that is not YAML, or not of the expected form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
+    /// What is wrong.
+    pub message: String,
+    /// The line in the text, counted from 1, where it is known.
+    pub line: Option<usize>,
+}
+
+impl From<serde_yaml::Error> for YamlError {
+    fn from(error: serde_yaml::Error) -> Self {
+        let line = error.location().map(|l| l.line());
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+        Self { message, line }
+    }
+}
+
+/// One YAML document as JSON.
+///
+/// # Errors
+/// When the text is not YAML.
+pub fn value(text: &str) -> Result<Value, YamlError> {
+    Ok(serde_yaml::from_str(text)?)
+}
+
+/// Every document of a file, with the line at which each begins; empty documents are left out.
+pub fn documents(text: &str) -> Vec<(usize, Result<Value, YamlError>)> {
+    let mut found = Vec::new();
+    let mut start = 1;
+    let mut lines: Vec<&str> = Vec::new();
+    let mut flush = |start: usize, lines: &mut Vec<&str>| {
+        let document = lines.join("\n");
+        lines.clear();
+        if document
+            .lines()
+            .all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'))
+        {
+            return;
+        }
+        // Each document is parsed by itself, so that a mistake in one does not hide those of the next.
+        let parsed = serde_yaml::Deserializer::from_str(&document)
+            .next()
+            .map_or(Ok(Value::Null), |d| Value::deserialize(d))
+            .map_err(|e| {
+                let mut error = YamlError::from(e);
+                error.line = error.line.map(|l| l + start - 1);
+                error
+            });
+        found.push((start, parsed));
+    };
+    for (at, line) in text.lines().enumerate() {
+        if line.trim_end() == "---" {
+            flush(start, &mut lines);
+            start = at + 2;
+        } else {
+            lines.push(line);
+        }
+    }
+    flush(start, &mut lines);
+    found
+}
+
+/// A JSON value as a YAML document.
+#[must_use]
+pub fn text(value: &Value) -> String {
+    serde_yaml::to_string(value).expect("a JSON value is always YAML")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_know_their_lines() {
+        let found = documents("# only a comment\n---\na: 1\n---\nb: [\n---\nc: 3\n");
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0], (3, Ok(serde_json::json!({"a": 1}))));
+        let error = found[1].1.clone().unwrap_err();
+        assert_eq!(found[1].0, 5);
+        assert!(error.line.is_some_and(|l| l >= 5), "{error:?}");
+        assert_eq!(found[2].0, 7);
+    }
+}

@@ -1,0 +1,186 @@
+//! The file of a timeline: JSON lines, a header first, streamed while it happens.
+//!
+//! ```text
+//! {"kubeclash_timeline":1,"case":"c7_taint_recreate_loop","arm":"broken",…}
+//! {"t_ms":0.412,"node":{"change":"seen","name":"kind-worker","ready":true,…}}
+//! {"t_ms":31.9,"step":"apply 10-web.yaml"}
+//! {"t_ms":44.1,"pod":{"change":"seen","uid":"…","phase":"Pending",…}}
+//! {"t_ms":6120.7,"end":"complete"}
+//! ```
+//!
+//! A file without its `end` line belongs to a run that was killed; what is there can be read all the same.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Header, Timeline, What};
+
+/// The format's version; a reader refuses any other.
+pub const FORMAT: u64 = 1;
+
+/// What can be wrong with a timeline file.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// It can't be read or written.
+    #[error("failed to {doing} \"{}\"", .path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Its first line is no header.
+    #[error("\"{}\" is not a timeline: line 1 has no header (\"kubeclash_timeline\")", .path.display())]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is of another version.
+    #[error("\"{}\" is a timeline of format {found}, and this kubeclash reads format {FORMAT}: replay it with the kubeclash that wrote it", .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+    },
+    /// A line in the middle is not an entry.
+    #[error("\"{}\" line {line} is not an entry of a timeline: {why}", .path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Why not.
+        why: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct HeaderLine<H> {
+    kubeclash_timeline: u64,
+    #[serde(flatten)]
+    header: H,
+}
+
+/// Writes a timeline while it happens: every entry is in the file when [`Sink::write`] returns.
+#[derive(Debug)]
+pub struct Sink {
+    path: PathBuf,
+    file: File,
+}
+
+impl Sink {
+    /// Creates the file and writes the header.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn create(path: &Path, header: &Header) -> Result<Self, FormatError> {
+        let io = |source| FormatError::Io {
+            doing: "create",
+            path: path.to_owned(),
+            source,
+        };
+        let file = File::create(path).map_err(io)?;
+        let mut sink = Self {
+            path: path.to_owned(),
+            file,
+        };
+        sink.line(&HeaderLine {
+            kubeclash_timeline: FORMAT,
+            header,
+        })?;
+        Ok(sink)
+    }
+
+    /// Writes one entry.
+    ///
+    /// # Errors
+    /// When the file can't be written, e.g. because the disk is full.
+    pub fn write(&mut self, entry: &Entry) -> Result<(), FormatError> {
+        self.line(entry)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> Result<(), FormatError> {
+        let mut text = serde_json::to_vec(line).expect("a timeline's types are plain data");
+        text.push(b'\n');
+        // One write a line: whoever reads a killed run finds at most its last line cut.
+        self.file.write_all(&text).map_err(|source| FormatError::Io {
+            doing: "write",
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// A timeline as it was found in a file.
+#[derive(Debug)]
+pub struct Recorded {
+    /// What is there.
+    pub timeline: Timeline,
+    /// What is missing, in words; `None` for a complete file.
+    pub cut: Option<String>,
+}
+
+/// Reads a timeline file.
+///
+/// A file that ends early, even in the middle of a line, is read up to there, and `cut` says so.
+///
+/// # Errors
+/// When it is no timeline, of another version, or has a line in the middle that is none.
+pub fn read(path: &Path) -> Result<Recorded, FormatError> {
+    let io = |source| FormatError::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let mut lines = BufReader::new(File::open(path).map_err(io)?).split(b'\n');
+    let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
+    let no_header = || FormatError::NoHeader {
+        path: path.to_owned(),
+    };
+    let head: serde_json::Value = serde_json::from_slice(&first).map_err(|_| no_header())?;
+    let found = head["kubeclash_timeline"].as_u64().ok_or_else(no_header)?;
+    if found != FORMAT {
+        return Err(FormatError::Version {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    let head: HeaderLine<Header> = serde_json::from_value(head).map_err(|e| FormatError::Line {
+        path: path.to_owned(),
+        line: 1,
+        why: e.to_string(),
+    })?;
+    let mut timeline = Timeline::new(head.header);
+    let mut bad: Option<FormatError> = None;
+    for (at, line) in lines.enumerate() {
+        let line = line.map_err(io)?;
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(error) = bad {
+            return Err(error);
+        }
+        match serde_json::from_slice::<Entry>(&line) {
+            Ok(entry) => timeline.entries.push(entry),
+            Err(e) => {
+                bad = Some(FormatError::Line {
+                    path: path.to_owned(),
+                    line: at + 2,
+                    why: e.to_string(),
+                })
+            }
+        }
+    }
+    let cut = match timeline.entries.last().map(|e| &e.what) {
+        _ if bad.is_some() => Some("its last line is cut off".to_owned()),
+        Some(What::End(_)) => None,
+        _ => Some("it has no end line: the run was killed, or the file was cut".to_owned()),
+    };
+    Ok(Recorded { timeline, cut })
+}

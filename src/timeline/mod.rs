@@ -1,0 +1,94 @@
+//! What was seen, when: the recorded timeline of one arm, as a value.
+//!
+//! A [`Timeline`] is all that a judge gets. It is read from a file as well as from a live cluster, so a verdict
+//! can be had again from evidence. Times are since the recorder was armed.
+
+mod finding;
+mod format;
+mod lives;
+mod rounds;
+mod seen;
+mod series;
+mod world;
+
+pub use finding::Finding;
+pub use format::{FORMAT, FormatError, Recorded, Sink, read};
+pub use lives::{PodLife, lives};
+pub use rounds::{Rounds, rounds};
+pub use seen::{
+    Change, ComponentVersion, DeploymentSeen, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen,
+    OwnerRef, PodSeen, ReplicaSetSeen, Sighting, What,
+};
+pub use series::{Series, Span};
+pub use world::{Probe, World, deployment, hpa, skew};
+
+use std::time::Duration;
+
+/// Everything that was seen in one arm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    /// Where, with what, and at which pace it was recorded.
+    pub header: Header,
+    /// What was seen and done, in order of time.
+    pub entries: Vec<Entry>,
+}
+
+impl Timeline {
+    /// An empty timeline.
+    #[must_use]
+    pub fn new(header: Header) -> Self {
+        Self {
+            header,
+            entries: Vec::new(),
+        }
+    }
+
+    /// The time of the last entry.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        self.entries.last().map_or(Duration::ZERO, |e| e.t)
+    }
+
+    /// When a mark was first put.
+    #[must_use]
+    pub fn marked(&self, name: &str) -> Option<Duration> {
+        self.entries.iter().find_map(|e| match &e.what {
+            What::Mark(mark) if mark == name => Some(e.t),
+            _ => None,
+        })
+    }
+
+    /// The first relist that lies after `since`: what happened between two lists was not seen.
+    #[must_use]
+    pub fn gap_since(&self, since: Duration) -> Option<(Duration, &Gap)> {
+        self.entries
+            .iter()
+            .filter(|e| e.t >= since)
+            .find_map(|e| match &e.what {
+                What::Gap(gap) => Some((e.t, gap)),
+                _ => None,
+            })
+    }
+
+    /// How a number of the world went over time.
+    #[must_use]
+    pub fn series<T: PartialEq>(&self, probe: impl Fn(&World) -> T) -> Series<T> {
+        let mut world = World::default();
+        let mut series = Series::starting(Duration::ZERO, probe(&world));
+        for entry in &self.entries {
+            world.see(&entry.what);
+            series.push(entry.t, probe(&world));
+        }
+        series
+    }
+
+    /// The world as it was at a time.
+    #[must_use]
+    pub fn world_at(&self, t: Duration) -> World {
+        let mut world = World::default();
+        for entry in self.entries.iter().take_while(|e| e.t <= t) {
+            world.see(&entry.what);
+        }
+        world
+    }
+}

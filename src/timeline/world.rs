@@ -1,0 +1,220 @@
+//! The state of a cluster as the watches have it, and the numbers that are read from it.
+
+use std::collections::BTreeMap;
+
+use super::{Change, DeploymentSeen, HpaSeen, NodeSeen, PodSeen, ReplicaSetSeen, Sighting, What};
+use crate::scenario::{Condition, Outlook};
+
+/// The state of a cluster at one time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct World {
+    /// Pods, by UID.
+    pub pods: BTreeMap<String, PodSeen>,
+    /// Nodes, by name.
+    pub nodes: BTreeMap<String, NodeSeen>,
+    /// Deployments, by name.
+    pub deployments: BTreeMap<String, DeploymentSeen>,
+    /// Replica sets, by UID.
+    pub replica_sets: BTreeMap<String, ReplicaSetSeen>,
+    /// Horizontal pod autoscalers, by name.
+    pub hpas: BTreeMap<String, HpaSeen>,
+}
+
+impl World {
+    /// Takes one more sighting in.
+    pub fn see(&mut self, what: &What) {
+        match what {
+            What::Pod(pod) => keep(&mut self.pods, &pod.state.uid, pod),
+            What::Node(node) => keep(&mut self.nodes, &node.state.name, node),
+            What::Deployment(deployment) => keep(&mut self.deployments, &deployment.state.name, deployment),
+            What::ReplicaSet(set) => keep(&mut self.replica_sets, &set.state.uid, set),
+            What::Hpa(hpa) => keep(&mut self.hpas, &hpa.state.name, hpa),
+            What::Mark(_) | What::Step(_) | What::Event(_) | What::Gap(_) | What::End(_) => {}
+        }
+    }
+
+    /// The pods of an app, terminating ones included.
+    pub fn pods_of<'a>(&'a self, app: &'a str) -> impl Iterator<Item = &'a PodSeen> {
+        self.pods
+            .values()
+            .filter(move |pod| pod.app.as_deref() == Some(app))
+    }
+
+    /// How many active pods of an app each node has; nodes without one stand at 0.
+    #[must_use]
+    pub fn placement(&self, app: &str) -> BTreeMap<String, usize> {
+        let mut placement: BTreeMap<String, usize> =
+            self.nodes.keys().map(|name| (name.clone(), 0)).collect();
+        for pod in self.pods_of(app).filter(|pod| pod.active()) {
+            if let Some(node) = &pod.node {
+                *placement.entry(node.clone()).or_default() += 1;
+            }
+        }
+        placement
+    }
+
+    /// Whether some ready, schedulable node has this much CPU free, in millicores.
+    #[must_use]
+    pub fn has_room(&self, cpu_m: u64) -> bool {
+        self.nodes
+            .values()
+            .filter(|n| n.ready && !n.cordoned)
+            .any(|node| {
+                let used: u64 = self
+                    .pods
+                    .values()
+                    .filter(|p| p.occupies() && p.node.as_deref() == Some(&node.name))
+                    .map(|p| p.cpu_request_m)
+                    .sum();
+                used + cpu_m <= node.cpu_m
+            })
+    }
+
+    /// Whether every node is ready and takes pods.
+    #[must_use]
+    pub fn all_nodes_open(&self) -> bool {
+        !self.nodes.is_empty() && self.nodes.values().all(|n| n.ready && !n.cordoned)
+    }
+}
+
+fn keep<T: Clone>(map: &mut BTreeMap<String, T>, key: &str, sighting: &Sighting<T>) {
+    match sighting.change {
+        Change::Seen => {
+            map.insert(key.to_owned(), sighting.state.clone());
+        }
+        Change::Gone => {
+            map.remove(key);
+        }
+    }
+}
+
+/// The difference between the fullest and the emptiest node: what `maxSkew` bounds.
+#[must_use]
+pub fn skew(placement: &BTreeMap<String, usize>) -> i64 {
+    let most = placement.values().max().copied().unwrap_or(0);
+    let least = placement.values().min().copied().unwrap_or(0);
+    most as i64 - least as i64
+}
+
+/// A number that can be read from a [`World`]: with a name, for waits and pictures.
+#[derive(Clone)]
+#[must_use]
+pub struct Probe {
+    name: String,
+    read: std::sync::Arc<dyn Fn(&World) -> i64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for Probe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Probe({})", self.name)
+    }
+}
+
+impl Probe {
+    /// A number of any closure.
+    pub fn new(name: impl Into<String>, read: impl Fn(&World) -> i64 + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.into(),
+            read: std::sync::Arc::new(read),
+        }
+    }
+
+    /// Its value in a world.
+    #[must_use]
+    pub fn read(&self, world: &World) -> i64 {
+        (self.read)(world)
+    }
+
+    /// The condition that it is a value.
+    pub fn is(&self, value: i64) -> Condition {
+        self.condition(format!("{} = {value}", self.name), move |now| now == value)
+    }
+
+    /// The condition that it is at least a value.
+    pub fn is_at_least(&self, value: i64) -> Condition {
+        self.condition(format!("{} ≥ {value}", self.name), move |now| now >= value)
+    }
+
+    /// The condition that it is at most a value.
+    pub fn is_at_most(&self, value: i64) -> Condition {
+        self.condition(format!("{} ≤ {value}", self.name), move |now| now <= value)
+    }
+
+    fn condition(&self, name: String, holds: impl Fn(i64) -> bool + Send + Sync + 'static) -> Condition {
+        let probe = self.clone();
+        Condition::new(name, move |world| {
+            let now = probe.read(world);
+            if holds(now) {
+                Outlook::Done
+            } else {
+                Outlook::NotYet(format!("{} is {now}", probe.name))
+            }
+        })
+    }
+}
+
+/// The numbers of a deployment.
+#[derive(Debug, Clone, Copy)]
+pub struct DeploymentProbes(&'static str);
+
+/// The numbers of the deployment of this name.
+#[must_use]
+pub fn deployment(name: &'static str) -> DeploymentProbes {
+    DeploymentProbes(name)
+}
+
+impl DeploymentProbes {
+    fn number(self, what: &str, read: impl Fn(&DeploymentSeen) -> i64 + Send + Sync + 'static) -> Probe {
+        Probe::new(format!("{what} of {}", self.0), move |w| {
+            w.deployments.get(self.0).map_or(0, &read)
+        })
+    }
+
+    /// `spec.replicas`; 0 while there is no such deployment.
+    pub fn wanted(self) -> Probe {
+        self.number("replicas wanted", |d| d.wanted)
+    }
+
+    /// `status.availableReplicas`.
+    pub fn available(self) -> Probe {
+        self.number("available replicas", |d| d.available)
+    }
+
+    /// `status.readyReplicas`.
+    pub fn ready(self) -> Probe {
+        self.number("ready replicas", |d| d.ready)
+    }
+
+    /// Its pods, by their `app` label: running, ready and not terminating.
+    pub fn running(self) -> Probe {
+        Probe::new(format!("running pods of {}", self.0), move |w| {
+            w.pods_of(self.0)
+                .filter(|p| p.active() && p.phase == "Running" && p.ready)
+                .count() as i64
+        })
+    }
+
+    /// The difference between the fullest and the emptiest node.
+    pub fn skew(self) -> Probe {
+        Probe::new(format!("skew of {}", self.0), move |w| skew(&w.placement(self.0)))
+    }
+}
+
+/// The numbers of an autoscaler.
+#[derive(Debug, Clone, Copy)]
+pub struct HpaProbes(&'static str);
+
+/// The numbers of the autoscaler of this name.
+#[must_use]
+pub fn hpa(name: &'static str) -> HpaProbes {
+    HpaProbes(name)
+}
+
+impl HpaProbes {
+    /// `status.desiredReplicas`; 0 before its first sync.
+    pub fn desired(self) -> Probe {
+        Probe::new(format!("replicas desired by {}", self.0), move |w| {
+            w.hpas.get(self.0).map_or(0, |h: &HpaSeen| h.desired)
+        })
+    }
+}
