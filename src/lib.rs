@@ -1,5 +1,8 @@
 //! kubeclash.
+pub mod component;
 pub mod evidence;
+pub mod provider;
+pub mod rundir;
 pub mod scenario;
 pub mod timeline;
 pub mod verdict;

@@ -1,17 +1,16 @@
 //! The manifests of a case, checked before any cluster is touched, and set to a pace.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Pace, yaml};
 
-/// How long a pod's container takes from being scheduled to running, e.g. `3s`; read by the KWOK stages.
-pub const START_DELAY: &str = "kubeclash.dev/start-delay";
-/// How long a pod's container takes to end after SIGTERM, at most its grace period; read by the KWOK stages.
-pub const TIME_TO_DIE: &str = "kubeclash.dev/time-to-die";
+/// How long a pod's container takes to end after SIGTERM, in milliseconds at the recorded pace, at most its grace period.
+///
+/// Read by the KWOK stages (`manifests/_shared/kwok-stages.yaml`), which set it to the pace.
+pub const TIME_TO_DIE: &str = "kubeclash.dev/time-to-die-ms";
 
 /// A file of a case's folder: its objects, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,11 +50,7 @@ pub fn manifests_of(folder: &str, files: &BTreeMap<String, String>) -> Result<Ve
                             .iter()
                             .map(|field| format!("{folder}/{file}:{line}: missing {field}")),
                     );
-                    mistakes.extend(
-                        durations_of(&object)
-                            .into_iter()
-                            .map(|m| format!("{folder}/{file}:{line}: {m}")),
-                    );
+                    mistakes.extend(time_to_die_of(&object).map(|m| format!("{folder}/{file}:{line}: {m}")));
                     objects.push(object);
                 }
                 Err(e) => mistakes.push(format!("{folder}/{file}:{}: {e}", e.line.unwrap_or(line))),
@@ -109,7 +104,7 @@ impl Manifest {
     /// The same manifest with everything that has a duration in it set to a pace.
     ///
     /// The one place where manifests meet the pace: HPA behaviour (`stabilizationWindowSeconds`,
-    /// `periodSeconds`), `terminationGracePeriodSeconds`, and the annotations that the KWOK stages read.
+    /// `periodSeconds`) and `terminationGracePeriodSeconds`.
     #[must_use]
     pub fn at(&self, pace: Pace) -> Self {
         let objects = self
@@ -140,21 +135,10 @@ fn missing_of(object: &Value) -> Vec<&'static str> {
     missing
 }
 
-fn durations_of(object: &Value) -> Vec<String> {
-    let annotations = &object["spec"]["template"]["metadata"]["annotations"];
-    [START_DELAY, TIME_TO_DIE]
-        .into_iter()
-        .filter_map(|key| {
-            let value = annotations.get(key)?;
-            let parsed = value.as_str().map(humantime::parse_duration);
-            match parsed {
-                Some(Ok(_)) => None,
-                _ => Some(format!(
-                    "annotation {key}: expected a duration such as \"3s\", found {value}"
-                )),
-            }
-        })
-        .collect()
+fn time_to_die_of(object: &Value) -> Option<String> {
+    let value = object["spec"]["template"]["metadata"]["annotations"].get(TIME_TO_DIE)?;
+    let whole = value.as_str().is_some_and(|text| text.parse::<u32>().is_ok());
+    (!whole).then(|| format!("annotation {TIME_TO_DIE}: expected milliseconds such as \"3000\", found {value}"))
 }
 
 fn paced(mut object: Value, pace: Pace) -> Value {
@@ -179,22 +163,8 @@ fn paced(mut object: Value, pace: Pace) -> Value {
             }
         }
     }
-    if let Some(template) = object.pointer_mut("/spec/template") {
-        if let Some(grace) = template.pointer_mut("/spec/terminationGracePeriodSeconds") {
-            scale_seconds(grace, pace, 1);
-        }
-        for key in [START_DELAY, TIME_TO_DIE] {
-            if let Some(value) = template
-                .pointer_mut("/metadata/annotations")
-                .and_then(|a| a.get_mut(key))
-            {
-                let recorded = value
-                    .as_str()
-                    .and_then(|s| humantime::parse_duration(s).ok())
-                    .unwrap_or_default();
-                *value = json!(go_duration(pace.scale(recorded)));
-            }
-        }
+    if let Some(grace) = object.pointer_mut("/spec/template/spec/terminationGracePeriodSeconds") {
+        scale_seconds(grace, pace, 1);
     }
     object
 }
@@ -203,12 +173,6 @@ fn scale_seconds(value: &mut Value, pace: Pace, at_least: u64) {
     if let Some(seconds) = value.as_u64() {
         *value = json!((seconds / u64::from(pace.factor())).max(at_least.min(seconds)));
     }
-}
-
-/// A duration as Go's `time.ParseDuration` reads it.
-#[must_use]
-pub(crate) fn go_duration(duration: Duration) -> String {
-    format!("{}ms", duration.as_millis())
 }
 
 #[cfg(test)]
@@ -246,7 +210,7 @@ mod tests {
         let hpa = json!({"kind": "HorizontalPodAutoscaler", "spec": {"behavior": {"scaleDown": {
             "stabilizationWindowSeconds": 60, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}}}});
         let pod = json!({"kind": "Deployment", "spec": {"template": {
-            "metadata": {"annotations": {TIME_TO_DIE: "3s"}}, "spec": {"terminationGracePeriodSeconds": 30}}}});
+            "spec": {"terminationGracePeriodSeconds": 30}}}});
         let manifest = Manifest {
             file: "10.yaml".into(),
             objects: vec![hpa, pod],

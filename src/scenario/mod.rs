@@ -13,7 +13,7 @@ pub mod yaml;
 
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
-pub use manifest::{Manifest, ManifestError, START_DELAY, TIME_TO_DIE, manifests_of, policy_of};
+pub use manifest::{Manifest, ManifestError, TIME_TO_DIE, manifests_of, policy_of};
 pub use pace::Pace;
 pub use shape::{Shape, worker};
 pub use step::{Condition, NodePick, Outlook, Step};

@@ -1,0 +1,107 @@
+//! kube-apiserver, and clients of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::Uri;
+use kube::config::{AuthInfo, Kubeconfig};
+
+use super::pki::Pki;
+use super::process::Process;
+use super::wait;
+use crate::component::Binary;
+use crate::provider::ProviderError;
+use crate::rundir::RunDir;
+
+/// Starts the API server; [`ready`] waits for it.
+///
+/// Everything that a verdict could depend on is at its default; what is switched off is what costs start-up time
+/// and has nobody to serve here (authorization of our own components, priority and fairness) or would need more
+/// certificates than it is worth (service account admission).
+pub(super) fn start(
+    run: &RunDir,
+    logs: &Path,
+    binary: &Binary,
+    pki: &Pki,
+    port: u16,
+    etcd: u16,
+) -> Result<Process, ProviderError> {
+    let file = |name: &str| pki.file(name).display().to_string();
+    let args = [
+        format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--advertise-address=127.0.0.1".to_owned(),
+        format!("--secure-port={port}"),
+        format!("--tls-cert-file={}", file("serving.crt")),
+        format!("--tls-private-key-file={}", file("serving.key")),
+        format!("--client-ca-file={}", file("ca.crt")),
+        "--anonymous-auth=false".to_owned(),
+        "--authorization-mode=AlwaysAllow".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        format!("--service-account-key-file={}", file("service-accounts.pub")),
+        format!("--service-account-signing-key-file={}", file("service-accounts.key")),
+        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        "--disable-admission-plugins=ServiceAccount".to_owned(),
+        "--enable-priority-and-fairness=false".to_owned(),
+        format!("--requestheader-client-ca-file={}", file("front-proxy-ca.crt")),
+        "--requestheader-username-headers=X-Remote-User".to_owned(),
+        "--requestheader-group-headers=X-Remote-Group".to_owned(),
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-".to_owned(),
+        format!("--proxy-client-cert-file={}", file("front-proxy.crt")),
+        format!("--proxy-client-key-file={}", file("front-proxy.key")),
+        "--enable-aggregator-routing=false".to_owned(),
+        "--profiling=false".to_owned(),
+    ];
+    Process::start(run, logs, "kube-apiserver", &binary.path, &args)
+}
+
+/// Waits until the API server says on `/readyz` that it is.
+pub(super) async fn ready(process: &mut Process, client: &kube::Client) -> Result<(), ProviderError> {
+    wait::until_ready(process, Duration::from_secs(60), || async {
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
+        match client.request_text(request).await {
+            Ok(_) => Ok(()),
+            Err(e) => Err(format!("/readyz: {e}")),
+        }
+    })
+    .await
+}
+
+/// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read.
+pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError> {
+    let failed = |why: String| ProviderError::Setup { what: "client".to_owned(), why };
+    let url: Uri = format!("https://127.0.0.1:{port}").parse().map_err(|e| failed(format!("{e}")))?;
+    let mut config = kube::Config::new(url);
+    let ca = pem_to_der(&pki.ca).ok_or_else(|| failed("no certificate in ca.crt".to_owned()))?;
+    config.root_cert = Some(vec![ca]);
+    config.auth_info = AuthInfo {
+        client_certificate: Some(pki.file("admin.crt").display().to_string()),
+        client_key: Some(pki.file("admin.key").display().to_string()),
+        ..AuthInfo::default()
+    };
+    config.read_timeout = None;
+    kube::Client::try_from(config).map_err(|e| failed(e.to_string()))
+}
+
+fn pem_to_der(pem: &str) -> Option<Vec<u8>> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(|der| der.to_vec())
+}
+
+/// Writes a kubeconfig for one of the identities; only its owner can read it.
+pub(super) fn write_kubeconfig(pki: &Pki, identity: &str, port: u16, to: &Path) -> Result<(), ProviderError> {
+    let failed = |why: String| ProviderError::Setup { what: format!("kubeconfig of {identity}"), why };
+    let config = serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "kubeclash",
+        "clusters": [{"name": "kubeclash", "cluster": {
+            "server": format!("https://127.0.0.1:{port}"), "certificate-authority": pki.file("ca.crt")}}],
+        "users": [{"name": identity, "user": {
+            "client-certificate": pki.file(&format!("{identity}.crt")),
+            "client-key": pki.file(&format!("{identity}.key"))}}],
+        "contexts": [{"name": "kubeclash", "context": {"cluster": "kubeclash", "user": identity}}],
+    });
+    // Read back as what clients will read it as.
+    let _: Kubeconfig = serde_json::from_value(config.clone()).map_err(|e| failed(e.to_string()))?;
+    super::pki::write(to, &crate::scenario::yaml::text(&config)).map_err(|e| failed(e.to_string()))
+}

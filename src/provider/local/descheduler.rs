@@ -1,0 +1,54 @@
+//! The descheduler, started and stopped by a scenario's steps.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::process::Process;
+use super::wait;
+use crate::component::Binary;
+use crate::provider::ProviderError;
+use crate::rundir::RunDir;
+use crate::scenario::{Pace, secs, yaml};
+
+/// The study's descheduling interval.
+const INTERVAL: Duration = secs(10);
+
+/// Starts the descheduler with a policy, and waits until it has begun its first cycle.
+///
+/// # Errors
+/// One that exits, e.g. because it refuses the policy, is reported with its last lines.
+pub(super) async fn start(
+    run: &RunDir,
+    logs: &Path,
+    binary: &Binary,
+    kubeconfig: &Path,
+    policy: &Value,
+    pace: Pace,
+) -> Result<Process, ProviderError> {
+    let file = run.path().join("descheduler-policy.yaml");
+    std::fs::write(&file, yaml::text(policy))
+        .map_err(|e| ProviderError::Setup { what: "the descheduler's policy".to_owned(), why: e.to_string() })?;
+    let args = [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--policy-config-file={}", file.display()),
+        format!("--descheduling-interval={}ms", pace.scale(INTERVAL).as_millis()),
+        "--secure-port=0".to_owned(),
+        "--v=3".to_owned(),
+    ];
+    let log = logs.join("descheduler.log");
+    let before = std::fs::metadata(&log).map_or(0, |m| m.len());
+    let mut process = Process::start(run, logs, "descheduler", &binary.path, &args)?;
+    wait::until_ready(&mut process, Duration::from_secs(30), || async {
+        // It has no health endpoint without a port; its log says when a cycle begins.
+        let begun = std::fs::read(&log).is_ok_and(|text| {
+            let new = &text[usize::try_from(before).unwrap_or(0).min(text.len())..];
+            String::from_utf8_lossy(new).contains("Processing node")
+                || String::from_utf8_lossy(new).contains("Number of evicted pods")
+        });
+        if begun { Ok(()) } else { Err("no descheduling cycle in its log".to_owned()) }
+    })
+    .await?;
+    Ok(process)
+}

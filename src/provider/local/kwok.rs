@@ -1,0 +1,84 @@
+//! KWOK, which plays the containers of the hollow nodes, and the nodes themselves.
+
+use std::path::Path;
+
+use k8s_openapi::api::core::v1::Node;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use serde_json::json;
+
+use super::process::Process;
+use crate::component::Binary;
+use crate::provider::ProviderError;
+use crate::rundir::RunDir;
+use crate::scenario::{Pace, Shape};
+
+const STAGES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/_shared/kwok-stages.yaml"));
+
+/// Starts KWOK with the stages, set to a pace.
+pub(super) fn start(
+    run: &RunDir,
+    logs: &Path,
+    binary: &Binary,
+    kubeconfig: &Path,
+    pace: Pace,
+) -> Result<Process, ProviderError> {
+    let stages = run.path().join("kwok-stages.yaml");
+    std::fs::write(&stages, STAGES.replace("$PACE", &pace.factor().to_string()))
+        .map_err(|e| ProviderError::Setup { what: "KWOK's stages".to_owned(), why: e.to_string() })?;
+    let args = [
+        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--config={}", stages.display()),
+        "--manage-all-nodes".to_owned(),
+        // A kubelet's lease: 40 s, renewed every 10 s.
+        "--node-lease-duration-seconds=40".to_owned(),
+        "--node-ip=127.0.0.1".to_owned(),
+    ];
+    Process::start(run, logs, "kwok", &binary.path, &args)
+}
+
+/// Registers the workers, ready, as a kubelet registers its node.
+pub(super) async fn register(client: &Client, shape: Shape, version: &str) -> Result<(), ProviderError> {
+    let nodes = Api::<Node>::all(client.clone());
+    let create = shape.worker_names().map(|name| {
+        let nodes = nodes.clone();
+        async move {
+            let node = node(&name, shape.worker_cpu, version);
+            nodes.create(&PostParams::default(), &node).await.map_err(|source| ProviderError::Api {
+                what: format!("register node \"{name}\""),
+                source: Box::new(source),
+            })
+        }
+    });
+    futures::future::try_join_all(create).await.map(|_| ())
+}
+
+fn node(name: &str, cpu: u32, version: &str) -> Node {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let resources = json!({"cpu": cpu.to_string(), "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
+    let condition = |kind: &str, status: &str, reason: &str| {
+        json!({"type": kind, "status": status, "reason": reason, "message": "",
+               "lastHeartbeatTime": now, "lastTransitionTime": now})
+    };
+    let node = json!({
+        "metadata": {"name": name, "labels": {
+            "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+            "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"}},
+        "spec": {},
+        "status": {
+            "allocatable": resources, "capacity": resources,
+            "conditions": [
+                condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
+                condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
+                condition("PIDPressure", "False", "KubeletHasSufficientPID"),
+                condition("Ready", "True", "KubeletReady"),
+            ],
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": name}],
+            "nodeInfo": {
+                "machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "hollow", "osImage": "hollow",
+                "containerRuntimeVersion": "kwok://hollow", "kubeletVersion": version, "kubeProxyVersion": version,
+                "operatingSystem": "linux", "architecture": "amd64"},
+        },
+    });
+    serde_json::from_value(node).expect("the node above is a Node")
+}

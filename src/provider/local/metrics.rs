@@ -1,0 +1,284 @@
+//! `metrics.k8s.io/v1beta1`, served in-process from the pods' CPU curves.
+//!
+//! metrics-server can't sample faster than every 10 s, and hollow pods burn nothing. This serves what
+//! metrics-server would: every `RESOLUTION` it takes a sample of each container's CPU time as the kubelet last
+//! measured it (`LAG` ago), and a pod's usage is the rate between its last two samples. A pod younger than two
+//! samples has no metric, which is what C1's staircase is made of (metrics-server `pkg/storage/pod.go`).
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{Path, Query, State};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use kube::Client;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::kubelet::{Container, Running};
+use super::pki::Pki;
+use crate::provider::ProviderError;
+use crate::scenario::{CpuCurve, Load, Pace, secs};
+
+/// How often samples are taken, at the recorded pace (`--metric-resolution=10s` in the study).
+const RESOLUTION: Duration = secs(10);
+/// How old the kubelet's measurement is when it is sampled, at the recorded pace (cAdvisor measures every 10–15 s).
+const LAG: Duration = secs(5);
+
+/// The metrics API of one cluster, from the CPU curves of its pods.
+#[derive(Debug)]
+struct Sampler {
+    app: &'static str,
+    /// Already set to the pace.
+    curve: CpuCurve,
+    resolution: Duration,
+    lag: Duration,
+    running: Running,
+    pods: Mutex<BTreeMap<String, Sampled>>,
+}
+
+/// A pod's last two samples.
+#[derive(Debug, Clone)]
+struct Sampled {
+    container: Container,
+    previous: Option<Sample>,
+    last: Sample,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    /// When the kubelet measured.
+    at: Instant,
+    date: jiff::Timestamp,
+    /// CPU time since the container's start, in millicore-seconds.
+    used: f64,
+}
+
+impl Sampler {
+    fn sample(&self) {
+        let now = Instant::now();
+        let Some(at) = now.checked_sub(self.lag) else { return };
+        let date = jiff::Timestamp::now() - jiff::SignedDuration::try_from(self.lag).unwrap_or_default();
+        let running = self.running.now();
+        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        pods.retain(|uid, _| running.contains_key(uid));
+        for (uid, container) in running {
+            // Not measured yet: the kubelet's last look was before it started.
+            let Some(age) = at.checked_duration_since(container.since) else { continue };
+            let mine = container.labels.get("app").map(String::as_str) == Some(self.app);
+            let used = if mine { self.curve.used(age) } else { 0.0 };
+            let last = Sample { at, date, used };
+            pods.entry(uid)
+                .and_modify(|sampled| {
+                    sampled.previous = Some(sampled.last);
+                    sampled.last = last;
+                })
+                .or_insert(Sampled { container, previous: None, last });
+        }
+    }
+
+    /// The pods that have a metric, of one namespace or of all, as `PodMetrics`.
+    fn metrics(&self, namespace: Option<&str>, selector: &BTreeMap<String, String>) -> Vec<Value> {
+        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        pods.values()
+            .filter(|sampled| namespace.is_none_or(|namespace| namespace == sampled.container.namespace))
+            .filter(|sampled| selector.iter().all(|(k, v)| sampled.container.labels.get(k) == Some(v)))
+            .filter_map(pod_metrics)
+            .collect()
+    }
+
+    /// What the pods of each node use together, as `NodeMetrics`.
+    fn nodes(&self) -> Vec<Value> {
+        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes: BTreeMap<&str, (u64, String, String)> = BTreeMap::new();
+        for sampled in pods.values() {
+            let Some((nano, timestamp, window)) = usage(sampled) else { continue };
+            let node = nodes.entry(&sampled.container.node).or_insert((0, timestamp, window));
+            node.0 += nano;
+        }
+        nodes
+            .into_iter()
+            .map(|(name, (nano, timestamp, window))| {
+                json!({"metadata": {"name": name, "creationTimestamp": timestamp}, "timestamp": timestamp, "window": window,
+                       "usage": {"cpu": format!("{nano}n"), "memory": "0"}})
+            })
+            .collect()
+    }
+}
+
+/// Nanocores, timestamp and window; `None` before the second sample.
+fn usage(sampled: &Sampled) -> Option<(u64, String, String)> {
+    let previous = sampled.previous?;
+    let window = sampled.last.at.duration_since(previous.at);
+    let nano = (sampled.last.used - previous.used) / window.as_secs_f64().max(1e-3) * 1e6;
+    Some((nano as u64, sampled.last.date.to_string(), format!("{}ms", window.as_millis())))
+}
+
+fn pod_metrics(sampled: &Sampled) -> Option<Value> {
+    let (nano, timestamp, window) = usage(sampled)?;
+    let container = &sampled.container;
+    let share = nano / container.names.len().max(1) as u64;
+    let containers: Vec<Value> = container
+        .names
+        .iter()
+        .map(|name| json!({"name": name, "usage": {"cpu": format!("{share}n"), "memory": "1Mi"}}))
+        .collect();
+    Some(json!({
+        "metadata": {"name": container.pod, "namespace": container.namespace, "labels": container.labels,
+                     "creationTimestamp": timestamp},
+        "timestamp": timestamp, "window": window, "containers": containers}))
+}
+
+/// Serves the metrics API and registers it with the API server, in `tasks`. Returns when it answers through it.
+pub(super) async fn serve(
+    client: &Client,
+    pki: &Pki,
+    running: Running,
+    load: &Load,
+    pace: Pace,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), ProviderError> {
+    let failed = |why: String| ProviderError::Setup { what: "the metrics API".to_owned(), why };
+    let tls = tls(pki).map_err(|e| failed(e.to_string()))?;
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(|e| failed(e.to_string()))?;
+    let port = listener.local_addr().map_err(|e| failed(e.to_string()))?.port();
+    let sampler = Arc::new(Sampler {
+        app: load.app,
+        curve: load.curve.compressed(pace.factor()),
+        resolution: pace.scale(RESOLUTION),
+        lag: pace.scale(LAG),
+        running,
+        pods: Mutex::default(),
+    });
+    tasks.spawn(accept(listener, TlsAcceptor::from(Arc::new(tls)), routes(Arc::clone(&sampler))));
+    tasks.spawn(async move {
+        let mut ticks = tokio::time::interval(sampler.resolution);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            sampler.sample();
+        }
+    });
+    register(client, pki, port).await
+}
+
+fn routes(sampler: Arc<Sampler>) -> Router {
+    type Asked = Query<BTreeMap<String, String>>;
+    let pods = async |State(sampler): State<Arc<Sampler>>, Query(query): Asked| {
+        list("PodMetricsList", sampler.metrics(None, &selector(&query)))
+    };
+    let pods_of = async |State(sampler): State<Arc<Sampler>>, Path(namespace): Path<String>, Query(query): Asked| {
+        list("PodMetricsList", sampler.metrics(Some(&namespace), &selector(&query)))
+    };
+    let nodes = async |State(sampler): State<Arc<Sampler>>| list("NodeMetricsList", sampler.nodes());
+    Router::new()
+        .route("/apis/metrics.k8s.io/v1beta1", get(async || Json(resources())))
+        .route("/apis/metrics.k8s.io/v1beta1/pods", get(pods))
+        .route("/apis/metrics.k8s.io/v1beta1/nodes", get(nodes))
+        .route("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", get(pods_of))
+        .with_state(sampler)
+}
+
+fn list(kind: &str, items: Vec<Value>) -> impl IntoResponse + use<> {
+    Json(json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": kind, "metadata": {}, "items": items}))
+}
+
+/// The equality requirements of a `labelSelector`, which is all that an HPA's selector of `matchLabels` becomes.
+fn selector(query: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let text = query.get("labelSelector").map_or("", String::as_str);
+    text.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.trim_start_matches('=').to_owned())).collect()
+}
+
+fn resources() -> Value {
+    let resource = |name: &str, kind: &str, namespaced: bool| {
+        json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"]})
+    };
+    json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "metrics.k8s.io/v1beta1",
+           "resources": [resource("nodes", "NodeMetrics", false), resource("pods", "PodMetrics", true)]})
+}
+
+/// Only the API server's aggregation layer gets in: it has the front proxy's certificate.
+fn tls(pki: &Pki) -> Result<rustls::ServerConfig, Box<dyn std::error::Error>> {
+    let identity = pki.identity("serving")?;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(pki.file("front-proxy-ca.crt"))?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let front_proxy =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(front_proxy)
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(identity.cert.as_bytes())?],
+            PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?,
+        )?;
+    Ok(config)
+}
+
+async fn accept(listener: TcpListener, tls: TlsAcceptor, routes: Router) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let (tls, routes) = (tls.clone(), routes.clone());
+                connections.spawn(async move {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let service = TowerToHyperService::new(routes);
+                        let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+                    }
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// An `APIService` over a Service of type ExternalName: works without kube-proxy.
+async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderError> {
+    let api = |what: &str, source: kube::Error| ProviderError::Api { what: what.to_owned(), source: Box::new(source) };
+    let service = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "metrics-server", "namespace": "kube-system"},
+        "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}});
+    let registration = json!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
+                 "service": {"name": "metrics-server", "namespace": "kube-system", "port": port},
+                 "caBundle": base64(pki.ca.as_bytes())}});
+    for (path, object) in [
+        ("/api/v1/namespaces/kube-system/services", service),
+        ("/apis/apiregistration.k8s.io/v1/apiservices", registration),
+    ] {
+        let request = http::Request::post(path).header("content-type", "application/json").body(object.to_string().into_bytes());
+        let request = request.map_err(|e| api("register the metrics API", kube::Error::HttpError(e)))?;
+        client.request::<Value>(request).await.map_err(|e| api("register the metrics API", e))?;
+    }
+    let start = Instant::now();
+    loop {
+        let request = http::Request::get("/apis/metrics.k8s.io/v1beta1/nodes").body(Vec::new());
+        let request = request.map_err(|e| api("ask the metrics API", kube::Error::HttpError(e)))?;
+        match client.request::<Value>(request).await {
+            Ok(_) => return Ok(()),
+            Err(e) if start.elapsed() > Duration::from_secs(30) => return Err(api("reach the metrics API", e)),
+            // The aggregation layer looks at a new APIService when it gets to it; there is nothing to watch but its answer.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,126 @@
+//! The certificates of one run: made anew each time, kept in the run directory.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
+
+use super::super::ProviderError;
+
+/// Where the certificates and keys of a run lie, as PEM files.
+#[derive(Debug, Clone)]
+pub(super) struct Pki {
+    dir: PathBuf,
+    /// The certificate authority's certificate, PEM.
+    pub(super) ca: String,
+}
+
+/// A certificate with its key, as PEM.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    pub(super) cert: String,
+    pub(super) key: String,
+}
+
+/// Who a component is to the API server: common name and organisation.
+const CLIENTS: [(&str, &str, Option<&str>); 5] = [
+    ("admin", "kubeclash", Some("system:masters")),
+    ("kube-controller-manager", "system:kube-controller-manager", None),
+    ("kube-scheduler", "system:kube-scheduler", None),
+    ("kwok", "system:kwok", Some("system:nodes")),
+    ("descheduler", "system:serviceaccount:kube-system:descheduler", None),
+];
+
+/// The names that our servers are asked for by; the last one is the aggregation layer's name for the metrics API.
+const SERVED_NAMES: [&str; 3] = ["localhost", "kubernetes.default.svc", "metrics-server.kube-system.svc"];
+
+impl Pki {
+    /// Makes everything that a control plane needs, in `dir`.
+    ///
+    /// Keys are ECDSA P-256: an RSA key takes longer to make than etcd takes to start.
+    pub(super) fn create(dir: &Path) -> Result<Self, ProviderError> {
+        let failed = |what: String| ProviderError::Setup { what: "certificates".to_owned(), why: what };
+        let make = || -> Result<Self, Box<dyn std::error::Error>> {
+            fs::create_dir_all(dir)?;
+            let (ca, issuer) = authority("kubeclash")?;
+            let (front, front_issuer) = authority("kubeclash-front-proxy")?;
+            let pki = Self { dir: dir.to_owned(), ca: ca.clone() };
+            write(&pki.file("ca.crt"), &ca)?;
+            write(&pki.file("front-proxy-ca.crt"), &front)?;
+            pki.keep("serving", &serving(&issuer)?)?;
+            for (file, name, organisation) in CLIENTS {
+                pki.keep(file, &client(&issuer, name, organisation)?)?;
+            }
+            pki.keep("front-proxy", &client(&front_issuer, "kubeclash-front-proxy", None)?)?;
+            let accounts = KeyPair::generate()?;
+            write(&pki.file("service-accounts.key"), &accounts.serialize_pem())?;
+            write(&pki.file("service-accounts.pub"), &accounts.public_key_pem())?;
+            Ok(pki)
+        };
+        make().map_err(|e| failed(e.to_string()))
+    }
+
+    /// The path of one of the files.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// One of the identities that were made.
+    pub(super) fn identity(&self, name: &str) -> Result<Identity, ProviderError> {
+        let read = |ending: &str| {
+            fs::read_to_string(self.file(&format!("{name}.{ending}")))
+                .map_err(|e| ProviderError::Setup { what: format!("certificate \"{name}\""), why: e.to_string() })
+        };
+        Ok(Identity { cert: read("crt")?, key: read("key")? })
+    }
+
+    fn keep(&self, name: &str, identity: &Identity) -> std::io::Result<()> {
+        write(&self.file(&format!("{name}.crt")), &identity.cert)?;
+        write(&self.file(&format!("{name}.key")), &identity.key)
+    }
+}
+
+fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    let cert = params.self_signed(&key)?;
+    Ok((cert.pem(), Issuer::new(params, key)))
+}
+
+fn serving(issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
+    let mut params = CertificateParams::new(SERVED_NAMES.map(str::to_owned))?;
+    params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    issue(params, issuer)
+}
+
+fn client(issuer: &Issuer<'_, KeyPair>, name: &str, group: Option<&str>) -> Result<Identity, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    if let Some(group) = group {
+        params.distinguished_name.push(DnType::OrganizationName, group);
+    }
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    issue(params, issuer)
+}
+
+fn issue(params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let cert = params.signed_by(&key, issuer)?;
+    Ok(Identity { cert: cert.pem(), key: key.serialize_pem() })
+}
+
+/// Writes a file that only its owner can read.
+pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

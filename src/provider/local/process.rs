@@ -1,0 +1,134 @@
+//! Owning a child process: its group, its log, its end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+
+use super::super::ProviderError;
+use crate::rundir::RunDir;
+
+/// A component that runs as a child process in a group of its own.
+///
+/// Dropping it kills the whole group and waits for the child, so that not even a panic leaves one behind.
+#[derive(Debug)]
+pub(super) struct Process {
+    name: String,
+    log: PathBuf,
+    child: Child,
+    group: Pid,
+    started: Instant,
+}
+
+impl Process {
+    /// Starts a program. Its command line becomes the first line of its log, its output the rest.
+    pub(super) fn start(
+        run: &RunDir,
+        logs: &Path,
+        name: &str,
+        program: &Path,
+        args: &[String],
+    ) -> Result<Self, ProviderError> {
+        let failed = |why: String| ProviderError::Start { component: name.to_owned(), why };
+        let log = logs.join(format!("{name}.log"));
+        let open = || -> std::io::Result<(File, File)> {
+            let mut out = OpenOptions::new().create(true).append(true).open(&log)?;
+            writeln!(out, "# {} {}", program.display(), args.join(" "))?;
+            let err = out.try_clone()?;
+            Ok((out, err))
+        };
+        let (out, err) = open().map_err(|e| failed(format!("its log \"{}\": {e}", log.display())))?;
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME" || key == "TMPDIR"))
+            .env(crate::rundir::RUN_VARIABLE, run.path())
+            .env("GOGC", "400")
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|e| failed(format!("\"{}\": {e}", program.display())))?;
+        let pid = child.id().ok_or_else(|| failed("exited at once".to_owned()))?;
+        run.register(name, pid);
+        Ok(Self {
+            name: name.to_owned(),
+            log,
+            child,
+            group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
+            started: Instant::now(),
+        })
+    }
+
+    /// What went wrong, if the process has exited.
+    pub(super) fn exited(&mut self) -> Option<ProviderError> {
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(ProviderError::Exited {
+            component: self.name.clone(),
+            status: status.to_string(),
+            after: self.started.elapsed(),
+            last: self.last_lines(),
+        })
+    }
+
+    /// That it did not become ready in time.
+    pub(super) fn not_ready(&self, waited: Duration, seen: &str) -> ProviderError {
+        ProviderError::NotReady {
+            component: self.name.clone(),
+            waited,
+            seen: seen.to_owned(),
+            last: self.last_lines(),
+        }
+    }
+
+    /// Asks it to end, and makes it end after `patience`.
+    pub(super) async fn stop(mut self, patience: Duration) {
+        // The group may be gone already; then there is nobody to ask.
+        let _ = killpg(self.group, Signal::SIGTERM);
+        let _ = tokio::time::timeout(patience, self.child.wait()).await;
+    }
+
+    /// Kills its group, without waiting.
+    pub(super) fn kill(&mut self) {
+        let _ = killpg(self.group, Signal::SIGKILL);
+    }
+
+    /// Waits until it has gone.
+    pub(super) async fn gone(&mut self) {
+        let _ = self.child.wait().await;
+    }
+
+    fn last_lines(&self) -> String {
+        tail(&self.log, 5).unwrap_or_else(|e| format!("(no log: {e})"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        // Reaps it: a SIGKILLed child ends in milliseconds.
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The last lines of a log, without reading all of it.
+pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(8 * 1024)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).collect();
+    Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+}

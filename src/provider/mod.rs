@@ -1,0 +1,205 @@
+//! Where a scenario runs: a control plane that kubeclash made, and nothing else.
+//!
+//! Backends are a closed enum behind [`Provider::up`] and [`Cluster::down`]. A cluster never reads or writes the
+//! user's kubeconfig; its own lies in its run directory.
+
+mod local;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::component::{Binary, ComponentName};
+use crate::scenario::{Load, Pace, Shape};
+
+pub use local::{LocalCluster, prepare};
+
+/// Who provides clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provider {
+    /// Real control-plane binaries as child processes, with nodes played by KWOK.
+    #[default]
+    Local,
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Local => "local",
+        })
+    }
+}
+
+impl std::str::FromStr for Provider {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "local" => Ok(Self::Local),
+            "kind" => Err("the kind provider is not there yet: use \"local\"".to_owned()),
+            other => Err(format!("unknown provider \"{other}\": \"local\"")),
+        }
+    }
+}
+
+/// What a cluster is asked to be.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The binaries of all components, by name.
+    pub binaries: BTreeMap<ComponentName, Binary>,
+    /// Its nodes.
+    pub shape: Shape,
+    /// At which pace its controllers work.
+    pub pace: Pace,
+    /// The CPU that its pods use, if somebody is to look at it.
+    pub load: Option<Load>,
+    /// Where its components' logs go.
+    pub logs: PathBuf,
+    /// Where [`prepare`] kept what clusters start from; without it, or before that, a cluster starts from nothing.
+    pub seeds: Option<PathBuf>,
+    /// Whether its run directory is left in place.
+    pub keep: bool,
+}
+
+impl Order {
+    /// The binary of a component.
+    ///
+    /// # Errors
+    /// When nobody resolved it.
+    pub(crate) fn binary(&self, name: ComponentName) -> Result<&Binary, ProviderError> {
+        self.binaries.get(&name).ok_or_else(|| ProviderError::Start {
+            component: name.to_string(),
+            why: "no binary was resolved for it".to_owned(),
+        })
+    }
+}
+
+/// A cluster that is up.
+#[derive(Debug)]
+pub enum Cluster {
+    /// Of the local provider.
+    Local(Box<LocalCluster>),
+}
+
+impl Provider {
+    /// Brings a cluster up: returns when API server, controller-manager, scheduler and all nodes are ready.
+    ///
+    /// # Errors
+    /// When a component can't be started, exits, or does not become ready; what was started is gone then.
+    pub async fn up(self, order: Order) -> Result<Cluster, ProviderError> {
+        match self {
+            Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order).await?))),
+        }
+    }
+}
+
+impl Cluster {
+    /// A client of its API server, as administrator.
+    #[must_use]
+    pub fn client(&self) -> &kube::Client {
+        match self {
+            Self::Local(cluster) => cluster.client(),
+        }
+    }
+
+    /// Its kubeconfig.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        match self {
+            Self::Local(cluster) => cluster.kubeconfig(),
+        }
+    }
+
+    /// From the start of the first process until everything was ready.
+    #[must_use]
+    pub fn ready_after(&self) -> Duration {
+        match self {
+            Self::Local(cluster) => cluster.ready_after(),
+        }
+    }
+
+    /// Starts a descheduler with a policy.
+    ///
+    /// # Errors
+    /// When it can't be started, or exits at once, e.g. because it refuses the policy.
+    pub async fn start_descheduler(&mut self, policy: &serde_json::Value) -> Result<(), ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.start_descheduler(policy).await,
+        }
+    }
+
+    /// Stops the descheduler, if one runs.
+    pub async fn stop_descheduler(&mut self) {
+        match self {
+            Self::Local(cluster) => cluster.stop_descheduler().await,
+        }
+    }
+
+    /// What went wrong, if a component has exited since.
+    pub fn trouble(&mut self) -> Option<ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.trouble(),
+        }
+    }
+
+    /// Ends every process and removes the run directory.
+    pub async fn down(self) {
+        match self {
+            Self::Local(cluster) => cluster.down().await,
+        }
+    }
+}
+
+/// Why a cluster is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// Something that a cluster needs before its first process.
+    #[error("failed to prepare {what}: {why}")]
+    Setup {
+        /// What was to be prepared.
+        what: String,
+        /// Why it was not.
+        why: String,
+    },
+    /// A program can't be started.
+    #[error("failed to start \"{component}\": {why}")]
+    Start {
+        /// Which.
+        component: String,
+        /// Why not.
+        why: String,
+    },
+    /// A component exited.
+    #[error("\"{component}\" exited ({status}) after {:.1} s; its last lines:\n{last}", .after.as_secs_f64())]
+    Exited {
+        /// Which.
+        component: String,
+        /// Its exit status.
+        status: String,
+        /// How long it ran.
+        after: Duration,
+        /// The end of its log.
+        last: String,
+    },
+    /// A component did not become ready.
+    #[error("\"{component}\" was not ready after {:.1} s: {seen}; its last lines:\n{last}", .waited.as_secs_f64())]
+    NotReady {
+        /// Which.
+        component: String,
+        /// How long was waited.
+        waited: Duration,
+        /// What was last seen.
+        seen: String,
+        /// The end of its log.
+        last: String,
+    },
+    /// The API server refused something that the cluster needs.
+    #[error("failed to {what}: {source}")]
+    Api {
+        /// What was tried.
+        what: String,
+        /// What it answered.
+        source: Box<kube::Error>,
+    },
+}
