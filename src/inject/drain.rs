@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -145,28 +145,22 @@ pub async fn drain(client: &Client, node: &str, options: &DrainOptions) -> Resul
     let (targets, left) = sort_out(client, node, listed.items, options).await?;
 
     let progress = Mutex::new(Progress::of(&targets));
-    let progress = || progress.lock().unwrap_or_else(PoisonError::into_inner);
     let mut evictions: FuturesUnordered<_> = targets
         .iter()
-        .map(|pod| async move {
-            (
-                pod,
-                evict_at_last(client, pod, options, |reason| progress().refused(pod, reason)).await,
-            )
-        })
+        .map(|pod| evict_at_last(client, pod, options, &progress))
         .collect();
     let mut watch = watcher(pods, watcher::Config::default().fields(&on_node))
         .default_backoff()
         .boxed();
     let mut seen = HashSet::new();
-    while !progress().waiting.is_empty() {
+    while !lock(&progress).is_done() {
         tokio::select! {
-            Some((pod, answer)) = evictions.next() => progress().answered(pod, answer),
+            Some(()) = evictions.next() => {}
             event = watch.try_next() => match event {
                 Ok(Some(watcher::Event::Init)) => seen.clear(),
                 Ok(Some(watcher::Event::InitApply(pod))) => _ = seen.insert(PodId::of(&pod)),
-                Ok(Some(watcher::Event::InitDone)) => progress().waiting.retain(|pod, _| seen.contains(pod)),
-                Ok(Some(watcher::Event::Delete(pod))) => _ = progress().waiting.remove(&PodId::of(&pod)),
+                Ok(Some(watcher::Event::InitDone)) => lock(&progress).waiting.retain(|pod, _| seen.contains(pod)),
+                Ok(Some(watcher::Event::Delete(pod))) => _ = lock(&progress).waiting.remove(&PodId::of(&pod)),
                 // An error is no end: the watcher starts again by itself.
                 Ok(Some(watcher::Event::Apply(_)) | None) | Err(_) => {}
             },
@@ -178,7 +172,8 @@ pub async fn drain(client: &Client, node: &str, options: &DrainOptions) -> Resul
         failed,
         evicted,
         refusals,
-    } = std::mem::take(&mut *progress());
+        ..
+    } = std::mem::take(&mut *lock(&progress));
     if waiting.is_empty() && failed.is_empty() {
         return Ok(Drained {
             evicted,
@@ -207,6 +202,8 @@ struct Progress {
     failed: Vec<(PodId, String)>,
     evicted: Vec<PodId>,
     refusals: usize,
+    /// Evictions that are sent and not answered. A pod can be seen to go before its eviction is answered.
+    in_flight: usize,
 }
 
 impl Progress {
@@ -220,28 +217,42 @@ impl Progress {
         }
     }
 
-    fn refused(&mut self, pod: &PodId, reason: String) {
-        self.refusals += 1;
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight == 0
+    }
+
+    fn now(&mut self, pod: &PodId, reason: String) {
         if let Some(last) = self.waiting.get_mut(pod) {
             *last = reason;
         }
     }
 
-    fn answered(&mut self, pod: &PodId, answer: Result<Eviction, InjectError>) {
+    /// Takes down the answer to an eviction; true if it is to be tried again.
+    fn answered(&mut self, pod: &PodId, answer: Result<Eviction, InjectError>) -> bool {
+        self.in_flight -= 1;
         match answer {
-            Ok(Eviction::Gone) => _ = self.waiting.remove(pod),
-            Ok(Eviction::Accepted | Eviction::Refused { .. }) => {
-                self.evicted.push(pod.clone());
-                if let Some(last) = self.waiting.get_mut(pod) {
-                    "evicted, but not gone yet".clone_into(last);
-                }
+            Ok(Eviction::Refused { reason }) => {
+                self.refusals += 1;
+                self.now(pod, reason);
+                return true;
             }
+            Ok(Eviction::Accepted) => {
+                self.evicted.push(pod.clone());
+                self.now(pod, "evicted, but not gone yet".to_owned());
+            }
+            Ok(Eviction::Gone) => _ = self.waiting.remove(pod),
             Err(error) => {
                 self.waiting.remove(pod);
                 self.failed.push((pod.clone(), error.to_string()));
             }
         }
+        false
     }
+}
+
+/// A panic elsewhere is no reason to lose what is known.
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Which pods are to be evicted, and which are left; an error if `options` forbid one.
@@ -310,17 +321,13 @@ async fn sort_out(
     })
 }
 
-/// Evicts one pod, again and again while it is refused, with each refusal noted.
-async fn evict_at_last(
-    client: &Client,
-    pod: &PodId,
-    options: &DrainOptions,
-    note: impl Fn(String),
-) -> Result<Eviction, InjectError> {
+/// Evicts one pod, again and again while it is refused.
+async fn evict_at_last(client: &Client, pod: &PodId, options: &DrainOptions, progress: &Mutex<Progress>) {
     loop {
-        match post_eviction(client, &pod.namespace, &pod.name, Some(&pod.uid), options.grace).await? {
-            Eviction::Refused { reason } => note(reason),
-            done => return Ok(done),
+        lock(progress).in_flight += 1;
+        let answer = post_eviction(client, &pod.namespace, &pod.name, Some(&pod.uid), options.grace).await;
+        if !lock(progress).answered(pod, answer) {
+            return;
         }
         sleep(options.retry_every).await;
     }
