@@ -1,6 +1,7 @@
 //! kubeclash.
 pub mod component;
 pub mod evidence;
+pub mod inject;
 pub mod provider;
 pub mod rundir;
 pub mod scenario;
