@@ -184,3 +184,7 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
     };
     Ok(Recorded { timeline, cut })
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

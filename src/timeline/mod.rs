@@ -3,6 +3,8 @@
 //! A [`Timeline`] is all that a judge gets. It is read from a file as well as from a live cluster, so a verdict
 //! can be had again from evidence. Times are since the recorder was armed.
 
+#[cfg(test)]
+pub(crate) mod drawn;
 mod finding;
 mod format;
 mod lives;

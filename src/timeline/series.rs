@@ -256,3 +256,7 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "series_tests.rs"]
+mod tests;
