@@ -70,13 +70,27 @@ fn a_written_timeline_is_read_back() {
 fn another_version_is_refused_by_number() {
     let error = read_bytes(b"{\"kubeclash_timeline\":2,\"colour\":\"red\"}\n").unwrap_err();
     assert_matches!(error, FormatError::Version { found: 2, .. });
-    assert!(error.to_string().contains("format 2, and this kubeclash reads format 1"));
+    assert!(
+        error
+            .to_string()
+            .contains("format 2, and this kubeclash reads format 1")
+    );
 }
 
 #[test]
 fn what_is_no_timeline_is_said_to_be_none() {
-    for text in ["", "\n", "hello\n", "{\"case\":\"c7\"}\n", "{\"kubeclash_timeline\":\"1\"}\n"] {
-        assert_matches!(read_bytes(text.as_bytes()), Err(FormatError::NoHeader { .. }), "{text:?}");
+    for text in [
+        "",
+        "\n",
+        "hello\n",
+        "{\"case\":\"c7\"}\n",
+        "{\"kubeclash_timeline\":\"1\"}\n",
+    ] {
+        assert_matches!(
+            read_bytes(text.as_bytes()),
+            Err(FormatError::NoHeader { .. }),
+            "{text:?}"
+        );
     }
 }
 
@@ -99,10 +113,21 @@ fn garbage_in_the_middle_is_named_with_its_line() {
     let bytes = written(&example(), &folder.path().join("t"));
     let mut lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').collect();
     lines[3] = b"{\"t_ms\":3.0,\"pod\":";
-    assert_matches!(read_bytes(&lines.join(&b'\n')), Err(FormatError::Line { line: 4, .. }));
+    assert_matches!(
+        read_bytes(&lines.join(&b'\n')),
+        Err(FormatError::Line { line: 4, .. })
+    );
     lines[3] = b"{\"t_ms\":-3.0,\"mark\":\"x\"}";
     let error = read_bytes(&lines.join(&b'\n')).unwrap_err();
     assert!(error.to_string().contains("t_ms: -3 is not a time"), "{error}");
+}
+
+#[test]
+fn a_whole_last_line_that_is_no_entry_is_not_taken_for_a_cut() {
+    let folder = TempDir::new().unwrap();
+    let mut bytes = written(&example(), &folder.path().join("t"));
+    bytes.extend_from_slice(b"{\"t_ms\":3,\"colour\":\"red\"}\n");
+    assert_matches!(read_bytes(&bytes), Err(FormatError::Line { line: 12, .. }));
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -116,21 +141,23 @@ fn change() -> impl Strategy<Value = Change> {
 fn a_pod() -> impl Strategy<Value = PodSeen> {
     let texts = (text(), proptest::option::of(text()), proptest::option::of(text()));
     let flags = (any::<bool>(), any::<bool>(), any::<u64>());
-    (texts, flags).prop_map(|((uid, on, because), (ready, terminating, cpu_request_m))| PodSeen {
-        ready,
-        terminating,
-        cpu_request_m,
-        reason: because.clone(),
-        unschedulable: because.clone(),
-        disruption: because.clone(),
-        app: because,
-        owner: on.clone().map(|name| OwnerRef {
-            kind: "ReplicaSet".to_owned(),
-            uid: name.clone(),
-            name,
-        }),
-        ..pod(&uid, on.as_deref())
-    })
+    (texts, flags).prop_map(
+        |((uid, on, because), (ready, terminating, cpu_request_m))| PodSeen {
+            ready,
+            terminating,
+            cpu_request_m,
+            reason: because.clone(),
+            unschedulable: because.clone(),
+            disruption: because.clone(),
+            app: because,
+            owner: on.clone().map(|name| OwnerRef {
+                kind: "ReplicaSet".to_owned(),
+                uid: name.clone(),
+                name,
+            }),
+            ..pod(&uid, on.as_deref())
+        },
+    )
 }
 
 fn a_what() -> impl Strategy<Value = What> {
@@ -226,6 +253,10 @@ fn times_are_kept_to_the_microsecond() {
     let path = folder.path().join("t");
     let timeline = Draft::new("c7").at(0.000_412).mark("x").done();
     let bytes = written(&timeline, &path);
-    assert!(String::from_utf8(bytes).unwrap().ends_with("{\"t_ms\":0.412,\"mark\":\"x\"}\n"));
+    assert!(
+        String::from_utf8(bytes)
+            .unwrap()
+            .ends_with("{\"t_ms\":0.412,\"mark\":\"x\"}\n")
+    );
     assert_eq!(read(&path).unwrap().timeline.entries[0].t, s(0.000_412));
 }
