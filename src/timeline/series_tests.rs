@@ -105,7 +105,10 @@ fn recurs_counts_how_often_it_came_anew() {
     let found = series.recurs(3, "back", |v| *v > 0);
     assert_eq!(found.at, Some(s(6.0)));
     assert!(!series.recurs(4, "back", |v| *v > 0).holds());
-    assert!(!series.recurs(0, "back", |v| *v > 0).holds(), "nothing recurs no times");
+    assert!(
+        !series.recurs(0, "back", |v| *v > 0).holds(),
+        "nothing recurs no times"
+    );
 }
 
 #[test]
