@@ -112,16 +112,16 @@ impl Judgement {
             return Self::inconclusive(format!("the run ended before \"{mark}\""));
         };
         let mut judgement = judge(since);
-        if let Some((t, gap)) = timeline.gap_since(since) {
-            judgement.verdict = Verdict::Inconclusive(format!(
+        judgement.needed = judgement.needed.map(|t| t.saturating_sub(since));
+        match timeline.gap_since(since) {
+            Some((t, gap)) => judgement.unless(format!(
                 "the watch on {} had a gap at {:.1} s ({}): what happened in it was not seen",
                 gap.watch,
                 t.as_secs_f64(),
                 gap.why
-            ));
+            )),
+            None => judgement,
         }
-        judgement.needed = judgement.needed.map(|t| t.saturating_sub(since));
-        judgement
     }
 
     /// A judgement of a failure.
@@ -150,6 +150,21 @@ impl Judgement {
     /// Adds a precondition.
     pub fn provided(mut self, precondition: &Finding) -> Self {
         self.verdict = self.verdict.provided(precondition);
+        self.settled()
+    }
+
+    /// Takes the verdict back, for a reason; the facts stay.
+    pub fn unless(mut self, reason: impl Into<String>) -> Self {
+        self.verdict = Verdict::Inconclusive(reason.into());
+        self.settled()
+    }
+
+    /// Keeps a fight and a time only where the failure was observed, whatever the order of the calls.
+    fn settled(mut self) -> Self {
+        if self.verdict != Verdict::Reproduced {
+            self.fight = None;
+            self.needed = None;
+        }
         self
     }
 
@@ -173,5 +188,108 @@ impl Judgement {
             self.fight = Some(fight());
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::drawn::{Draft, s};
+
+    fn seen() -> Finding {
+        Finding::seen(s(7.0), "fell to 1")
+    }
+
+    #[test]
+    fn a_finding_makes_the_verdict() {
+        assert_eq!(Verdict::of(&seen()), Verdict::Reproduced);
+        assert_eq!(Verdict::of(&Finding::not_seen("no")), Verdict::Absent);
+    }
+
+    #[test]
+    fn a_precondition_that_was_not_seen_leaves_no_verdict() {
+        let missing = Finding::not_seen("never came back");
+        let verdict = Verdict::Reproduced.provided(&missing);
+        assert_eq!(verdict, Verdict::Inconclusive("never came back".to_owned()));
+        assert_eq!(Verdict::Absent.provided(&seen()), Verdict::Absent);
+        let first = Verdict::Inconclusive("first".to_owned());
+        assert_eq!(first.clone().provided(&missing), first);
+    }
+
+    #[test]
+    fn only_the_very_verdict_meets_an_expectation() {
+        let unclear = Verdict::Inconclusive("x".to_owned());
+        assert!(Expect::Reproduced.met_by(&Verdict::Reproduced));
+        assert!(Expect::Absent.met_by(&Verdict::Absent));
+        assert!(!Expect::Absent.met_by(&Verdict::Reproduced));
+        assert!(!Expect::Reproduced.met_by(&unclear) && !Expect::Absent.met_by(&unclear));
+    }
+
+    #[test]
+    fn what_a_failure_needed_counts_from_the_mark() {
+        let timeline = Draft::new("c2").at(5.0).mark("redeploy").done();
+        let judged = Judgement::since(&timeline, "redeploy", |_| {
+            Judgement::of(&seen()).fight(|| "a fought b".to_owned())
+        });
+        assert_eq!(judged.verdict, Verdict::Reproduced);
+        assert_eq!(judged.needed, Some(s(2.0)));
+        assert_eq!(judged.fight.as_deref(), Some("a fought b"));
+    }
+
+    #[test]
+    fn a_run_that_ended_before_the_mark_has_no_verdict() {
+        let judged = Judgement::since(&Draft::new("c2").done(), "redeploy", |_| Judgement::of(&seen()));
+        assert_eq!(judged.verdict.name(), "inconclusive");
+        assert_eq!(judged.why, "the run ended before \"redeploy\"");
+    }
+
+    #[test]
+    fn a_gap_after_the_mark_takes_verdict_fight_and_time_back_and_leaves_the_facts() {
+        let timeline = Draft::new("c2")
+            .at(5.0)
+            .mark("redeploy")
+            .at(6.5)
+            .gap("pods")
+            .done();
+        let judged = Judgement::since(&timeline, "redeploy", |_| {
+            Judgement::of(&seen())
+                .fact("least", 1)
+                .fight(|| "a fought b".to_owned())
+        });
+        assert_eq!(
+            judged.verdict,
+            Verdict::Inconclusive(
+                "the watch on pods had a gap at 6.5 s (too old resource version): what happened in it was not seen"
+                    .to_owned()
+            )
+        );
+        assert_eq!((judged.fight, judged.needed), (None, None));
+        assert_eq!(judged.facts["least"], 1);
+    }
+
+    #[test]
+    fn a_gap_before_the_mark_does_no_harm() {
+        let timeline = Draft::new("c2").gap("pods").at(5.0).mark("redeploy").done();
+        let judged = Judgement::since(&timeline, "redeploy", |_| Judgement::of(&seen()));
+        assert_eq!(judged.verdict, Verdict::Reproduced);
+    }
+
+    #[test]
+    fn a_fight_is_named_only_where_the_failure_was_observed() {
+        let absent = Judgement::of(&Finding::not_seen("no")).fight(|| "a fought b".to_owned());
+        assert_eq!(absent.fight, None);
+        let unclear = Judgement::of(&seen())
+            .fight(|| "a fought b".to_owned())
+            .provided(&Finding::not_seen("never came back"));
+        assert_eq!((unclear.fight, unclear.needed), (None, None));
+    }
+
+    #[test]
+    fn seconds_have_three_decimals_and_are_left_out_where_they_never_came() {
+        let judged = Judgement::of(&seen())
+            .seconds("fell_s", Some(s(1.234_567)))
+            .seconds("back_s", None);
+        assert_eq!(judged.facts["fell_s"], 1.235);
+        assert!(!judged.facts.contains_key("back_s"));
     }
 }

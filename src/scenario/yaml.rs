@@ -50,7 +50,7 @@ pub fn documents(text: &str) -> Vec<(usize, Result<Value, YamlError>)> {
         // Each document is parsed by itself, so that a mistake in one does not hide those of the next.
         let parsed = serde_yaml::Deserializer::from_str(&document)
             .next()
-            .map_or(Ok(Value::Null), |d| Value::deserialize(d))
+            .map_or(Ok(Value::Null), Value::deserialize)
             .map_err(|e| {
                 let mut error = YamlError::from(e);
                 error.line = error.line.map(|l| l + start - 1);

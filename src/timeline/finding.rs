@@ -59,3 +59,38 @@ impl Finding {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Duration = Duration::from_secs(1);
+    const TWO: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn both_are_seen_when_the_later_one_is() {
+        let both = Finding::seen(TWO, "a").and(Finding::seen(ONE, "b"));
+        assert_eq!(both, Finding::seen(TWO, "a; b"));
+        assert_eq!(
+            Finding::seen(ONE, "a").and(Finding::not_seen("no b")),
+            Finding::not_seen("no b")
+        );
+        assert_eq!(
+            Finding::not_seen("no a").and(Finding::seen(ONE, "b")),
+            Finding::not_seen("no a")
+        );
+    }
+
+    #[test]
+    fn either_is_seen_when_the_earlier_one_is() {
+        let (early, late) = (Finding::seen(ONE, "a"), Finding::seen(TWO, "b"));
+        assert_eq!(early.clone().or(late.clone()), early);
+        assert_eq!(late.clone().or(early.clone()), early);
+        assert_eq!(Finding::not_seen("no a").or(late.clone()), late);
+        assert_eq!(
+            Finding::not_seen("no a").or(Finding::not_seen("no b")),
+            Finding::not_seen("no a; no b")
+        );
+        assert!(!Finding::when(None, "never").holds());
+    }
+}

@@ -138,12 +138,13 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
         path: path.to_owned(),
         source,
     };
-    let mut lines = BufReader::new(File::open(path).map_err(io)?).split(b'\n');
-    let first = lines.next().transpose().map_err(io)?.unwrap_or_default();
+    let mut file = BufReader::new(File::open(path).map_err(io)?);
+    let mut line = Vec::new();
+    file.read_until(b'\n', &mut line).map_err(io)?;
     let no_header = || FormatError::NoHeader {
         path: path.to_owned(),
     };
-    let head: serde_json::Value = serde_json::from_slice(&first).map_err(|_| no_header())?;
+    let head: serde_json::Value = serde_json::from_slice(&line).map_err(|_| no_header())?;
     let found = head["kubeclash_timeline"].as_u64().ok_or_else(no_header)?;
     if found != FORMAT {
         return Err(FormatError::Version {
@@ -157,30 +158,36 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
         why: e.to_string(),
     })?;
     let mut timeline = Timeline::new(head.header);
-    let mut bad: Option<FormatError> = None;
-    for (at, line) in lines.enumerate() {
-        let line = line.map_err(io)?;
-        if line.is_empty() {
-            continue;
+    let mut half_a_line = false;
+    for number in 2.. {
+        line.clear();
+        if file.read_until(b'\n', &mut line).map_err(io)? == 0 {
+            break;
         }
-        if let Some(error) = bad {
-            return Err(error);
+        if line.trim_ascii().is_empty() {
+            continue;
         }
         match serde_json::from_slice::<Entry>(&line) {
             Ok(entry) => timeline.entries.push(entry),
+            // Every line is written with its newline at once: one that has none is the last, and cut.
+            Err(_) if !line.ends_with(b"\n") => half_a_line = true,
             Err(e) => {
-                bad = Some(FormatError::Line {
+                return Err(FormatError::Line {
                     path: path.to_owned(),
-                    line: at + 2,
+                    line: number,
                     why: e.to_string(),
-                })
+                });
             }
         }
     }
     let cut = match timeline.entries.last().map(|e| &e.what) {
-        _ if bad.is_some() => Some("its last line is cut off".to_owned()),
+        _ if half_a_line => Some("its last line is cut off".to_owned()),
         Some(What::End(_)) => None,
         _ => Some("it has no end line: the run was killed, or the file was cut".to_owned()),
     };
     Ok(Recorded { timeline, cut })
 }
+
+#[cfg(test)]
+#[path = "format_tests.rs"]
+mod tests;

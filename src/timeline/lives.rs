@@ -68,3 +68,59 @@ pub fn lives(timeline: &Timeline) -> Vec<PodLife> {
     }
     order.into_iter().filter_map(|uid| lives.remove(&uid)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::drawn::{Draft, s};
+
+    #[test]
+    fn a_life_has_the_first_time_of_each_stage() {
+        let timeline = Draft::new("c3")
+            .at(1.0)
+            .pod("a", None)
+            .at(2.0)
+            .unschedulable("a")
+            .at(3.0)
+            .unschedulable("a")
+            .at(4.0)
+            .pod("a", Some("w1"))
+            .at(5.0)
+            .terminating("a", "w1")
+            .at(6.0)
+            .gone("a", "w1")
+            .done();
+        let life = &lives(&timeline)[0];
+        assert_eq!((life.created, life.unschedulable), (s(1.0), Some(s(2.0))));
+        assert_eq!((life.bound, life.ready), (Some(s(4.0)), Some(s(4.0))));
+        assert_eq!((life.terminating, life.gone), (Some(s(5.0)), Some(s(6.0))));
+        assert_eq!(life.failed, None);
+    }
+
+    #[test]
+    fn what_never_came_is_none() {
+        let life = &lives(&Draft::new("c3").pod("a", None).done())[0];
+        assert_eq!((life.bound, life.ready, life.failed), (None, None, None));
+        assert_eq!(
+            (life.unschedulable, life.terminating, life.gone),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_pod_that_vanishes_was_told_to_go_when_it_was_gone() {
+        let timeline = Draft::new("c7")
+            .failed("b", "w1")
+            .at(1.0)
+            .gone("b", "w1")
+            .pod("a", None)
+            .done();
+        let found = lives(&timeline);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].pod.uid.as_str(), found[1].pod.uid.as_str()), ("b", "a"));
+        assert_eq!(
+            (found[0].failed, found[0].terminating),
+            (Some(s(0.0)), Some(s(1.0)))
+        );
+    }
+}

@@ -3,6 +3,8 @@
 //! A [`Timeline`] is all that a judge gets. It is read from a file as well as from a live cluster, so a verdict
 //! can be had again from evidence. Times are since the recorder was armed.
 
+#[cfg(test)]
+pub(crate) mod drawn;
 mod finding;
 mod format;
 mod lives;
@@ -90,5 +92,56 @@ impl Timeline {
             world.see(&entry.what);
         }
         world
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drawn::{Draft, s};
+    use super::*;
+
+    fn timeline() -> Timeline {
+        Draft::new("c2")
+            .gap("nodes")
+            .at(1.0)
+            .deployment("web", 5, 5)
+            .at(2.0)
+            .mark("redeploy")
+            .at(3.0)
+            .deployment("web", 1, 5)
+            .at(4.0)
+            .mark("redeploy")
+            .gap("pods")
+            .done()
+    }
+
+    #[test]
+    fn a_mark_is_when_it_was_first_put() {
+        assert_eq!(timeline().marked("redeploy"), Some(s(2.0)));
+        assert_eq!(timeline().marked("drain"), None);
+        assert_eq!(timeline().end(), s(4.0));
+    }
+
+    #[test]
+    fn gaps_before_a_time_do_not_concern_it() {
+        let timeline = timeline();
+        assert_eq!(
+            timeline.gap_since(s(0.0)).map(|(t, gap)| (t, gap.watch.as_str())),
+            Some((s(0.0), "nodes"))
+        );
+        assert_eq!(
+            timeline.gap_since(s(2.0)).map(|(t, gap)| (t, gap.watch.as_str())),
+            Some((s(4.0), "pods"))
+        );
+        assert_eq!(timeline.gap_since(s(4.1)), None);
+    }
+
+    #[test]
+    fn a_series_follows_its_probe_to_the_last_entry() {
+        let timeline = timeline();
+        let wanted = deployment("web").wanted();
+        let series = timeline.series(|world| wanted.read(world));
+        assert_eq!(series.points(), [(s(0.0), 0), (s(1.0), 5), (s(3.0), 1)]);
+        assert_eq!(series.end(), s(4.0));
     }
 }

@@ -170,7 +170,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Is it below `floor` at any instant?
-    #[must_use]
     pub fn dips_below(&self, floor: T) -> Finding {
         match self.first(|v| *v < floor) {
             Some(at) => Finding::seen(
@@ -185,7 +184,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Does it get to `level` or above?
-    #[must_use]
     pub fn reaches(&self, level: T) -> Finding {
         match self.first(|v| *v >= level) {
             Some(at) => Finding::seen(at, format!("reached {level}")),
@@ -194,7 +192,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Does it fall to `level` or below?
-    #[must_use]
     pub fn falls_to(&self, level: T) -> Finding {
         match self.first(|v| *v <= level) {
             Some(at) => Finding::seen(at, format!("fell to {}", self.at(at))),
@@ -203,7 +200,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Is it at least `level` when it ends?
-    #[must_use]
     pub fn ends_at_least(&self, level: T) -> Finding {
         let last = *self.last();
         if last >= level {
@@ -218,7 +214,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Does a value hold the whole time?
-    #[must_use]
     pub fn holds(&self, what: &str, holds: impl Fn(&T) -> bool) -> Finding {
         match self.points.iter().find(|(_, v)| !holds(v)) {
             Some((at, v)) => {
@@ -229,7 +224,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Does a value hold at the end, and has for at least `long`?
-    #[must_use]
     pub fn settles(&self, long: Duration, what: &str, holds: impl Fn(&T) -> bool) -> Finding {
         match self.spans(holds).last() {
             Some(span) if span.to == self.end && span.length() >= long => Finding::seen(
@@ -246,7 +240,6 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
     }
 
     /// Does a value come, and come again, at least `times` times?
-    #[must_use]
     pub fn recurs(&self, times: usize, what: &str, holds: impl Fn(&T) -> bool) -> Finding {
         let spans = self.spans(holds);
         if spans.len() >= times && times > 0 {
@@ -263,3 +256,7 @@ impl<T: PartialOrd + Copy + Display + Debug> Series<T> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "series_tests.rs"]
+mod tests;

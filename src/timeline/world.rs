@@ -218,3 +218,85 @@ impl HpaProbes {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::drawn::{Draft, node, pod, s, seen};
+
+    /// Two workers of 8000m with three and one pods of 2000m.
+    fn world() -> World {
+        Draft::new("c5")
+            .nodes(&["w1", "w2"])
+            .pods(&[("a", "w1"), ("b", "w1"), ("c", "w1"), ("d", "w2")])
+            .done()
+            .world_at(s(0.0))
+    }
+
+    fn with(mut world: World, what: What) -> World {
+        world.see(&what);
+        world
+    }
+
+    #[test]
+    fn there_is_room_as_long_as_one_open_node_has_it() {
+        assert!(world().has_room(6_000));
+        assert!(!world().has_room(6_001));
+    }
+
+    #[test]
+    fn a_cordoned_or_dead_node_has_no_room() {
+        let mut closed = node("w2", 8_000);
+        closed.cordoned = true;
+        let cordoned = with(world(), What::Node(seen(closed)));
+        assert!(cordoned.has_room(2_000) && !cordoned.has_room(2_001));
+        assert!(!cordoned.all_nodes_open());
+        let mut dead = node("w2", 8_000);
+        dead.ready = false;
+        assert!(!with(world(), What::Node(seen(dead))).has_room(2_001));
+        assert!(world().all_nodes_open() && !World::default().all_nodes_open());
+    }
+
+    #[test]
+    fn a_terminating_pod_takes_room_and_a_failed_one_does_not() {
+        let mut leaving = pod("d", Some("w2"));
+        leaving.terminating = true;
+        assert!(!with(world(), What::Pod(seen(leaving))).has_room(6_001));
+        let mut failed = pod("d", Some("w2"));
+        failed.phase = "Failed".to_owned();
+        assert!(with(world(), What::Pod(seen(failed))).has_room(8_000));
+    }
+
+    #[test]
+    fn skew_is_between_the_fullest_and_the_emptiest_node() {
+        assert_eq!(skew(&world().placement("web")), 2);
+        let third = with(world(), What::Node(seen(node("w3", 8_000))));
+        assert_eq!(skew(&third.placement("web")), 3, "a node without a pod counts");
+        assert_eq!(skew(&world().placement("other")), 0);
+        assert_eq!(skew(&BTreeMap::new()), 0);
+    }
+
+    #[test]
+    fn what_is_gone_is_no_longer_in_the_world() {
+        let timeline = Draft::new("c5")
+            .nodes(&["w1"])
+            .pods(&[("a", "w1")])
+            .at(2.0)
+            .gone("a", "w1")
+            .done();
+        assert_eq!(timeline.world_at(s(1.9)).pods.len(), 1);
+        assert_eq!(timeline.world_at(s(2.0)).pods.len(), 0);
+    }
+
+    #[test]
+    fn a_condition_says_what_it_last_saw() {
+        let skewed = deployment("web").skew();
+        assert_eq!(skewed.is_at_least(2).look(&world()), Outlook::Done);
+        assert_eq!(
+            skewed.is_at_most(1).look(&world()),
+            Outlook::NotYet("skew of web is 2".to_owned())
+        );
+        assert_eq!(deployment("web").running().read(&world()), 4);
+        assert_eq!(hpa("web").desired().read(&world()), 0);
+    }
+}

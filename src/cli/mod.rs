@@ -1,0 +1,3 @@
+//! The verbs of the command, one a file.
+
+pub mod replay;

@@ -1,0 +1,280 @@
+//! `docs/fidelity.md`: what the 2023 study recorded, against what is measured here at the same pace.
+//!
+//! The study's figures are data, `manifests/<case>/recorded/figures.yaml`: a list of
+//!
+//! ```yaml
+//! - name: all six replicas are wanted     # in words
+//!   fact: max_reached_s                   # the name of the fact that measures it
+//!   unit: s
+//!   low: 60                               # what is allowed, both ends included; one end may be left out
+//!   high: 130
+//!   recorded: 83 s                        # what the study has
+//!   source: traces C1, 2023-09-15         # and where
+//!   variant: with-hpa                     # optional: only for this variant of the case
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use super::markdown::cell;
+use crate::evidence::Outcome;
+use crate::scenario::{Arm, Pace, yaml};
+
+/// One number of the study, and how far a measured one may be from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The case's folder.
+    pub case: String,
+    /// The variant that it is of; `None` for all.
+    pub variant: Option<String>,
+    /// What it is, in words.
+    pub name: String,
+    /// The fact of an [`Outcome`] that measures it.
+    pub fact: String,
+    /// Its unit; empty for counts.
+    pub unit: String,
+    /// The least that is allowed.
+    pub low: Option<f64>,
+    /// The most that is allowed.
+    pub high: Option<f64>,
+    /// The study's value, in words.
+    pub recorded: String,
+    /// Where the study has it.
+    pub source: String,
+}
+
+/// Everything that is wrong with the figures, each mistake with its file and line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .mistakes.join("\n"))]
+pub struct FiguresError {
+    /// One sentence a mistake, `file:line: what`.
+    pub mistakes: Vec<String>,
+}
+
+/// Reads figures from the texts of `figures.yaml`, by the case's folder.
+///
+/// # Errors
+/// All mistakes of all files together.
+pub fn figures(texts: &BTreeMap<String, String>) -> Result<Vec<Figure>, FiguresError> {
+    let mut figures: Vec<Figure> = Vec::new();
+    let mut mistakes = Vec::new();
+    for (case, text) in texts {
+        let file = format!("{case}/recorded/figures.yaml");
+        let items = match yaml::value(text) {
+            Ok(Value::Array(items)) => items,
+            Ok(_) => {
+                mistakes.push(format!("{file}: not a list of figures"));
+                continue;
+            }
+            Err(e) => {
+                let line = e.line.map_or(String::new(), |l| format!(":{l}"));
+                mistakes.push(format!("{file}{line}: {e}"));
+                continue;
+            }
+        };
+        let starts: Vec<usize> = (1..)
+            .zip(text.lines())
+            .filter(|(_, line)| line.starts_with('-'))
+            .map(|(number, _)| number)
+            .collect();
+        for (at, item) in items.into_iter().enumerate() {
+            let place = starts
+                .get(at)
+                .map_or(file.clone(), |line| format!("{file}:{line}"));
+            let Value::Object(map) = item else {
+                mistakes.push(format!("{place}: not a mapping of fields"));
+                continue;
+            };
+            let figure = figure(case, map, &place, &mut mistakes);
+            let same = |f: &Figure| (&f.case, &f.fact, &f.variant) == (case, &figure.fact, &figure.variant);
+            if !figure.fact.is_empty() && figures.iter().any(same) {
+                mistakes.push(format!("{place}: fact: \"{}\" has a figure already", figure.fact));
+            }
+            figures.push(figure);
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(figures)
+    } else {
+        Err(FiguresError { mistakes })
+    }
+}
+
+fn figure(case: &str, mut map: Map<String, Value>, place: &str, mistakes: &mut Vec<String>) -> Figure {
+    let mut mistake = |key: &str, what: String| mistakes.push(format!("{place}: {key}: {what}"));
+    let mut text = |key: &str, needed: bool| match map.shift_remove(key) {
+        Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
+        None if !needed => String::new(),
+        None => {
+            mistake(key, "missing".to_owned());
+            String::new()
+        }
+        Some(other) => {
+            mistake(key, format!("expected text, found {other}"));
+            String::new()
+        }
+    };
+    let [name, fact, recorded, source] = ["name", "fact", "recorded", "source"].map(|key| text(key, true));
+    let [unit, variant] = ["unit", "variant"].map(|key| text(key, false));
+    let mut end = |key: &str| match map.shift_remove(key) {
+        None => None,
+        Some(value) if value.is_number() => value.as_f64(),
+        Some(other) => {
+            mistake(key, format!("expected a number, found {other}"));
+            Some(0.0)
+        }
+    };
+    let (low, high) = (end("low"), end("high"));
+    match (low, high) {
+        (None, None) => mistake(
+            "low",
+            "missing, and \"high\" as well: one of them is needed".to_owned(),
+        ),
+        (Some(low), Some(high)) if low > high => mistake("low", format!("{low} is above high, {high}")),
+        _ => {}
+    }
+    for key in map.keys() {
+        mistake(key, "unknown field".to_owned());
+    }
+    Figure {
+        case: case.to_owned(),
+        variant: Some(variant).filter(|v| !v.is_empty()),
+        name,
+        fact,
+        unit,
+        low,
+        high,
+        recorded,
+        source,
+    }
+}
+
+impl Figure {
+    /// Whether a measured value is one that is allowed.
+    #[must_use]
+    pub fn allows(&self, value: f64) -> bool {
+        self.low.is_none_or(|low| value >= low) && self.high.is_none_or(|high| value <= high)
+    }
+
+    /// The values that broken arms at the recorded pace have for it.
+    fn measured(&self, outcomes: &[Outcome]) -> Vec<f64> {
+        outcomes
+            .iter()
+            .filter(|o| o.case == self.case && o.arm == Arm::Broken && o.pace == Pace::Recorded)
+            .filter(|o| self.variant.is_none() || o.variant == self.variant)
+            .filter_map(|o| o.facts.get(&self.fact).and_then(Value::as_f64))
+            .collect()
+    }
+
+    fn allowed(&self) -> String {
+        let range = match (self.low, self.high) {
+            (Some(low), Some(high)) if low == high => number(low),
+            (Some(low), Some(high)) => format!("{}–{}", number(low), number(high)),
+            (Some(low), None) => format!("≥ {}", number(low)),
+            (None, Some(high)) => format!("≤ {}", number(high)),
+            (None, None) => "any".to_owned(),
+        };
+        self.with_unit(range)
+    }
+
+    fn with_unit(&self, value: String) -> String {
+        if self.unit.is_empty() {
+            value
+        } else {
+            format!("{value} {}", self.unit)
+        }
+    }
+}
+
+/// Recorded against measured: one row a figure. Outcomes of control arms and of other paces do not count.
+///
+/// Where several runs measured a figure, the least and the greatest value are shown, and all must be allowed.
+#[must_use]
+pub fn table(outcomes: &[Outcome], figures: &[Figure]) -> String {
+    let mut text = String::from(
+        "| case | figure | recorded 2023 | allowed | measured | within | source |\n|---|---|---|--:|--:|---|---|\n",
+    );
+    for figure in figures {
+        let measured = figure.measured(outcomes);
+        let within = match measured.as_slice() {
+            [] => "not measured",
+            values if values.iter().all(|v| figure.allows(*v)) => "yes",
+            _ => "**no**",
+        };
+        let variant = figure
+            .variant
+            .as_ref()
+            .map_or(String::new(), |v| format!(" ({v})"));
+        writeln!(
+            text,
+            "| {} | {} (`{}`) | {} | {} | {} | {within} | {} |",
+            cell(&format!("{}{variant}", figure.case)),
+            cell(&figure.name),
+            figure.fact,
+            cell(&figure.recorded),
+            cell(&figure.allowed()),
+            cell(&spread(&measured).map_or("–".to_owned(), |values| figure.with_unit(values))),
+            cell(&figure.source),
+        )
+        .expect("a String takes whatever is written");
+    }
+    text
+}
+
+/// The whole page: what was compared, the table, and how many figures agree.
+#[must_use]
+pub fn page(outcomes: &[Outcome], figures: &[Figure]) -> String {
+    let mut components: BTreeMap<&str, &str> = BTreeMap::new();
+    for outcome in outcomes.iter().filter(|o| o.pace == Pace::Recorded) {
+        for (name, component) in &outcome.components {
+            components.insert(name, &component.version);
+        }
+    }
+    let components: Vec<String> = components
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    let measured: Vec<(&Figure, Vec<f64>)> = figures
+        .iter()
+        .map(|figure| (figure, figure.measured(outcomes)))
+        .filter(|(_, values)| !values.is_empty())
+        .collect();
+    let within = measured
+        .iter()
+        .filter(|(figure, values)| values.iter().all(|v| figure.allows(*v)))
+        .count();
+    format!(
+        "# Fidelity\n\n\
+         The broken arms at the recorded pace, against the runs of the 2023 study (kind, Kubernetes v1.24.7, three\n\
+         workers of 8 CPU, descheduler v0.25.1). This page is generated; the study's figures and the ranges are in\n\
+         `manifests/<case>/recorded/figures.yaml`. Times are in seconds since the first apply, in C2 since the second.\n\n\
+         Measured with: {}.\n\n{}\n{within} of {} measured figures are within their range; {} were not measured.\n",
+        if components.is_empty() {
+            "nothing yet".to_owned()
+        } else {
+            components.join(", ")
+        },
+        table(outcomes, figures),
+        measured.len(),
+        figures.len() - measured.len(),
+    )
+}
+
+/// One value, or the least and the greatest of several.
+fn spread(values: &[f64]) -> Option<String> {
+    let least = values.iter().copied().reduce(f64::min)?;
+    let most = values.iter().copied().reduce(f64::max)?;
+    Some(if least == most {
+        number(least)
+    } else {
+        format!("{}–{}", number(least), number(most))
+    })
+}
+
+/// At most two decimals.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,159 @@
+//! Views on what a run has left: text for terminals, JSON lines, Markdown, and the table of fidelity.
+//!
+//! A view takes values and gives text. It runs nothing, judges nothing and looks at no environment: whether there
+//! is colour, Unicode or a wide terminal is told to it in a [`Style`].
+
+pub mod fidelity;
+pub mod json;
+pub mod markdown;
+pub mod picture;
+pub mod terminal;
+
+pub use picture::Picture;
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::evidence::Outcome;
+
+/// What the place that a text is written to can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether ANSI colours are allowed.
+    pub colour: bool,
+    /// Whether characters beyond ASCII are.
+    pub unicode: bool,
+    /// Columns; views use between 40 and 100 of them.
+    pub width: usize,
+}
+
+impl Default for Style {
+    /// Without colour, with Unicode, 100 columns.
+    fn default() -> Self {
+        Self {
+            colour: false,
+            unicode: true,
+            width: 100,
+        }
+    }
+}
+
+impl Style {
+    /// The columns that views use.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.width.clamp(40, 100)
+    }
+
+    /// A text with the characters that this place can show.
+    #[must_use]
+    pub fn fit(&self, text: &str) -> String {
+        if self.unicode {
+            return text.to_owned();
+        }
+        text.chars().fold(String::new(), |mut ascii, c| {
+            match c {
+                '→' => ascii.push_str("->"),
+                '–' | '—' => ascii.push('-'),
+                '≥' => ascii.push_str(">="),
+                '≤' => ascii.push_str("<="),
+                '·' => ascii.push('|'),
+                '…' => ascii.push_str("..."),
+                '×' => ascii.push('x'),
+                '±' => ascii.push_str("+/-"),
+                '’' => ascii.push('\''),
+                c if c.is_ascii() => ascii.push(c),
+                _ => ascii.push('?'),
+            }
+            ascii
+        })
+    }
+}
+
+/// A run of several arms, as its summaries see it.
+#[derive(Debug, Clone)]
+pub struct Summary<'a> {
+    /// The arms that ended with a verdict, in the order in which they are listed.
+    pub outcomes: &'a [Outcome],
+    /// The arms that failed for the harness's own reasons: title and error.
+    pub errors: &'a [(String, String)],
+    /// How long everything took, by the clock on the wall.
+    pub took: Duration,
+}
+
+impl Summary<'_> {
+    /// The counts in a line: `14 arms: 12 as expected, 1 unexpected, 1 failed; 58.2 s in all`.
+    #[must_use]
+    pub fn counts(&self) -> String {
+        let arms = self.outcomes.len() + self.errors.len();
+        let expected = self.outcomes.iter().filter(|o| o.ok).count();
+        let inconclusive = self
+            .outcomes
+            .iter()
+            .filter(|o| o.verdict == "inconclusive")
+            .count();
+        let unexpected = self.outcomes.len() - expected - inconclusive;
+        let mut parts = vec![format!("{expected} as expected")];
+        let others = [
+            (unexpected, "unexpected"),
+            (inconclusive, "inconclusive"),
+            (self.errors.len(), "failed"),
+        ];
+        parts.extend(
+            others
+                .iter()
+                .filter(|(n, _)| *n > 0)
+                .map(|(n, what)| format!("{n} {what}")),
+        );
+        let arms = if arms == 1 {
+            "1 arm".to_owned()
+        } else {
+            format!("{arms} arms")
+        };
+        format!(
+            "{arms}: {}; {} in all",
+            parts.join(", "),
+            seconds(self.took.as_millis() as u64)
+        )
+    }
+}
+
+/// Milliseconds as people read them: `0.9 s`, `64 s`, `4 min 32 s`.
+#[must_use]
+pub(crate) fn seconds(ms: u64) -> String {
+    match ms {
+        0..=59_949 => format!("{:.1} s", ms as f64 / 1_000.0),
+        _ => {
+            let whole = (ms + 500) / 1_000;
+            format!("{} min {:02} s", whole / 60, whole % 60)
+        }
+    }
+}
+
+/// Facts as `name value`, in their order.
+pub(crate) fn facts(facts: &Map<String, Value>) -> Vec<String> {
+    facts
+        .iter()
+        .map(|(name, value)| match value {
+            Value::String(text) => format!("{name} {text}"),
+            Value::Array(items) => {
+                let items: Vec<String> = items.iter().map(plain).collect();
+                format!("{name} {}", items.join("/"))
+            }
+            other => format!("{name} {other}"),
+        })
+        .collect()
+}
+
+/// Which arm, and which variant: `control (without-hpa)`.
+pub(crate) fn arm_name(outcome: &Outcome) -> String {
+    match &outcome.variant {
+        Some(variant) => format!("{} ({variant})", outcome.arm),
+        None => outcome.arm.to_string(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

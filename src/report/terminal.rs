@@ -1,0 +1,171 @@
+//! What a person reads when an arm ends, and when all have.
+
+use owo_colors::{OwoColorize, Style as Ink};
+
+use super::{Picture, Style, Summary, arm_name, facts, seconds};
+use crate::evidence::Outcome;
+
+/// The columns that labels such as `why` and `facts` take.
+const LABEL: usize = 10;
+
+/// What is printed when an arm ends: verdict, why, who fought, a picture, the facts, where the evidence lies.
+#[must_use]
+pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> String {
+    let mut text = format!(
+        "{} {} {}\n",
+        paint(&outcome.title(), Ink::new().bold(), style),
+        paint(&outcome.verdict, ink(outcome), style),
+        expectation(outcome)
+    );
+    let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
+    line("why", &outcome.why);
+    if let Some(fight) = &outcome.fight {
+        line("fight", fight);
+    }
+    if let Some(picture) = picture {
+        text.push_str(&framed(picture, style));
+    }
+    let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
+    if !outcome.facts.is_empty() {
+        line("facts", &facts(&outcome.facts).join(" · "));
+    }
+    line("time", &times(outcome));
+    line("evidence", &outcome.evidence.display().to_string());
+    text
+}
+
+/// The table at the end of a run, with the counts.
+#[must_use]
+pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
+    let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().map(|o| (o, arm_name(o))).collect();
+    let case = width(arms.iter().map(|(o, _)| o.case.as_str()));
+    let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
+    let mut text = String::new();
+    for (outcome, name) in &arms {
+        let verdict = format!("{:<12}", outcome.verdict);
+        let ok = if outcome.ok { "ok" } else { "UNEXPECTED" };
+        let head = case + arm + 41;
+        let numbers = key_numbers(outcome, style.columns().saturating_sub(head));
+        let line = format!(
+            "{:<case$}  {name:<arm$}  {}  {ok:<10}  {:>11}  {numbers}",
+            outcome.case,
+            paint(&verdict, ink(outcome), style),
+            seconds(outcome.elapsed_ms),
+        );
+        text.push_str(style.fit(&line).trim_end());
+        text.push('\n');
+    }
+    for (title, error) in summary.errors {
+        let failed = paint("failed", Ink::new().red().bold(), style);
+        let first = error.lines().next().unwrap_or_default();
+        text.push_str(&format!("{title}  {failed}: {}\n", style.fit(first)));
+    }
+    text.push('\n');
+    let good = summary.errors.is_empty() && summary.outcomes.iter().all(|o| o.ok);
+    let counts = Ink::new().bold();
+    let counts = if good { counts.green() } else { counts.red() };
+    text.push_str(&paint(&summary.counts(), counts, style));
+    text.push('\n');
+    text
+}
+
+/// `as expected`, or what was expected instead.
+fn expectation(outcome: &Outcome) -> String {
+    if outcome.ok {
+        "as expected".to_owned()
+    } else {
+        format!("UNEXPECTED: {} was expected", outcome.expected)
+    }
+}
+
+fn ink(outcome: &Outcome) -> Ink {
+    match (outcome.ok, outcome.verdict.as_str()) {
+        (true, _) => Ink::new().green().bold(),
+        (false, "inconclusive") => Ink::new().yellow().bold(),
+        (false, _) => Ink::new().red().bold(),
+    }
+}
+
+pub(crate) fn paint(text: &str, ink: Ink, style: &Style) -> String {
+    if style.colour {
+        text.style(ink).to_string()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// When the cluster was ready, how long the failure needed, and how long was watched for it.
+fn times(outcome: &Outcome) -> String {
+    let mut parts = vec![format!("ready {}", seconds(outcome.ready_ms))];
+    if let Some(needed) = outcome.needed_ms {
+        parts.push(format!("needed {}", seconds(needed)));
+    }
+    parts.push(format!("watched {}", seconds(outcome.watched_ms)));
+    parts.push(format!("{} in all", seconds(outcome.elapsed_ms)));
+    format!(
+        "{} ({}, {} pace)",
+        parts.join(" · "),
+        outcome.provider,
+        outcome.pace
+    )
+}
+
+/// A picture, indented, with an empty line before and after it; nothing where there is nothing to see.
+pub(crate) fn framed(picture: &Picture, style: &Style) -> String {
+    let drawn = picture.draw(&Style {
+        width: style.columns() - 2,
+        ..*style
+    });
+    if drawn.is_empty() {
+        return drawn;
+    }
+    let rows: Vec<String> = drawn.lines().map(|row| format!("  {row}\n")).collect();
+    format!("\n{}\n", rows.concat())
+}
+
+/// A label and a text that is wrapped beside it.
+pub(crate) fn labelled(label: &str, value: &str, style: &Style) -> String {
+    let wide = style.columns() - LABEL - 2;
+    let mut text = String::new();
+    for (at, line) in wrap(&style.fit(value), wide).iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        text.push_str(format!("  {label:<LABEL$}{line}").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Breaks a text between words; a word that is too long stays whole, so that a path can be copied.
+fn wrap(text: &str, wide: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= wide {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// As many facts as there is room for.
+fn key_numbers(outcome: &Outcome, room: usize) -> String {
+    let mut numbers = String::new();
+    for fact in facts(&outcome.facts) {
+        let gap = if numbers.is_empty() { "" } else { " · " };
+        if numbers.chars().count() + gap.chars().count() + fact.chars().count() > room {
+            break;
+        }
+        numbers.push_str(gap);
+        numbers.push_str(&fact);
+    }
+    numbers
+}
+
+fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
+}

@@ -1,0 +1,207 @@
+//! Hand-drawn series and timelines, for tests.
+
+use std::time::Duration;
+
+use super::{
+    Change, DeploymentSeen, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen, Series, Sighting,
+    Timeline, What,
+};
+use crate::scenario::{Arm, Pace, Shape};
+
+/// Seconds.
+pub(crate) fn s(seconds: f64) -> Duration {
+    Duration::from_micros((seconds * 1e6).round() as u64)
+}
+
+/// A series with one value a second: `"5 5 1 1 3 5"` begins at 0 s and ends at 6 s.
+pub(crate) fn draw(values: &str) -> Series<i64> {
+    let values: Vec<i64> = values.split_whitespace().map(|v| v.parse().unwrap()).collect();
+    let mut series = Series::starting(Duration::ZERO, values[0]);
+    for (at, value) in values.iter().enumerate() {
+        series.push(s(at as f64), *value);
+    }
+    series.push(s(values.len() as f64), values[values.len() - 1]);
+    series
+}
+
+/// A timeline that is drawn entry by entry, at the time that [`Draft::at`] last set.
+pub(crate) struct Draft {
+    now: Duration,
+    timeline: Timeline,
+}
+
+impl Draft {
+    pub(crate) fn new(case: &str) -> Self {
+        Self {
+            now: Duration::ZERO,
+            timeline: Timeline::new(Header {
+                case: case.to_owned(),
+                arm: Arm::Broken,
+                variant: None,
+                provider: "local".to_owned(),
+                pace: Pace::Recorded,
+                date: "2026-01-02T03:04:05Z".to_owned(),
+                shape: Shape {
+                    workers: 3,
+                    worker_cpu: 8,
+                },
+                components: std::collections::BTreeMap::new(),
+                manifests_sha256: "00".to_owned(),
+            }),
+        }
+    }
+
+    pub(crate) fn at(mut self, seconds: f64) -> Self {
+        self.now = s(seconds);
+        self
+    }
+
+    pub(crate) fn what(mut self, what: What) -> Self {
+        self.timeline.entries.push(Entry { t: self.now, what });
+        self
+    }
+
+    pub(crate) fn mark(self, name: &str) -> Self {
+        self.what(What::Mark(name.to_owned()))
+    }
+
+    pub(crate) fn step(self, name: &str) -> Self {
+        self.what(What::Step(name.to_owned()))
+    }
+
+    pub(crate) fn gap(self, watch: &str) -> Self {
+        self.what(What::Gap(Gap {
+            watch: watch.to_owned(),
+            why: "too old resource version".to_owned(),
+        }))
+    }
+
+    pub(crate) fn nodes(mut self, names: &[&str]) -> Self {
+        for name in names {
+            self = self.what(What::Node(seen(node(name, 8_000))));
+        }
+        self
+    }
+
+    pub(crate) fn deployment(self, name: &str, wanted: i64, available: i64) -> Self {
+        self.what(What::Deployment(seen(DeploymentSeen {
+            name: name.to_owned(),
+            wanted,
+            replicas: wanted,
+            ready: available,
+            available,
+        })))
+    }
+
+    pub(crate) fn hpa(self, name: &str, desired: i64, cpu_percent: Option<i64>) -> Self {
+        self.what(What::Hpa(seen(HpaSeen {
+            name: name.to_owned(),
+            min: 1,
+            max: 6,
+            current: desired,
+            desired,
+            cpu_percent,
+        })))
+    }
+
+    pub(crate) fn event(self, reason: &str) -> Self {
+        self.what(What::Event(EventSeen {
+            reason: reason.to_owned(),
+            ..EventSeen::default()
+        }))
+    }
+
+    /// A pod of `web`, named by its UID, on a node or pending.
+    pub(crate) fn pod(self, uid: &str, node: Option<&str>) -> Self {
+        self.what(What::Pod(seen(pod(uid, node))))
+    }
+
+    pub(crate) fn pods(mut self, uids_and_nodes: &[(&str, &str)]) -> Self {
+        for (uid, node) in uids_and_nodes {
+            self = self.pod(uid, Some(node));
+        }
+        self
+    }
+
+    pub(crate) fn unschedulable(self, uid: &str) -> Self {
+        self.what(What::Pod(seen(PodSeen {
+            unschedulable: Some("0/3 nodes are available".to_owned()),
+            ..pod(uid, None)
+        })))
+    }
+
+    pub(crate) fn failed(self, uid: &str, node: &str) -> Self {
+        self.what(What::Pod(seen(PodSeen {
+            phase: "Failed".to_owned(),
+            ready: false,
+            reason: Some("TaintToleration".to_owned()),
+            ..pod(uid, Some(node))
+        })))
+    }
+
+    pub(crate) fn terminating(self, uid: &str, node: &str) -> Self {
+        self.what(What::Pod(seen(PodSeen {
+            terminating: true,
+            ..pod(uid, Some(node))
+        })))
+    }
+
+    pub(crate) fn gone(self, uid: &str, node: &str) -> Self {
+        self.what(What::Pod(Sighting {
+            change: Change::Gone,
+            state: PodSeen {
+                terminating: true,
+                ..pod(uid, Some(node))
+            },
+        }))
+    }
+
+    /// `old` is evicted from `node` at a time; `new` is created at once, and bound to `to` two seconds later.
+    pub(crate) fn round(self, at: f64, old: (&str, &str), new: (&str, &str)) -> Self {
+        self.at(at)
+            .terminating(old.0, old.1)
+            .at(at + 0.01)
+            .pod(new.0, None)
+            .at(at + 1.5)
+            .gone(old.0, old.1)
+            .at(at + 2.0)
+            .pod(new.0, Some(new.1))
+    }
+
+    pub(crate) fn done(self) -> Timeline {
+        self.timeline
+    }
+}
+
+/// There, in this state.
+pub(crate) fn seen<T>(state: T) -> Sighting<T> {
+    Sighting {
+        change: Change::Seen,
+        state,
+    }
+}
+
+/// A ready node.
+pub(crate) fn node(name: &str, cpu_m: u64) -> NodeSeen {
+    NodeSeen {
+        name: name.to_owned(),
+        ready: true,
+        cpu_m,
+        ..NodeSeen::default()
+    }
+}
+
+/// A pod of `web` that asks for 2000m: running where it has a node, else pending.
+pub(crate) fn pod(uid: &str, node: Option<&str>) -> PodSeen {
+    PodSeen {
+        uid: uid.to_owned(),
+        name: format!("web-{uid}"),
+        namespace: "default".to_owned(),
+        app: Some("web".to_owned()),
+        node: node.map(str::to_owned),
+        phase: if node.is_some() { "Running" } else { "Pending" }.to_owned(),
+        ready: node.is_some(),
+        cpu_request_m: 2_000,
+        ..PodSeen::default()
+    }
+}
