@@ -1,0 +1,104 @@
+//! C6: maintenance leaves pods unbalanced, and the next maintenance then takes down two of three at once.
+//!
+//! In conflict: draining and uncordoning, and a scheduler that looks at spreading only when it schedules.
+//! The study's scripts hard-coded the second node and sometimes drained an empty one; this drains the fullest. They
+//! also forgot to label the nodes, which made the constraint inert: the variant without it is kept.
+
+use std::time::Duration;
+
+use super::Case;
+use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
+use crate::timeline::{Finding, Timeline, deployment, lives, skew};
+use crate::verdict::Judgement;
+
+pub(super) const CASE: Case = Case {
+    folder: "c6_maintenance_imbalance",
+    variants: &[Some("with-constraint"), Some("without-constraint")],
+    steps,
+    judge,
+    pulse,
+};
+
+const APP: &str = "php-apache";
+const REPLICAS: i64 = 3;
+const MAX_SKEW: i64 = 1;
+
+fn steps(card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
+    let constrained = variant != Some("without-constraint");
+    let web = deployment(APP);
+    let whole = || web.running().is(REPLICAS).and(web.available().is(REPLICAS));
+    let mut scenario = Scenario::of(card, arm);
+    for n in 1..=3 {
+        scenario = scenario.label(worker(n), "node", n.to_string());
+    }
+    let balance = |scenario: Scenario| match arm {
+        Arm::Broken => scenario,
+        Arm::Control => scenario
+            .descheduler(if constrained { "policy.yaml" } else { "policy-duplicates.yaml" })
+            .await_up_to(web.skew().is_at_most(MAX_SKEW).and(whole()), secs(60)),
+    };
+    scenario = scenario
+        .mark("applied")
+        .apply(if constrained { "10-web.yaml" } else { "10-web-without-constraint.yaml" })
+        .settle(whole().and(web.skew().is(0)), secs(60))
+        .mark("drain")
+        .drain(NodePick::Named(worker(1)))
+        .uncordon_drained()
+        .settle(whole(), secs(60));
+    scenario = balance(scenario).mark("maintained").watch(card.observe).stop_descheduler();
+    scenario = scenario
+        .mark("drain again")
+        .drain(NodePick::Fullest { deployment: APP })
+        .uncordon_drained()
+        .settle(whole(), secs(60));
+    balance(scenario).mark("maintained again").watch(card.observe)
+}
+
+fn judge(timeline: &Timeline) -> Judgement {
+    let (Some(again), Some(over)) = (timeline.marked("drain again"), timeline.marked("maintained again")) else {
+        return Judgement::inconclusive("the run ended before the second maintenance was over");
+    };
+    Judgement::since(timeline, "maintained", |maintained| {
+        let unbalanced = timeline.series(|w| skew(&w.placement(APP))).since(maintained).until(again);
+        let open = timeline.series(|w| w.all_nodes_open()).since(maintained).until(again);
+        let churn = lives(timeline)
+            .iter()
+            .filter(|life| life.pod.app.as_deref() == Some(APP))
+            .flat_map(|life| [Some(life.created), life.terminating])
+            .flatten()
+            .filter(|&t| t > maintained && t < again)
+            .count();
+        let quiet = Finding::when(
+            (churn == 0 && open.spans(|&open| !open).is_empty()).then_some(maintained),
+            format!("pods came and went, or a node was closed, between the two maintenances ({churn} changes)"),
+        );
+        let available = timeline.series(|w| deployment(APP).available().read(w)).since(again).until(over);
+        let down = available.falls_to(REPLICAS - 2);
+        let skewed = unbalanced.holds(&format!("skew above {MAX_SKEW} after maintenance"), |&skew| skew > MAX_SKEW);
+        let low: Option<Duration> = available.longest(|&n| n <= REPLICAS - 2).map(|span| span.length());
+        let (after, drained, last) = (unbalanced.max(), available.min(), timeline.world_at(timeline.end()).placement(APP));
+        let failure = skewed.and(quiet).and(down);
+        let mut judgement = Judgement::of(&failure);
+        judgement.why = format!(
+            "skew {after} after the first maintenance, {drained} of {REPLICAS} available in the second ({})",
+            failure.why
+        );
+        judgement
+            .fact("skew_after_maintenance", after)
+            .fact("least_available", drained)
+            .fact("skew_at_the_end", skew(&last))
+            .seconds("available_low_for_s", low)
+            .fight(|| {
+                format!(
+                    "kubectl drain evicts → kube-scheduler binds elsewhere → uncordon brings nothing back: skew {after}, \
+                     {drained} of {REPLICAS} available in the next drain"
+                )
+            })
+    })
+}
+
+fn pulse(timeline: &Timeline) -> String {
+    let placement = timeline.world_at(timeline.end()).placement(APP);
+    let counts: Vec<String> = placement.values().map(ToString::to_string).collect();
+    format!("pods by node {}", counts.join("/"))
+}

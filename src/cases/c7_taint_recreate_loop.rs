@@ -1,0 +1,71 @@
+//! C7: a pod bound by `nodeName` to a tainted node is created and thrown away for ever.
+//!
+//! In conflict: the ReplicaSet controller, and the taint-eviction controller (with the kubelet's admission).
+//! Mechanism: `nodeName` bypasses the scheduler, so nobody asks whether the pod tolerates the node's NoExecute taint.
+
+use std::collections::BTreeMap;
+
+use super::{Case, ONE, by, window};
+use crate::scenario::{Arm, Card, Scenario, worker};
+use crate::timeline::{Finding, PodLife, Timeline, deployment, lives};
+use crate::verdict::Judgement;
+
+pub(super) const CASE: Case = Case { folder: "c7_taint_recreate_loop", variants: ONE, steps, judge, pulse };
+
+const APP: &str = "php-apache";
+/// How many pods of one ReplicaSet make a loop.
+const MANY: usize = 20;
+
+fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
+    Scenario::of(card, arm)
+        .taint(worker(1), "key1=value1:NoExecute")
+        .mark("applied")
+        .apply(by(arm, "10-web.yaml", "10-web-node-selector.yaml"))
+        .observe(window(card, arm))
+}
+
+fn judge(timeline: &Timeline) -> Judgement {
+    Judgement::since(timeline, "applied", |applied| {
+        let pods = pods(timeline);
+        let mut by_owner: BTreeMap<&str, Vec<&PodLife>> = BTreeMap::new();
+        for life in &pods {
+            if let Some(owner) = life.pod.owner.as_ref().filter(|owner| owner.kind == "ReplicaSet") {
+                by_owner.entry(&owner.uid).or_default().push(life);
+            }
+        }
+        let most = by_owner.into_values().max_by_key(Vec::len).unwrap_or_default();
+        let many = match most.get(MANY - 1) {
+            Some(life) => Finding::seen(life.created, format!("{} distinct pods of one ReplicaSet, none of them ever ready", most.len())),
+            None => Finding::not_seen(format!("{} distinct pods of one ReplicaSet, of {MANY} that make a loop", most.len())),
+        };
+        let ready = timeline.series(|w| deployment(APP).ready().read(w)).since(applied);
+        let wanted = timeline.series(|w| deployment(APP).wanted().read(w)).since(applied);
+        let there = wanted.first(|&n| n > 0);
+        let constant = there.map(|at| wanted.since(at).holds("as many replicas wanted", |&n| n == 1));
+        let created = Finding::when(there, "the deployment was never seen");
+        let failure = many.and(ready.holds("no pod ready", |&n| n == 0)).and(constant.unwrap_or_else(|| created.clone()));
+        let terminating = timeline.series(|w| w.pods_of(APP).filter(|pod| pod.terminating).count()).max();
+        let watched = timeline.end().saturating_sub(applied).as_secs_f64().max(1e-3);
+        let per_minute = (most.len() as f64 / watched * 60.0).round();
+        let end = |life: &&PodLife| life.failed.into_iter().chain(life.terminating).min();
+        let first = most.iter().filter_map(end).min();
+        Judgement::of(&failure)
+            .provided(&created)
+            .fact("distinct_pods", most.len())
+            .fact("pods_per_min", per_minute)
+            .fact("max_terminating", terminating)
+            .seconds("first_eviction_s", first.map(|t| t.saturating_sub(applied)))
+            .fight(|| {
+                format!("replicaset-controller creates → kubelet rejects (TaintToleration) → taint-eviction-controller deletes: \
+                         {per_minute:.0} pods/min")
+            })
+    })
+}
+
+fn pods(timeline: &Timeline) -> Vec<PodLife> {
+    lives(timeline).into_iter().filter(|life| life.pod.app.as_deref() == Some(APP)).collect()
+}
+
+fn pulse(timeline: &Timeline) -> String {
+    format!("{} pods created", pods(timeline).len())
+}

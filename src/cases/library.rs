@@ -1,0 +1,106 @@
+//! The files of the cases: embedded in the crate, or in a folder that the user names instead.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+use once_cell::sync::Lazy;
+
+use super::{ALL, Case};
+use crate::scenario::{Card, CardError, Manifest, ManifestError, manifests_of, policy_of};
+
+static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
+
+/// The embedded files of every case, by folder and name.
+static FILES: Lazy<BTreeMap<String, BTreeMap<String, String>>> = Lazy::new(|| {
+    let files = |dir: &Dir<'_>| {
+        let texts = dir.files().filter_map(|file| {
+            Some((file.path().file_name()?.to_str()?.to_owned(), file.contents_utf8()?.to_owned()))
+        });
+        texts.collect()
+    };
+    EMBEDDED.dirs().map(|dir| (dir.path().display().to_string(), files(dir))).collect()
+});
+
+/// What is wrong with the files of a case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} of \"{folder}\":\n{}", mistakes(.mistakes.len()), .mistakes.join("\n"))]
+pub struct LibraryError {
+    /// The case's folder.
+    pub folder: String,
+    /// One sentence a mistake, with file and line.
+    pub mistakes: Vec<String>,
+}
+
+fn mistakes(count: usize) -> String {
+    if count == 1 { "a mistake in the files".to_owned() } else { format!("{count} mistakes in the files") }
+}
+
+/// The files of one case, read and checked.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// Its identity card.
+    pub card: Card,
+    /// Its manifests.
+    pub manifests: Vec<Manifest>,
+    /// Its descheduler policies, by file name.
+    pub policies: BTreeMap<String, serde_json::Value>,
+}
+
+impl Folder {
+    /// A manifest by its file's name.
+    #[must_use]
+    pub fn manifest(&self, file: &str) -> Option<&Manifest> {
+        self.manifests.iter().find(|manifest| manifest.file == file)
+    }
+}
+
+/// Reads the files of a case: the embedded ones, or those in the folder of its name below `instead`.
+///
+/// # Errors
+/// All mistakes of all its files together; a file that its steps name and that is missing is one as well.
+pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError> {
+    let fail = |mistakes| LibraryError { folder: case.folder.to_owned(), mistakes };
+    let files = match instead {
+        None => FILES.get(case.folder).cloned().unwrap_or_default(),
+        Some(dir) => read(&dir.join(case.folder)).map_err(|why| fail(vec![why]))?,
+    };
+    let mut mistakes = Vec::new();
+    let mut keep = |found: Vec<String>| mistakes.extend(found);
+    let text = files.get("case.yaml").map_or("", String::as_str);
+    let card = Card::parse(case.folder, text).map_err(|CardError { mistakes }| keep(mistakes)).ok();
+    let manifests =
+        manifests_of(case.folder, &files).map_err(|ManifestError { mistakes }| keep(mistakes)).unwrap_or_default();
+    let mut policies = BTreeMap::new();
+    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("policy") && file.ends_with(".yaml")) {
+        match policy_of(&format!("{}/{file}", case.folder), text) {
+            Ok(policy) => drop(policies.insert(file.clone(), policy)),
+            Err(ManifestError { mistakes }) => keep(mistakes),
+        }
+    }
+    match card {
+        Some(card) if mistakes.is_empty() => Ok(Folder { card, manifests, policies }),
+        _ => Err(fail(mistakes)),
+    }
+}
+
+fn read(dir: &Path) -> Result<BTreeMap<String, String>, String> {
+    let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
+    let mut files = BTreeMap::new();
+    for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
+        let text = std::fs::read_to_string(entry.path()).map_err(|e| format!("{}: {e}", entry.path().display()))?;
+        files.insert(entry.file_name().to_string_lossy().into_owned(), text);
+    }
+    Ok(files)
+}
+
+/// A file of every case that has one, by folder: what the reports read that is neither card nor manifest.
+#[must_use]
+pub fn recorded(file: &str) -> BTreeMap<String, String> {
+    ALL.iter()
+        .filter_map(|case| {
+            let found = EMBEDDED.get_file(format!("{}/recorded/{file}", case.folder))?;
+            Some((case.folder.to_owned(), found.contents_utf8()?.to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! The cases: for each, its steps and its judge, once, for the command and for `cargo test` alike.
+//!
+//! A case is a folder in `manifests/` (card, manifests), a file here (steps, judge, and the line of [`ALL`] that
+//! lists it), and a file in `tests/` that runs it. `tests/tidy.rs` complains if one of them is missing.
+
+mod c1_cpu_spike_overscale;
+mod c2_replicas_omitted;
+mod c3_two_spread_keys;
+mod c5_remove_duplicates_loop;
+mod c6_maintenance_imbalance;
+mod c7_taint_recreate_loop;
+mod c8_soft_spread_loop;
+mod library;
+mod loops;
+
+pub use library::{Folder, LibraryError, load};
+
+use std::time::Duration;
+
+use globset::Glob;
+
+use crate::scenario::{Arm, Card, Scenario};
+use crate::timeline::Timeline;
+use crate::verdict::Judgement;
+
+/// A failure of the study, as an experiment.
+#[derive(Debug)]
+pub struct Case {
+    /// Its folder in `manifests/`, which is also its name: `<id>_<what goes wrong>`.
+    pub folder: &'static str,
+    /// Its variants; one without a name where there are none.
+    pub variants: &'static [Option<&'static str>],
+    /// What is done.
+    steps: fn(&Card, Arm, Option<&str>) -> Scenario,
+    /// What is said of the timeline.
+    judge: fn(&Timeline) -> Judgement,
+    /// The number that the verdict hangs on, as it stands: for the progress line.
+    pulse: fn(&Timeline) -> String,
+}
+
+/// Every case, in the study's order.
+pub static ALL: [Case; 7] = [
+    c1_cpu_spike_overscale::CASE,
+    c2_replicas_omitted::CASE,
+    c3_two_spread_keys::CASE,
+    c5_remove_duplicates_loop::CASE,
+    c6_maintenance_imbalance::CASE,
+    c7_taint_recreate_loop::CASE,
+    c8_soft_spread_loop::CASE,
+];
+
+/// No variants.
+const ONE: &[Option<&str>] = &[None];
+
+impl Case {
+    /// The case of a folder.
+    #[must_use]
+    pub fn of(folder: &str) -> Option<&'static Self> {
+        ALL.iter().find(|case| case.folder == folder)
+    }
+
+    /// Its id: `c7`.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        self.folder.split_once('_').map_or(self.folder, |(id, _)| id)
+    }
+
+    /// The steps of an arm.
+    pub fn scenario(&self, card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
+        (self.steps)(card, arm, variant)
+    }
+
+    /// What is to be said of a timeline of this case. A pure function.
+    pub fn judge(&self, timeline: &Timeline) -> Judgement {
+        (self.judge)(timeline)
+    }
+
+    /// The number that the verdict hangs on, as it stands.
+    #[must_use]
+    pub fn pulse(&self, timeline: &Timeline) -> String {
+        (self.pulse)(timeline)
+    }
+
+    /// Whether a word names it: its id, its folder, what goes wrong in it, or a glob over these.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let slug = self.folder.split_once('_').map_or(self.folder, |(_, slug)| slug);
+        let names = [self.id(), self.folder, slug];
+        match Glob::new(&word) {
+            Ok(glob) => names.iter().any(|name| glob.compile_matcher().is_match(name)),
+            Err(_) => names.contains(&word.as_str()),
+        }
+    }
+}
+
+/// How long an arm watches at the recorded pace: a broken one as long as the study did, a control at least twice
+/// as long as the broken one needs.
+fn window(card: &Card, arm: Arm) -> Duration {
+    match arm {
+        Arm::Broken => card.observe,
+        Arm::Control => card.needs * 2,
+    }
+}
+
+/// One of two, by the arm.
+fn by<T>(arm: Arm, broken: T, control: T) -> T {
+    match arm {
+        Arm::Broken => broken,
+        Arm::Control => control,
+    }
+}

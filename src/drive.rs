@@ -1,0 +1,358 @@
+//! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cases::{Case, Folder, LibraryError, load};
+use crate::component::{Binary, ComponentName};
+use crate::evidence::Outcome;
+use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
+use crate::observe::{Recorder, RecorderError};
+use crate::provider::{Cluster, Order, Provider, ProviderError};
+use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
+use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
+use crate::verdict::{Expect, Judgement, Verdict};
+
+/// One arm that is to be run, and on what.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Of which case.
+    pub case: &'static Case,
+    /// Which half of the experiment.
+    pub arm: Arm,
+    /// Which of the case's variants.
+    pub variant: Option<&'static str>,
+    /// What it is expected to end with.
+    pub expected: Expect,
+    /// At which pace.
+    pub pace: Pace,
+    /// On whose cluster.
+    pub provider: Provider,
+    /// Of which binaries.
+    pub binaries: BTreeMap<ComponentName, Binary>,
+    /// Where clusters' starting points are kept.
+    pub seeds: Option<PathBuf>,
+    /// A folder of cases to read in place of the embedded ones.
+    pub manifests: Option<PathBuf>,
+    /// Below which folder the evidence goes.
+    pub out: PathBuf,
+    /// Whether the cluster's run directory is left in place.
+    pub keep: bool,
+}
+
+/// An arm that has a verdict.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was seen.
+    pub timeline: Timeline,
+}
+
+/// Why an arm has no verdict: a failure of the harness or of what it needs, never of the case.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The case's files have mistakes.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// There is no cluster, or it broke.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// Nothing could be recorded.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
+    /// A step could not be carried out.
+    #[error("step \"{step}\" failed: {source}")]
+    Step {
+        /// Which.
+        step: String,
+        /// Why.
+        source: Box<InjectError>,
+    },
+    /// A file that the steps name is not there.
+    #[error("step \"{step}\" needs \"{file}\", which the case's folder has not")]
+    NoFile {
+        /// Which step.
+        step: String,
+        /// Which file.
+        file: String,
+    },
+    /// The evidence could not be written.
+    #[error("failed to write the evidence to \"{}\": {source}; is there room, and may you write there? (--out names another folder)", .path.display())]
+    Evidence {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Ctrl-C or SIGTERM; the cluster is gone.
+    #[error("interrupted; the cluster is torn down")]
+    Interrupted,
+}
+
+/// Runs an arm, and says what it is at through `say`: phase, and the number that the verdict hangs on.
+///
+/// # Errors
+/// When there is no verdict. Whatever was started is gone then, too.
+pub async fn drive(plan: &Plan, interrupt: &CancellationToken, say: &(dyn Fn(&str) + Sync)) -> Result<Finished, DriveError> {
+    let folder = load(plan.case, plan.manifests.as_deref())?;
+    let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
+    needed_files(&scenario, &folder)?;
+    let evidence = evidence_dir(plan)?;
+    let order = Order {
+        binaries: plan.binaries.clone(),
+        shape: scenario.shape,
+        pace: plan.pace,
+        load: scenario.load.clone(),
+        logs: evidence.join("logs"),
+        seeds: plan.seeds.clone(),
+        keep: plan.keep,
+    };
+    let start = Instant::now();
+    say("starting the control plane");
+    let mut cluster = tokio::select! {
+        up = plan.provider.up(order) => up?,
+        () = interrupt.cancelled() => return Err(DriveError::Interrupted),
+    };
+    let stage = Stage { plan, folder: &folder, scenario: &scenario, evidence: &evidence, say };
+    let ready = cluster.ready_after();
+    let timeline = tokio::select! {
+        timeline = stage.play(&mut cluster) => timeline,
+        () = interrupt.cancelled() => Err(DriveError::Interrupted),
+    };
+    if plan.keep {
+        say("kept");
+    }
+    cluster.down().await;
+    let timeline = timeline?;
+    let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
+    outcome.judged(conclude(plan.case, &timeline));
+    let file = evidence.join("verdict.json");
+    fs::write(&file, serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n")
+        .map_err(|source| DriveError::Evidence { path: file, source })?;
+    Ok(Finished { outcome, timeline })
+}
+
+/// The judge's word on a recording, unless the recording itself says that the stage was never set.
+pub fn conclude(case: &Case, timeline: &Timeline) -> Judgement {
+    let mut judgement = case.judge(timeline);
+    if let Some(What::End(Ending::Broken(why))) = timeline.entries.last().map(|entry| &entry.what)
+        && judgement.verdict != Verdict::Reproduced
+    {
+        judgement.verdict = Verdict::Inconclusive(why.clone());
+    }
+    judgement
+}
+
+/// What the steps of one arm need.
+struct Stage<'a> {
+    plan: &'a Plan,
+    folder: &'a Folder,
+    scenario: &'a Scenario,
+    evidence: &'a Path,
+    say: &'a (dyn Fn(&str) + Sync),
+}
+
+impl Stage<'_> {
+    /// Carries the steps out under a recorder that is armed before the first.
+    async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
+        let client = cluster.client().clone();
+        let recorder = Recorder::arm(&client, self.header(), &self.evidence.join("timeline.jsonl")).await?;
+        let mut drained = None;
+        for step in &self.scenario.steps {
+            (self.say)(&step.to_string());
+            if let Step::Mark { name } = step {
+                recorder.note(What::Mark((*name).to_owned()));
+                continue;
+            }
+            recorder.note(What::Step(step.to_string()));
+            match step {
+                Step::Settle { condition, within } => {
+                    if let Err(missing) = recorder.wait(condition, self.plan.pace.deadline(*within)).await {
+                        if let Some(trouble) = cluster.trouble() {
+                            return Err(trouble.into());
+                        }
+                        return Ok(recorder.finish(Ending::Broken(missing))?);
+                    }
+                }
+                Step::AwaitUpTo { condition, within } => {
+                    // What it means that it did not come is the judge's business.
+                    let _ = recorder.wait(condition, self.plan.pace.deadline(*within)).await;
+                }
+                Step::Observe { window, until_verdict } => self.observe(&recorder, *window, *until_verdict).await,
+                step => self.act(cluster, &recorder, step, &mut drained).await?,
+            }
+            recorder.check()?;
+            if let Some(trouble) = cluster.trouble() {
+                return Err(trouble.into());
+            }
+        }
+        Ok(recorder.finish(Ending::Complete)?)
+    }
+
+    async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
+        let (pace, case) = (self.plan.pace, self.plan.case);
+        let window = match self.scenario.arm {
+            // At a fast pace a broken arm gets as long as a slow machine needs.
+            Arm::Broken if until_verdict => pace.deadline(window),
+            _ if until_verdict => pace.window(window),
+            _ => pace.scale(window),
+        };
+        let stops = until_verdict && pace != Pace::Recorded;
+        let end = tokio::time::Instant::now() + window;
+        recorder
+            .watch(end, |timeline| {
+                (self.say)(&case.pulse(timeline));
+                stops && case.judge(timeline).verdict == Verdict::Reproduced
+            })
+            .await;
+    }
+
+    async fn act(
+        &self,
+        cluster: &mut Cluster,
+        recorder: &Recorder,
+        step: &Step,
+        drained: &mut Option<String>,
+    ) -> Result<(), DriveError> {
+        let client = cluster.client().clone();
+        let failed = |source| DriveError::Step { step: step.to_string(), source: Box::new(source) };
+        match step {
+            Step::Apply { file } => {
+                for object in self.manifest(file)?.at(self.plan.pace).objects {
+                    inject::client_side_apply(&client, &object).await.map_err(failed)?;
+                }
+            }
+            Step::Label { node, key, value } => {
+                inject::label(&client, &ObjectRef::node(node), key, Some(value)).await.map_err(failed)?;
+            }
+            Step::Taint { node, taint } => {
+                let taint = inject::parse_taint(taint).map_err(failed)?;
+                inject::taint(&client, node, &taint).await.map_err(failed)?;
+            }
+            Step::Drain { node } => {
+                let node = match node {
+                    NodePick::Named(name) => name.clone(),
+                    NodePick::Fullest { deployment } => recorder.look(|_, world| fullest(&world.placement(deployment))),
+                };
+                let options = DrainOptions {
+                    retry_every: self.plan.pace.scale(Duration::from_secs(5)),
+                    ..DrainOptions::default()
+                };
+                inject::drain(&client, &node, &options).await.map_err(failed)?;
+                *drained = Some(node);
+            }
+            Step::Uncordon => {
+                if let Some(node) = drained.take() {
+                    inject::uncordon(&client, &node).await.map_err(failed)?;
+                }
+            }
+            Step::StartDescheduler { policy } => {
+                let file = self.folder.policies.get(*policy);
+                cluster.start_descheduler(file.ok_or_else(|| no_file(step, policy))?).await?;
+            }
+            Step::StopDescheduler => cluster.stop_descheduler().await,
+            Step::Mark { .. } | Step::Settle { .. } | Step::AwaitUpTo { .. } | Step::Observe { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn manifest(&self, file: &str) -> Result<&Manifest, DriveError> {
+        let missing = || DriveError::NoFile { step: "apply".to_owned(), file: file.to_owned() };
+        self.folder.manifest(file).ok_or_else(missing)
+    }
+
+    fn header(&self) -> Header {
+        let plan = self.plan;
+        let components = plan.binaries.values().map(|binary| {
+            let version = ComponentVersion {
+                version: binary.version.clone(),
+                sha256: binary.sha256.clone(),
+                origin: binary.origin.to_string(),
+            };
+            (binary.name.to_string(), version)
+        });
+        Header {
+            case: plan.case.folder.to_owned(),
+            arm: plan.arm,
+            variant: plan.variant.map(str::to_owned),
+            provider: plan.provider.to_string(),
+            pace: plan.pace,
+            date: jiff::Timestamp::now().to_string(),
+            shape: self.scenario.shape,
+            components: components.collect(),
+            manifests_sha256: Manifest::digest(&self.folder.manifests),
+        }
+    }
+
+    fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
+        let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
+        let last_mark = timeline.entries.iter().find(|entry| matches!(entry.what, What::Mark(_)));
+        Outcome {
+            case: timeline.header.case.clone(),
+            arm: self.plan.arm,
+            variant: timeline.header.variant.clone(),
+            verdict: String::new(),
+            expected: self.plan.expected,
+            ok: false,
+            elapsed_ms: ms(elapsed),
+            ready_ms: ms(ready),
+            needed_ms: None,
+            watched_ms: ms(timeline.end().saturating_sub(last_mark.map_or(Duration::ZERO, |entry| entry.t))),
+            provider: timeline.header.provider.clone(),
+            pace: self.plan.pace,
+            components: timeline.header.components.clone(),
+            evidence: self.evidence.to_owned(),
+            why: String::new(),
+            fight: None,
+            facts: serde_json::Map::new(),
+        }
+    }
+}
+
+fn no_file(step: &Step, file: &str) -> DriveError {
+    DriveError::NoFile { step: step.to_string(), file: file.to_owned() }
+}
+
+/// Before any cluster: that every file which the steps name is there.
+fn needed_files(scenario: &Scenario, folder: &Folder) -> Result<(), DriveError> {
+    for step in &scenario.steps {
+        let missing = match step {
+            Step::Apply { file } => folder.manifest(file).is_none().then_some(*file),
+            Step::StartDescheduler { policy } => (!folder.policies.contains_key(*policy)).then_some(*policy),
+            _ => None,
+        };
+        if let Some(file) = missing {
+            return Err(no_file(step, file));
+        }
+    }
+    Ok(())
+}
+
+/// The node with the most pods; the first by name where several have as many.
+fn fullest(placement: &BTreeMap<String, usize>) -> String {
+    let most = placement.values().max().copied().unwrap_or(0);
+    placement.iter().find(|(_, count)| **count == most).map(|(name, _)| name.clone()).unwrap_or_default()
+}
+
+/// Makes the evidence folder of a new run, with the manifests as they will be applied.
+fn evidence_dir(plan: &Plan) -> Result<PathBuf, DriveError> {
+    let arm = plan.variant.map_or_else(|| plan.arm.to_string(), |variant| format!("{}-{variant}", plan.arm));
+    let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
+    let dir = plan.out.join(plan.case.folder).join(arm).join(format!("{date}-{id}"));
+    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
+    fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;
+    let manifests = dir.join("manifests");
+    fs::create_dir_all(&manifests).map_err(failed(manifests.clone()))?;
+    for manifest in &load(plan.case, plan.manifests.as_deref())?.manifests {
+        let texts: Vec<String> = manifest.at(plan.pace).objects.iter().map(yaml::text).collect();
+        let file = manifests.join(&manifest.file);
+        fs::write(&file, texts.join("---\n")).map_err(failed(file.clone()))?;
+    }
+    Ok(dir)
+}

@@ -1,0 +1,234 @@
+//! The recorder: watches that are armed before anything is touched, and everything they see, on disk as it comes.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use kube::runtime::watcher::{self, Event as Watched};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::sight::Sight;
+use crate::scenario::{Condition, Outlook};
+use crate::timeline::{Change, Ending, Entry, FormatError, Gap, Header, Sink, Timeline, What, World};
+
+/// Why there is no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// The timeline can't be written.
+    #[error(transparent)]
+    Timeline(#[from] FormatError),
+    /// A watch did not begin.
+    #[error("failed to arm the recorder: no answer to the watch on {0} within 30 s")]
+    NotArmed(String),
+}
+
+/// How many kinds of object are watched.
+const WATCHES: usize = 6;
+
+/// Watches a cluster and records what they see, in memory and on disk.
+#[derive(Debug)]
+pub struct Recorder {
+    tape: Arc<Tape>,
+    _watches: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Tape {
+    start: Instant,
+    record: Mutex<Record>,
+    changed: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Record {
+    timeline: Timeline,
+    world: World,
+    sink: Sink,
+    failed: Option<FormatError>,
+}
+
+impl Recorder {
+    /// Starts all watches and returns when each has seen what is there: from then on nothing is missed.
+    ///
+    /// # Errors
+    /// When the file can't be written, or a watch does not begin.
+    pub async fn arm(client: &Client, header: Header, file: &Path) -> Result<Self, RecorderError> {
+        let sink = Sink::create(file, &header)?;
+        let record = Record { timeline: Timeline::new(header), world: World::default(), sink, failed: None };
+        let tape = Arc::new(Tape { start: Instant::now(), record: Mutex::new(record), changed: watch::Sender::new(()) });
+        let mut watches = JoinSet::new();
+        let (armed, mut arming) = mpsc::unbounded_channel();
+        let watching = |name| Watching { name, tape: Arc::clone(&tape), armed: armed.clone() };
+        let here = client.clone();
+        watches.spawn(watching("nodes").run(Api::<Node>::all(here.clone())));
+        watches.spawn(watching("pods").run(Api::<Pod>::default_namespaced(here.clone())));
+        watches.spawn(watching("deployments").run(Api::<Deployment>::default_namespaced(here.clone())));
+        watches.spawn(watching("replica sets").run(Api::<ReplicaSet>::default_namespaced(here.clone())));
+        watches.spawn(watching("autoscalers").run(Api::<HorizontalPodAutoscaler>::default_namespaced(here.clone())));
+        watches.spawn(watching("events").run(Api::<Event>::default_namespaced(here)));
+        let mut missing = vec!["nodes", "pods", "deployments", "replica sets", "autoscalers", "events"];
+        debug_assert_eq!(missing.len(), WATCHES);
+        let all = async {
+            while let Some(name) = if missing.is_empty() { None } else { arming.recv().await } {
+                missing.retain(|other| *other != name);
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(30), all).await.is_err() {
+            return Err(RecorderError::NotArmed(missing.join(", ")));
+        }
+        Ok(Self { tape, _watches: watches })
+    }
+
+    /// Puts something on the timeline that no watch sees: a mark, a step.
+    pub fn note(&self, what: What) {
+        self.tape.put(what);
+    }
+
+    /// Looks at the timeline and the world as they are now.
+    pub fn look<T>(&self, at: impl FnOnce(&Timeline, &World) -> T) -> T {
+        let record = self.tape.lock();
+        at(&record.timeline, &record.world)
+    }
+
+    /// Waits for a condition. `Err` carries what was last missing.
+    ///
+    /// # Errors
+    /// When the time is over.
+    pub async fn wait(&self, condition: &Condition, within: Duration) -> Result<(), String> {
+        let mut changes = self.tape.changed.subscribe();
+        let deadline = tokio::time::Instant::now() + within;
+        loop {
+            let missing = match self.look(|_, world| condition.look(world)) {
+                Outlook::Done => return Ok(()),
+                Outlook::NotYet(missing) => missing,
+            };
+            match tokio::time::timeout_at(deadline, changes.changed()).await {
+                Ok(Ok(())) => {}
+                _ => return Err(format!("waited {:.1} s for {condition}: {missing}", within.as_secs_f64())),
+            }
+        }
+    }
+
+    /// Watches until `deadline`, or until `done` says so; it is asked after changes, at most 20 times a second.
+    pub async fn watch(&self, deadline: tokio::time::Instant, mut done: impl FnMut(&Timeline) -> bool) {
+        let mut changes = self.tape.changed.subscribe();
+        let mut looks = tokio::time::interval(Duration::from_millis(50));
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while !self.look(|timeline, _| done(timeline)) {
+            if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+                return;
+            }
+            looks.tick().await;
+        }
+    }
+
+    /// What went wrong in writing, if something did.
+    ///
+    /// # Errors
+    /// When an entry could not be written.
+    pub fn check(&self) -> Result<(), RecorderError> {
+        match self.tape.lock().failed.take() {
+            Some(failed) => Err(failed.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    /// When the file could not be written to its end.
+    pub fn finish(self, ending: Ending) -> Result<Timeline, RecorderError> {
+        self.tape.put(What::End(ending));
+        self.check()?;
+        let timeline = self.tape.lock().timeline.clone();
+        Ok(timeline)
+    }
+}
+
+impl Tape {
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, what: What) {
+        let mut record = self.lock();
+        // Under the lock, so that times ascend.
+        let entry = Entry { t: self.start.elapsed(), what };
+        if record.failed.is_none()
+            && let Err(failed) = record.sink.write(&entry)
+        {
+            record.failed = Some(failed);
+        }
+        record.world.see(&entry.what);
+        record.timeline.entries.push(entry);
+        drop(record);
+        self.changed.send_replace(());
+    }
+}
+
+/// One watch.
+struct Watching {
+    name: &'static str,
+    tape: Arc<Tape>,
+    armed: mpsc::UnboundedSender<&'static str>,
+}
+
+impl Watching {
+    async fn run<K>(self, api: Api<K>)
+    where
+        K: Resource + Sight + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Default,
+    {
+        let mut known: BTreeMap<String, K> = BTreeMap::new();
+        let mut listed: BTreeMap<String, K> = BTreeMap::new();
+        let mut lists = 0;
+        let mut trouble = None;
+        let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Watched::Init) => {
+                    listed.clear();
+                    lists += 1;
+                    if lists > 1 {
+                        let why = trouble.take().unwrap_or_else(|| "the watch had to list again".to_owned());
+                        self.tape.put(What::Gap(Gap { watch: self.name.to_owned(), why }));
+                    }
+                }
+                Ok(Watched::InitApply(object)) => {
+                    let uid = object.uid().unwrap_or_default();
+                    if known.get(&uid).map(ResourceExt::resource_version) != Some(object.resource_version()) {
+                        self.tape.put(object.sight(Change::Seen));
+                    }
+                    listed.insert(uid, object);
+                }
+                Ok(Watched::InitDone) => {
+                    for (uid, object) in std::mem::replace(&mut known, std::mem::take(&mut listed)) {
+                        if !known.contains_key(&uid) {
+                            self.tape.put(object.sight(Change::Gone));
+                        }
+                    }
+                    let _ = self.armed.send(self.name);
+                }
+                Ok(Watched::Apply(object)) => {
+                    self.tape.put(object.sight(Change::Seen));
+                    known.insert(object.uid().unwrap_or_default(), object);
+                }
+                Ok(Watched::Delete(object)) => {
+                    known.remove(&object.uid().unwrap_or_default());
+                    self.tape.put(object.sight(Change::Gone));
+                }
+                // The watcher resumes where it was; only a list anew is a gap.
+                Err(error) => trouble = Some(error.to_string()),
+            }
+        }
+    }
+}
