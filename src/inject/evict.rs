@@ -28,7 +28,7 @@ pub enum Eviction {
 /// Evicts a pod, once: deletes it if no disruption budget stands against it.
 ///
 /// `grace` replaces the pod's own grace period, rounded up to whole seconds. To try until it is accepted,
-/// and wait until the pod is gone, is what [`drain`](super::drain) does.
+/// and wait until the pod is gone, is what [`drain`](super::drain()) does.
 ///
 /// # Errors
 ///
