@@ -113,6 +113,10 @@ impl Kubectl<'_> {
                 "--kubeconfig",
             ])
             .arg(self.kubeconfig)
+            // The user's own cache and preferences are none of this test's business.
+            .arg("--cache-dir")
+            .arg(self.kubeconfig.with_file_name("kubectl-cache"))
+            .env("KUBERC", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
