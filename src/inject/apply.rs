@@ -34,7 +34,7 @@ pub enum Applied {
 ///
 /// The live object carries what was applied last in an annotation. What is in there and not in `manifest`
 /// is deleted; what `manifest` says is set; everything else is left to whoever set it. See
-/// [`merge`](super::merge) for what follows from that.
+/// [`merge`] for what follows from that.
 ///
 /// After a conflict (409) the object is read again and merged again, up to five times, from the second time
 /// on with a pause of 1 s as kubectl makes it. A namespaced manifest without a namespace goes to the

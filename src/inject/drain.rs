@@ -14,15 +14,13 @@ use futures::stream::FuturesUnordered;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, PostParams};
-use kube::core::Request;
+use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::{Value, json};
+use kube::{Api, Client, ResourceExt};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::object::whole_seconds;
-use super::{InjectError, ObjectRef, cordon, said, status};
+use super::evict::{Eviction, post_eviction};
+use super::{InjectError, ObjectRef, cordon};
 
 /// How to drain. The default is `kubectl drain --ignore-daemonsets --delete-emptydir-data`, with a deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,20 +98,6 @@ pub struct Drained {
     pub left: Vec<PodId>,
     /// How many evictions were refused and tried again.
     pub refusals: usize,
-}
-
-/// The answer to one eviction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Eviction {
-    /// The pod is being deleted.
-    Accepted,
-    /// The pod is not there any more.
-    Gone,
-    /// A disruption budget stands against it, for now.
-    Refused {
-        /// The API server's words.
-        reason: String,
-    },
 }
 
 /// Empties a node: cordons it, evicts its pods in parallel, and waits until they are gone.
@@ -330,90 +314,5 @@ async fn evict_at_last(client: &Client, pod: &PodId, options: &DrainOptions, pro
             return;
         }
         sleep(options.retry_every).await;
-    }
-}
-
-/// Evicts a pod, once: deletes it if no disruption budget stands against it.
-///
-/// `grace` replaces the pod's own grace period, rounded up to whole seconds. To try until it is accepted,
-/// and wait until the pod is gone, is what [`drain`] does.
-///
-/// # Errors
-///
-/// [`InjectError::Request`] if the API server fails otherwise; more than one budget for a pod is such a
-/// failure.
-pub async fn evict(
-    client: &Client,
-    namespace: &str,
-    pod: &str,
-    grace: Option<Duration>,
-) -> Result<Eviction, InjectError> {
-    post_eviction(client, namespace, pod, None, grace).await
-}
-
-/// Posts an Eviction of `policy/v1`.
-///
-/// Written out, because `Api::evict` of kube 4.2 names the options `delete_options`; the API server knows
-/// `deleteOptions` only, and silently evicts without them.
-async fn post_eviction(
-    client: &Client,
-    namespace: &str,
-    name: &str,
-    uid: Option<&str>,
-    grace: Option<Duration>,
-) -> Result<Eviction, InjectError> {
-    let fail = |cause| InjectError::request("evict", &ObjectRef::pod(namespace, name), cause);
-    let mut options = json!({});
-    if let Some(grace) = grace {
-        options["gracePeriodSeconds"] = whole_seconds(grace).into();
-    }
-    if let Some(uid) = uid {
-        options["preconditions"] = json!({ "uid": uid });
-    }
-    let eviction = json!({
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": { "namespace": namespace, "name": name },
-        "deleteOptions": options,
-    });
-    let request = Request::new(Pod::url_path(&(), Some(namespace)))
-        .create_subresource(
-            "eviction",
-            name,
-            &PostParams::default(),
-            eviction.to_string().into_bytes(),
-        )
-        .map_err(kube::Error::BuildRequest)
-        .map_err(fail)?;
-    let error = match client.request::<Value>(request).await {
-        Ok(_) => return Ok(Eviction::Accepted),
-        Err(error) => error,
-    };
-    let Some(answer) = status(&error) else {
-        return Err(fail(error));
-    };
-    let causes = answer.details.as_ref().map_or(&[][..], |details| &details.causes);
-    match answer.code {
-        404 => Ok(Eviction::Gone),
-        // The precondition failed, or something else wrote the pod: the pod itself tells which.
-        409 if uid.is_some() => {
-            let pods = Api::<Pod>::namespaced(client.clone(), namespace);
-            match pods.get_metadata_opt(name).await.map_err(fail)? {
-                Some(pod) if pod.metadata.uid.as_deref() == uid => {
-                    Ok(Eviction::Refused { reason: said(&error) })
-                }
-                _ => Ok(Eviction::Gone),
-            }
-        }
-        429 => {
-            let mut reason = said(&error);
-            for cause in causes {
-                reason = format!("{reason} {}", cause.message);
-            }
-            Ok(Eviction::Refused { reason })
-        }
-        // Its namespace is being deleted, and the pod with it.
-        403 if causes.iter().any(|cause| cause.reason == "NamespaceTerminating") => Ok(Eviction::Accepted),
-        _ => Err(fail(error)),
     }
 }

@@ -129,10 +129,10 @@ pub fn rule(of: &str, field: &str) -> Rule {
             by("name", "Webhook")
         }
         ("Webhook", "matchConditions") => by("name", ""),
-        ("ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy", "spec") => {
-            Rule::Plain("AdmissionPolicySpec")
-        }
-        ("AdmissionPolicySpec", "matchConditions" | "variables") => by("name", ""),
+        ("ValidatingAdmissionPolicy", "spec") => Rule::Plain("ValidatingAdmissionPolicySpec"),
+        ("MutatingAdmissionPolicy", "spec") => Rule::Plain("MutatingAdmissionPolicySpec"),
+        ("ValidatingAdmissionPolicySpec", "matchConditions" | "variables")
+        | ("MutatingAdmissionPolicySpec", "matchConditions") => by("name", ""),
         _ => Rule::Plain(""),
     }
 }

@@ -11,13 +11,14 @@
 //! | [`apply`] | client-side and server-side apply |
 //! | [`merge`], [`merge_keys`], [`last_applied`] | the three-way merge, pure |
 //! | [`node`] | taint, untaint, cordon, uncordon |
-//! | [`drain`] | drain, evict |
+//! | [`mod@drain`], [`mod@evict`] | drain, evict |
 //!
 //! Everything acts at once and returns what happened. Waiting for controllers to react, recording and
 //! judging belong elsewhere.
 
 pub mod apply;
 pub mod drain;
+pub mod evict;
 pub mod last_applied;
 pub mod merge;
 pub mod merge_keys;
@@ -27,7 +28,8 @@ pub mod object;
 use std::time::Duration;
 
 pub use apply::{Applied, client_side_apply, server_side_apply};
-pub use drain::{DrainOptions, Drained, Eviction, PodId, Stuck, drain, evict};
+pub use drain::{DrainOptions, Drained, PodId, Stuck, drain};
+pub use evict::{Eviction, evict};
 pub use node::{cordon, taint, uncordon, untaint};
 pub use object::{DeleteOptions, ObjectRef, Patch, Propagation, delete, label, patch};
 

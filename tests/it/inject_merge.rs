@@ -153,6 +153,20 @@ fn a_strategy_is_a_union() {
 }
 
 #[test]
+fn elements_that_share_a_key_meet_from_the_end() {
+    let spread = |when: &str| json!({ "topologyKey": "node", "whenUnsatisfiable": when });
+    let two = json!({ "topologySpreadConstraints": [spread("DoNotSchedule"), spread("ScheduleAnyway")] });
+    assert_eq!(pods(two.clone(), two.clone(), two.clone()), json!({}));
+    let last = json!({ "topologySpreadConstraints": [spread("ScheduleAnyway")] });
+    let patch = json!({
+        "$setElementOrder/topologySpreadConstraints": [{ "topologyKey": "node" }],
+        "topologySpreadConstraints": [{ "topologyKey": "node", "$patch": "delete" }]
+    });
+    // All of that key go: so it is with kubectl (kubernetes/kubernetes issue 39188, on service ports).
+    assert_eq!(pods(two.clone(), last, two), patch);
+}
+
+#[test]
 fn finalizers_are_a_set() {
     let with = |finalizers: Value| json!({ "metadata": { "finalizers": finalizers } });
     let patch = deployment(
