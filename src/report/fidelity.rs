@@ -278,3 +278,7 @@ fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+#[path = "fidelity_tests.rs"]
+mod tests;

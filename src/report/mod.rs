@@ -157,3 +157,6 @@ pub(crate) fn arm_name(outcome: &Outcome) -> String {
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

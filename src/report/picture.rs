@@ -155,7 +155,7 @@ impl Picture {
         for tick in 0.. {
             let t = f64::from(tick) * step;
             let column = self.column(self.from + Duration::from_secs_f64(t), columns);
-            let number = if step < 1.0 {
+            let number = if step < 1.0 && tick > 0 {
                 format!("{t:.1}")
             } else {
                 format!("{t:.0}")
@@ -225,7 +225,7 @@ impl Row {
                         Some(*self.series.at(to) - before).filter(|grown| *grown > 0)
                     }
                     Shows::Level if to < begins || (to == begins && !last) => None,
-                    Shows::Level => Some(self.extreme(from, to, last)),
+                    Shows::Level => Some(self.extreme(from.max(begins), to, last)),
                 }
             })
             .collect()
@@ -440,3 +440,7 @@ fn churn(timeline: &Timeline) -> Vec<Row> {
         ),
     ]
 }
+
+#[cfg(test)]
+#[path = "picture_tests.rs"]
+mod tests;
