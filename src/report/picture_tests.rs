@@ -146,6 +146,21 @@ fn the_axis_has_round_seconds_from_the_first_step_on() {
     );
 }
 
+#[test]
+fn a_pod_that_is_created_in_the_very_first_instant_is_counted() {
+    let timeline = Draft::new("c7")
+        .step("apply")
+        .pods(&[("a", "w1"), ("b", "w1")])
+        .at(5.0)
+        .terminating("a", "w1")
+        .at(10.0)
+        .mark("end")
+        .done();
+    let picture = Picture::of(&timeline);
+    let created = picture.rows.iter().find(|r| r.label == "pods created").unwrap();
+    assert_eq!(created.values(&picture, 4), [Some(2), None, None, None]);
+}
+
 proptest! {
     #[test]
     fn no_line_is_wider_than_the_style_and_ascii_is_ascii(width in 0_usize..200, unicode: bool) {
