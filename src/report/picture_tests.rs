@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::rows::{NODES, level};
 use super::*;
 use crate::report::tests::{c2, c5};
 use crate::timeline::drawn::{Draft, draw, s};
