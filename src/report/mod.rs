@@ -55,6 +55,7 @@ impl Style {
         text.chars().fold(String::new(), |mut ascii, c| {
             match c {
                 '→' => ascii.push_str("->"),
+                '⇄' => ascii.push_str("<->"),
                 '–' | '—' => ascii.push('-'),
                 '≥' => ascii.push_str(">="),
                 '≤' => ascii.push_str("<="),

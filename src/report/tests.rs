@@ -255,6 +255,12 @@ fn an_arm_without_unicode_is_ascii() {
 }
 
 #[test]
+fn what_ascii_lacks_is_written_out() {
+    assert_eq!(ascii().fit("a → b ⇄ c ≥ 3–5 × ü"), "a -> b <-> c >= 3-5 x ?");
+    assert_eq!(narrow().fit("a → ü"), "a → ü");
+}
+
+#[test]
 fn colour_is_there_only_where_it_is_allowed() {
     let colour = Style {
         colour: true,
