@@ -171,7 +171,7 @@ fn text(
         format!("UNEXPECTED: {} was expected", expected(header.arm))
     };
     let mut text = format!(
-        "replay of {}: {} {expectation}\n",
+        "replay of {}: {}, {expectation}\n",
         terminal::paint(&title(header, true), Ink::new().bold(), style),
         terminal::paint(judgement.verdict.name(), ink, style),
     );
@@ -228,3 +228,7 @@ fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, repl
     });
     format!("{object}\n")
 }
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

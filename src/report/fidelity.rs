@@ -249,7 +249,8 @@ pub fn page(outcomes: &[Outcome], figures: &[Figure]) -> String {
         "# Fidelity\n\n\
          The broken arms at the recorded pace, against the runs of the 2023 study (kind, Kubernetes v1.24.7, three\n\
          workers of 8 CPU, descheduler v0.25.1). This page is generated; the study's figures and the ranges are in\n\
-         `manifests/<case>/recorded/figures.yaml`. Times are in seconds since the first apply, in C2 since the second.\n\n\
+         `manifests/<case>/recorded/figures.yaml`. Times count from the first apply, but where a figure names\n\
+         another step.\n\n\
          Measured with: {}.\n\n{}\n{within} of {} measured figures are within their range; {} were not measured.\n",
         if components.is_empty() {
             "nothing yet".to_owned()
@@ -278,3 +279,7 @@ fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+#[path = "fidelity_tests.rs"]
+mod tests;

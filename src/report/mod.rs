@@ -55,6 +55,7 @@ impl Style {
         text.chars().fold(String::new(), |mut ascii, c| {
             match c {
                 '→' => ascii.push_str("->"),
+                '⇄' => ascii.push_str("<->"),
                 '–' | '—' => ascii.push('-'),
                 '≥' => ascii.push_str(">="),
                 '≤' => ascii.push_str("<="),
@@ -157,3 +158,6 @@ pub(crate) fn arm_name(outcome: &Outcome) -> String {
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,14 @@ use crate::evidence::Outcome;
 /// The columns that labels such as `why` and `facts` take.
 const LABEL: usize = 10;
 
+/// The columns of the longest verdict.
+const VERDICT: usize = 12;
+
 /// What is printed when an arm ends: verdict, why, who fought, a picture, the facts, where the evidence lies.
 #[must_use]
 pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> String {
     let mut text = format!(
-        "{} {} {}\n",
+        "{}: {}, {}\n",
         paint(&outcome.title(), Ink::new().bold(), style),
         paint(&outcome.verdict, ink(outcome), style),
         expectation(outcome)
@@ -40,25 +43,27 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().map(|o| (o, arm_name(o))).collect();
     let case = width(arms.iter().map(|(o, _)| o.case.as_str()));
     let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
+    let times: Vec<String> = arms.iter().map(|(o, _)| seconds(o.elapsed_ms)).collect();
+    let time = width(times.iter().map(String::as_str));
+    let flag = width(arms.iter().map(|(outcome, _)| flag_of(outcome)));
+    let head = case + arm + VERDICT + flag + time + 10;
     let mut text = String::new();
-    for (outcome, name) in &arms {
-        let verdict = format!("{:<12}", outcome.verdict);
-        let ok = if outcome.ok { "ok" } else { "UNEXPECTED" };
-        let head = case + arm + 41;
-        let numbers = key_numbers(outcome, style.columns().saturating_sub(head));
+    for ((outcome, name), took) in arms.iter().zip(&times) {
         let line = format!(
-            "{:<case$}  {name:<arm$}  {}  {ok:<10}  {:>11}  {numbers}",
+            "{:<case$}  {name:<arm$}  {}  {:<flag$}  {took:>time$}  {}",
             outcome.case,
-            paint(&verdict, ink(outcome), style),
-            seconds(outcome.elapsed_ms),
+            paint(&format!("{:<VERDICT$}", outcome.verdict), ink(outcome), style),
+            flag_of(outcome),
+            key_numbers(outcome, style.columns().saturating_sub(head)),
         );
         text.push_str(style.fit(&line).trim_end());
         text.push('\n');
     }
     for (title, error) in summary.errors {
-        let failed = paint("failed", Ink::new().red().bold(), style);
+        let failed = paint(&format!("{:<VERDICT$}", "failed"), Ink::new().red().bold(), style);
         let first = error.lines().next().unwrap_or_default();
-        text.push_str(&format!("{title}  {failed}: {}\n", style.fit(first)));
+        let title = format!("{title:<0$}", case + arm + 2);
+        text.push_str(&format!("{title}  {failed}  {}\n", style.fit(first)));
     }
     text.push('\n');
     let good = summary.errors.is_empty() && summary.outcomes.iter().all(|o| o.ok);
@@ -67,6 +72,10 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     text.push_str(&paint(&summary.counts(), counts, style));
     text.push('\n');
     text
+}
+
+fn flag_of(outcome: &Outcome) -> &'static str {
+    if outcome.ok { "ok" } else { "UNEXPECTED" }
 }
 
 /// `as expected`, or what was expected instead.

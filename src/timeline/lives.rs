@@ -72,7 +72,8 @@ pub fn lives(timeline: &Timeline) -> Vec<PodLife> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::drawn::{Draft, s};
+    use crate::timeline::Sighting;
+    use crate::timeline::drawn::{Draft, pod, s};
 
     #[test]
     fn a_life_has_the_first_time_of_each_stage() {
@@ -109,10 +110,14 @@ mod tests {
 
     #[test]
     fn a_pod_that_vanishes_was_told_to_go_when_it_was_gone() {
+        let vanished = What::Pod(Sighting {
+            change: Change::Gone,
+            state: pod("b", Some("w1")),
+        });
         let timeline = Draft::new("c7")
             .failed("b", "w1")
             .at(1.0)
-            .gone("b", "w1")
+            .what(vanished)
             .pod("a", None)
             .done();
         let found = lives(&timeline);
