@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use k8s_openapi::api::core::v1::Taint;
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::{Case, Folder, LibraryError, load};
@@ -230,8 +231,13 @@ impl Stage<'_> {
             Step::Label { node, key, value } => {
                 inject::label(&client, &ObjectRef::node(node), key, Some(value)).await.map_err(failed)?;
             }
-            Step::Taint { node, taint } => {
-                let taint = inject::parse_taint(taint).map_err(failed)?;
+            Step::Taint { node, key, value, effect } => {
+                let taint = Taint {
+                    key: (*key).to_owned(),
+                    value: Some((*value).to_owned()),
+                    effect: (*effect).to_owned(),
+                    time_added: None,
+                };
                 inject::taint(&client, node, &taint).await.map_err(failed)?;
             }
             Step::Drain { node } => {
@@ -272,7 +278,7 @@ impl Stage<'_> {
             let version = ComponentVersion {
                 version: binary.version.clone(),
                 sha256: binary.sha256.clone(),
-                origin: binary.origin.to_string(),
+                origin: "?".to_owned(),
             };
             (binary.name.to_string(), version)
         });

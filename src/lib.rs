@@ -1,8 +1,11 @@
 //! kubeclash.
 pub mod cli;
+pub mod cases;
 pub mod component;
+pub mod drive;
 pub mod evidence;
 pub mod inject;
+pub mod interrupt;
 pub mod observe;
 pub mod provider;
 pub mod report;

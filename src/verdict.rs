@@ -120,6 +120,10 @@ impl Judgement {
                 t.as_secs_f64(),
                 gap.why
             )),
+            // What was seen was seen; but that nothing was seen takes the whole window.
+            None if judgement.verdict == Verdict::Absent && !timeline.is_complete() => {
+                judgement.unless("the recording ends before its window does".to_owned())
+            }
             None => judgement,
         }
     }

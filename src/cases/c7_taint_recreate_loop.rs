@@ -18,7 +18,7 @@ const MANY: usize = 20;
 
 fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
     Scenario::of(card, arm)
-        .taint(worker(1), "key1=value1:NoExecute")
+        .taint(worker(1), "key1", "value1", "NoExecute")
         .mark("applied")
         .apply(by(arm, "10-web.yaml", "10-web-node-selector.yaml"))
         .observe(window(card, arm))

@@ -24,7 +24,7 @@ static FILES: Lazy<BTreeMap<String, BTreeMap<String, String>>> = Lazy::new(|| {
 
 /// What is wrong with the files of a case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} of \"{folder}\":\n{}", mistakes(.mistakes.len()), .mistakes.join("\n"))]
+#[error("{} of \"{folder}\":\n{}", counted(.mistakes.len()), .mistakes.join("\n"))]
 pub struct LibraryError {
     /// The case's folder.
     pub folder: String,
@@ -32,7 +32,7 @@ pub struct LibraryError {
     pub mistakes: Vec<String>,
 }
 
-fn mistakes(count: usize) -> String {
+fn counted(count: usize) -> String {
     if count == 1 { "a mistake in the files".to_owned() } else { format!("{count} mistakes in the files") }
 }
 

@@ -102,9 +102,9 @@ impl Scenario {
         })
     }
 
-    /// Taints a node; `taint` is written as `kubectl taint` takes it: `key=value:Effect`.
-    pub fn taint(self, node: String, taint: &'static str) -> Self {
-        self.step(Step::Taint { node, taint })
+    /// Taints a node.
+    pub fn taint(self, node: String, key: &'static str, value: &'static str, effect: &'static str) -> Self {
+        self.step(Step::Taint { node, key, value, effect })
     }
 
     /// Drains a node: cordon, then evict its pods through the Eviction API.

@@ -95,8 +95,12 @@ pub enum Step {
     Taint {
         /// The node's name.
         node: String,
-        /// `key=value:Effect`.
-        taint: &'static str,
+        /// The taint's key.
+        key: &'static str,
+        /// Its value.
+        value: &'static str,
+        /// Its effect, e.g. `NoExecute`.
+        effect: &'static str,
     },
     /// Cordon a node and evict its pods.
     Drain {
@@ -149,7 +153,7 @@ impl fmt::Display for Step {
         match self {
             Self::Apply { file } => write!(f, "apply {file}"),
             Self::Label { node, key, value } => write!(f, "label {node} {key}={value}"),
-            Self::Taint { node, taint } => write!(f, "taint {node} {taint}"),
+            Self::Taint { node, key, value, effect } => write!(f, "taint {node} {key}={value}:{effect}"),
             Self::Drain {
                 node: NodePick::Named(node),
             } => write!(f, "drain {node}"),

@@ -51,6 +51,12 @@ impl Timeline {
         self.entries.last().map_or(Duration::ZERO, |e| e.t)
     }
 
+    /// Whether every step was carried out.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self.entries.last().map(|entry| &entry.what), Some(What::End(Ending::Complete)))
+    }
+
     /// When a mark was first put.
     #[must_use]
     pub fn marked(&self, name: &str) -> Option<Duration> {

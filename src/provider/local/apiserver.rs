@@ -80,6 +80,8 @@ pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError
         ..AuthInfo::default()
     };
     config.read_timeout = None;
+    // Who waits does so knowingly: a drain answers a disruption budget's 429 itself.
+    config.default_retry = false;
     kube::Client::try_from(config).map_err(|e| failed(e.to_string()))
 }
 
