@@ -1,1 +1,5 @@
 //! x
+
+pub mod cli;
+pub mod component;
+pub mod progress;

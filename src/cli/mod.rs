@@ -1,0 +1,5 @@
+//! The command line: one verb a file.
+
+pub mod components;
+pub mod doctor;
+pub mod flags;
