@@ -40,7 +40,7 @@ pub enum ComponentsVerb {
     Fetch {
         /// Which build of each.
         #[command(flatten)]
-        components: ComponentFlags,
+        components: Box<ComponentFlags>,
         /// These alone, by the names of their binaries [default: all that a cluster needs].
         #[arg(value_name = "NAME")]
         only: Vec<ComponentName>,

@@ -129,10 +129,11 @@ impl Builder {
         if *version == pinned {
             return Ok(());
         }
+        let shown = |version: &Version| version.shown_by(module).to_owned();
         Err(BuildFailure::NotPinned {
             module,
-            pinned: pinned.to_string(),
-            wanted: version.to_string(),
+            pinned: shown(&pinned),
+            wanted: shown(version),
         })
     }
 

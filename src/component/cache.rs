@@ -10,9 +10,11 @@
 //! An entry appears by a rename and is never changed in place, so looking at it needs no lock. Lock files stay: taking
 //! one away while somebody waits for it would let two into the room.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -248,21 +250,24 @@ impl Cache {
             let Ok(entries) = fs::read_dir(self.folder(name)) else {
                 continue;
             };
-            for entry in entries.flatten() {
-                let text = entry.file_name();
-                let found = text.to_str().and_then(split_entry_name);
-                let Some((version, platform)) = found.filter(|_| entry.path().is_dir()) else {
-                    continue;
-                };
+            let found: BTreeSet<_> = entries
+                .flatten()
+                .filter(|entry| entry.path().is_dir())
+                .filter_map(|entry| split_entry_name(finished(entry.file_name().to_str()?)))
+                .collect();
+            for (version, platform) in found {
                 let (Ok(version), Some((os, arch))) = (version.parse(), platform.split_once('-')) else {
                     continue;
                 };
+                // Taking the lock already sweeps away what a killed process left.
                 let lock = self
                     .lock(name, &version, &Platform::new(os, arch), progress)
                     .await?;
-                bytes += stat(&lock.dir.join(name.as_str())).map_or(0, |(size, _)| size);
-                lock.remove()?;
-                count += 1;
+                if lock.dir.exists() {
+                    bytes += stat(&lock.dir.join(name.as_str())).map_or(0, |(size, _)| size);
+                    lock.remove()?;
+                    count += 1;
+                }
             }
         }
         Ok((count, bytes))
@@ -418,6 +423,9 @@ impl Lock {
     fn record(&self, dir: &Path, entry: &Entry) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(dir)?;
         serde_json::to_writer_pretty(&mut file, entry)?;
+        // What anybody may run, anybody may read about; a temporary file is for its owner alone.
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
         file.persist(dir.join("entry.json"))?;
         Ok(())
@@ -524,6 +532,15 @@ fn entry_name(name: ComponentName, version: &Version, platform: &Platform) -> St
     format!("{}-{}-{}", version.shown(name), platform.os, platform.arch)
 }
 
+/// The entry's name out of that of a directory in which it is being made.
+fn finished(dir: &str) -> &str {
+    let cut = |marker| {
+        dir.strip_prefix('.')
+            .and_then(|rest| Some(rest.split_once(marker)?.0))
+    };
+    cut(".new-").or_else(|| cut(".old-")).unwrap_or(dir)
+}
+
 /// `v1.37.0-rc.1-linux-amd64` → `v1.37.0-rc.1`, `linux-amd64`.
 fn split_entry_name(entry: &str) -> Option<(String, String)> {
     let (rest, arch) = entry.rsplit_once('-')?;
@@ -553,7 +570,6 @@ fn stat(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 fn make_executable(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 

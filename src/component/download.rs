@@ -5,11 +5,11 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 
 use super::cache::{Sha256, Staging};
 use super::{ComponentError, ComponentName, Module, Origin, Platform, Version, image};
@@ -95,7 +95,10 @@ impl Sources {
     }
 
     /// Where the release of a component comes from, for `doctor`.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Unpublished`] when there is none for the platform.
     pub fn describe(
         &self,
         name: ComponentName,
@@ -191,34 +194,48 @@ pub enum Failure {
 /// HTTP with little patience, which remembers who did not answer; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: Result<Client, String>,
-    /// For loopback, which no proxy can reach on our behalf.
-    direct: Result<Client, String>,
+    clients: Arc<Clients>,
     pub(super) patience: Patience,
     progress: Progress,
     dead: Arc<Mutex<HashMap<String, String>>>,
+}
+
+/// Made when they are first needed: reading the system's certificates takes longer than all else that a run with a
+/// full cache does here.
+#[derive(Debug, Default)]
+struct Clients {
+    far: OnceLock<Result<Client, String>>,
+    /// For loopback, which no proxy can reach on our behalf.
+    loopback: OnceLock<Result<Client, String>>,
 }
 
 impl Http {
     /// A client; what it gives up on is said through `progress`.
     #[must_use]
     pub fn new(patience: Patience, progress: Progress) -> Self {
-        // Fails when the program has installed one already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let builder = || {
-            Client::builder()
-                .user_agent(concat!("kubeclash/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(patience.reach)
-                .read_timeout(patience.stall)
-        };
-        let built = |result: reqwest::Result<Client>| result.map_err(|error| deepest(&error));
         Self {
-            client: built(builder().build()),
-            direct: built(builder().no_proxy().build()),
+            clients: Arc::default(),
             patience,
             progress,
             dead: Arc::default(),
         }
+    }
+
+    fn client(&self, loopback: bool) -> Result<&Client, String> {
+        let builder = || {
+            use_ring();
+            Client::builder()
+                .user_agent(concat!("kubeclash/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(self.patience.reach)
+                .read_timeout(self.patience.stall)
+        };
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| deepest(&error));
+        let made = if loopback {
+            self.clients.loopback.get_or_init(|| build(builder().no_proxy()))
+        } else {
+            self.clients.far.get_or_init(|| build(builder()))
+        };
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// Asks for a URL and waits for the head of the answer.
@@ -239,10 +256,7 @@ impl Http {
         }
         let host = host_of(&url);
         self.alive(&host)?;
-        let client = if loopback { &self.direct } else { &self.client };
-        let client = client
-            .as_ref()
-            .map_err(|reason| self.gone(&host, reason.clone()))?;
+        let client = self.client(loopback).map_err(|reason| self.gone(&host, reason))?;
         let response = match tokio::time::timeout(self.patience.reach, client.get(url).send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.gone(&host, deepest(&error))),
@@ -549,6 +563,12 @@ fn host_of(url: &Url) -> String {
 
 fn host_of_text(url: &str) -> String {
     Url::parse(url).map_or_else(|_| url.to_owned(), |url| host_of(&url))
+}
+
+/// Chooses what TLS computes with, for the whole process.
+pub(super) fn use_ring() {
+    // Fails when the program has chosen already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// The innermost of an error's reasons: reqwest's outer ones only repeat the URL.

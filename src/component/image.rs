@@ -12,7 +12,7 @@ use oci_client::{Reference, RegistryOperation};
 use reqwest::Url;
 
 use super::cache::Staging;
-use super::download::{Failure, Http, deepest, is_loopback};
+use super::download::{Failure, Http, deepest, is_loopback, use_ring};
 use super::{ComponentName, Origin, Platform};
 use crate::progress::{Task, elapsed};
 
@@ -99,6 +99,7 @@ impl<'a> Image<'a> {
             user_agent: concat!("kubeclash/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
+        use_ring();
         let client = Client::try_from(config).map_err(|error| http.gone(&host, deepest(&error)))?;
         Ok(Self {
             http,

@@ -335,8 +335,11 @@ pub enum ComponentError {
 }
 
 impl ComponentError {
-    /// One error out of at least one.
+    /// One error out of all, if there is any. A cache that cannot be written fails every component alike: once is
+    /// enough.
     pub(crate) fn all(mut errors: Vec<Self>) -> Option<Self> {
+        let mut said = std::collections::BTreeSet::new();
+        errors.retain(|error| said.insert(error.to_string()));
         match errors.len() {
             0 => None,
             1 => errors.pop(),

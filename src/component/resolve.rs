@@ -143,7 +143,7 @@ impl Resolver {
                 format!(
                     "name a file that is there, or leave {} out to use {}",
                     name.flag(),
-                    Selection::pinned(name.module())
+                    Selection::pinned(name.module()).shown(name)
                 )
             });
             ComponentError::Given {
@@ -331,10 +331,9 @@ impl Resolver {
         let Some(room) = wanted.first().map(|first| first.lock.stage()).transpose()? else {
             return Ok(Vec::new());
         };
-        let task = self.progress.task(format!("building {what}"));
-        task.say("waiting for another build to end");
         let turn = self.building.lock().await;
-        task.say("starting go");
+        let task = self.progress.task(format!("building {what}"));
+        task.say("go is at work");
         self.progress.println(format!(
             "building {what}, which takes minutes the first time ({})",
             attempts.last().map_or("", String::as_str)

@@ -18,9 +18,13 @@ impl Version {
     /// As upstream shows it: `3.6.16` for etcd, `v1.36.3` for all others.
     #[must_use]
     pub fn shown(&self, name: ComponentName) -> &str {
-        match name {
-            ComponentName::Etcd => self.0.trim_start_matches('v'),
-            _ => &self.0,
+        self.shown_by(name.module())
+    }
+
+    pub(super) fn shown_by(&self, module: Module) -> &str {
+        match module {
+            Module::Etcd => self.0.trim_start_matches('v'),
+            Module::Kubernetes | Module::Kwok | Module::Descheduler => &self.0,
         }
     }
 
