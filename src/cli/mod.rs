@@ -1,3 +1,6 @@
-//! The verbs of the command, one a file.
+//! The command line: one verb a file.
 
+pub mod components;
+pub mod doctor;
+pub mod flags;
 pub mod replay;

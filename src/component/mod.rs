@@ -1,8 +1,353 @@
-//! stub, replaced on merge
-#![allow(missing_docs)]
+//! From what the user asked for to a verified binary on disk.
+//!
+//! A [`Selection`] holds one [`Spec`] per component; a [`Resolver`] turns it into [`Binary`] values: a given path is
+//! checked, a release comes from the [`Cache`], from its official download, or out of `go build`. Nothing here starts
+//! a component or knows what a cluster is: that is the provider's job.
+//!
+//! # Where a release comes from
+//!
+//! | component | official release | checked against |
+//! |---|---|---|
+//! | `kube-apiserver`, `kube-controller-manager`, `kube-scheduler` | `dl.k8s.io`, one binary each (Linux only) | the `.sha256` beside it |
+//! | `etcd` | GitHub release, `.tar.gz` (Linux only) | the release's `SHA256SUMS` |
+//! | `kwok`, `kwokctl` | GitHub release, one binary each | the `digest` that GitHub's API reports for the asset, as kwok publishes no checksums |
+//! | `descheduler` | the binary out of `registry.k8s.io/descheduler/descheduler` | the digests of its manifest and layer |
+//!
+//! What cannot be had from there is built with `go build` from the modules in `components/`, which are embedded.
+
+mod build;
+mod cache;
+mod download;
+mod image;
+mod platform;
+mod resolve;
+mod spec;
+
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use build::{Builder, GoVersion};
+pub use cache::{Cache, Entry, Kept, Lock, Look, Sha256, Staging};
+pub use download::{Failure, Http, Patience, Sources};
+pub use platform::{Format, Platform};
+pub use resolve::{Finding, Resolver, State};
+pub use spec::{Selection, Spec, SpecError, Version};
+
+/// A program that kubeclash starts, named as its binary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ComponentName {
+    /// The store behind the API server.
+    #[serde(rename = "etcd")]
+    Etcd,
+    /// The API server.
+    #[serde(rename = "kube-apiserver")]
+    Apiserver,
+    /// The controllers of Kubernetes itself.
+    #[serde(rename = "kube-controller-manager")]
+    ControllerManager,
+    /// The scheduler.
+    #[serde(rename = "kube-scheduler")]
+    Scheduler,
+    /// What plays the nodes.
+    #[serde(rename = "kwok")]
+    Kwok,
+    /// The descheduler.
+    #[serde(rename = "descheduler")]
+    Descheduler,
+    /// kwok's own cluster tool; no cluster needs it, only the comparison of start-up times does.
+    #[serde(rename = "kwokctl")]
+    Kwokctl,
+}
+
+impl ComponentName {
+    /// What a local cluster needs; `kwokctl` is not part of it.
+    pub const ALL: [Self; 6] = [
+        Self::Etcd,
+        Self::Apiserver,
+        Self::ControllerManager,
+        Self::Scheduler,
+        Self::Kwok,
+        Self::Descheduler,
+    ];
+
+    /// The three that one release of Kubernetes contains.
+    pub const KUBERNETES: [Self; 3] = [Self::Apiserver, Self::ControllerManager, Self::Scheduler];
+
+    /// The name of the binary, for instance `kube-apiserver`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Apiserver => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+            Self::Kwok => "kwok",
+            Self::Descheduler => "descheduler",
+            Self::Kwokctl => "kwokctl",
+        }
+    }
+
+    /// The flag that selects it, for messages.
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Self::Etcd => "--etcd",
+            Self::Apiserver => "--apiserver",
+            Self::ControllerManager => "--controller-manager",
+            Self::Scheduler => "--scheduler",
+            Self::Kwok | Self::Kwokctl => "--kwok",
+            Self::Descheduler => "--descheduler",
+        }
+    }
+
+    /// The environment variable that mirrors [`flag`](Self::flag).
+    #[must_use]
+    pub const fn env(self) -> &'static str {
+        match self {
+            Self::Etcd => "KUBECLASH_ETCD",
+            Self::Apiserver => "KUBECLASH_APISERVER",
+            Self::ControllerManager => "KUBECLASH_CONTROLLER_MANAGER",
+            Self::Scheduler => "KUBECLASH_SCHEDULER",
+            Self::Kwok | Self::Kwokctl => "KUBECLASH_KWOK",
+            Self::Descheduler => "KUBECLASH_DESCHEDULER",
+        }
+    }
+
+    /// The wrapper module that it is built from.
+    #[must_use]
+    pub const fn module(self) -> Module {
+        match self {
+            Self::Etcd => Module::Etcd,
+            Self::Apiserver | Self::ControllerManager | Self::Scheduler => Module::Kubernetes,
+            Self::Kwok | Self::Kwokctl => Module::Kwok,
+            Self::Descheduler => Module::Descheduler,
+        }
+    }
+
+    /// The Go package that holds its `main`.
+    #[must_use]
+    pub const fn package(self) -> &'static str {
+        match self {
+            Self::Etcd => "go.etcd.io/etcd/server/v3",
+            Self::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
+            Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
+            Self::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
+            Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
+            Self::Kwokctl => "sigs.k8s.io/kwok/cmd/kwokctl",
+            Self::Descheduler => "sigs.k8s.io/descheduler/cmd/descheduler",
+        }
+    }
+}
+
+impl fmt::Display for ComponentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ComponentName {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Kwokctl]
+            .into_iter()
+            .chain(Self::ALL)
+            .find(|name| name.as_str() == text)
+            .ok_or_else(|| SpecError::Component(text.to_owned()))
+    }
+}
+
+/// One Go module under `components/`: what is built together, because it agrees on its versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ComponentName { Etcd, Apiserver, ControllerManager, Scheduler, Kwok, Descheduler, Kwokctl }
-impl std::fmt::Display for ComponentName { fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(match self { Self::Etcd => "etcd", Self::Apiserver => "kube-apiserver", Self::ControllerManager => "kube-controller-manager", Self::Scheduler => "kube-scheduler", Self::Kwok => "kwok", Self::Descheduler => "descheduler", Self::Kwokctl => "kwokctl" }) } }
-#[derive(Debug, Clone)]
-pub struct Binary { pub name: ComponentName, pub version: String, pub path: PathBuf, pub sha256: String }
+pub enum Module {
+    /// `components/etcd`.
+    Etcd,
+    /// `components/kubernetes`.
+    Kubernetes,
+    /// `components/kwok`.
+    Kwok,
+    /// `components/descheduler`.
+    Descheduler,
+}
+
+impl Module {
+    /// The name of its folder under `components/`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::Kubernetes => "kubernetes",
+            Self::Kwok => "kwok",
+            Self::Descheduler => "descheduler",
+        }
+    }
+
+    /// The upstream module whose version is the release's.
+    #[must_use]
+    pub const fn upstream(self) -> &'static str {
+        match self {
+            Self::Etcd => "go.etcd.io/etcd/server/v3",
+            Self::Kubernetes => "k8s.io/kubernetes",
+            Self::Kwok => "sigs.k8s.io/kwok",
+            Self::Descheduler => "sigs.k8s.io/descheduler",
+        }
+    }
+}
+
+impl fmt::Display for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A component that is on disk and was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binary {
+    /// Which component it is.
+    pub name: ComponentName,
+    /// Its release as upstream writes it (`v1.36.3`, but `3.6.16` for etcd); of a given path what it says of itself,
+    /// or `unknown`.
+    pub version: String,
+    /// Where it lies, absolute.
+    pub path: PathBuf,
+    /// SHA-256 of the file, in lower-case hex.
+    pub sha256: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a binary came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Origin {
+    /// The user named the file.
+    Given,
+    /// An official release (or a mirror of it), checked against its published SHA-256.
+    Downloaded {
+        /// The file that was downloaded.
+        url: String,
+    },
+    /// A file out of a container image, checked by digest.
+    Image {
+        /// The image, for instance `registry.k8s.io/descheduler/descheduler:v0.36.0`.
+        reference: String,
+        /// The digest of the manifest of this platform.
+        digest: String,
+    },
+    /// Built here.
+    Built {
+        /// The upstream module, with its version.
+        module: String,
+        /// The Go release that built it.
+        go: String,
+    },
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given => write!(f, "given"),
+            Self::Downloaded { url } => write!(f, "downloaded from {url}"),
+            Self::Image { reference, digest } => write!(f, "out of {reference} ({digest})"),
+            Self::Built { module, go } => write!(f, "built from {module} with {go}"),
+        }
+    }
+}
+
+/// Why a component could not be had.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum ComponentError {
+    /// The file that the user named cannot be it.
+    #[error("{flag} (or {env}): \"{}\" {reason}", path.display())]
+    #[diagnostic(code(kubeclash::component::given))]
+    Given {
+        /// The flag that selects this component.
+        flag: &'static str,
+        /// The variable that mirrors the flag.
+        env: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, as the rest of a sentence.
+        reason: String,
+        /// What to do next.
+        #[help]
+        help: Option<String>,
+    },
+    /// Every way to a release failed.
+    #[error("no way to get {what}:{}", bullets(attempts))]
+    #[diagnostic(code(kubeclash::component::unavailable))]
+    Unavailable {
+        /// Name and version, or several of them.
+        what: String,
+        /// One line for each way that was tried.
+        attempts: Vec<String>,
+        /// What to do next.
+        #[help]
+        help: String,
+    },
+    /// The cache directory cannot be used.
+    #[error("cannot {action} in the cache directory \"{}\": {error}", dir.display())]
+    #[diagnostic(code(kubeclash::component::cache))]
+    Cache {
+        /// What was tried.
+        action: &'static str,
+        /// The cache's root.
+        dir: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+        /// What to do next.
+        #[help]
+        help: String,
+    },
+    /// Neither a cache directory nor a home is known.
+    #[error("there is no cache directory: neither KUBECLASH_CACHE nor a home directory is set")]
+    #[diagnostic(
+        code(kubeclash::component::no_cache),
+        help("set KUBECLASH_CACHE to a directory that can be written and has 1 GiB of room")
+    )]
+    NoCache,
+    /// A mirror's address cannot be used.
+    #[error("{variable}: \"{value}\" {reason}")]
+    #[diagnostic(code(kubeclash::component::mirror))]
+    Mirror {
+        /// The variable that holds it.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong with it, as the rest of a sentence.
+        reason: &'static str,
+    },
+    /// The HTTP client could not be set up.
+    #[error("cannot set up the HTTP client: {0}")]
+    #[diagnostic(code(kubeclash::component::client))]
+    Client(String),
+    /// More than one of them.
+    #[error("{} components cannot be had", errors.len())]
+    #[diagnostic(code(kubeclash::component::several))]
+    Several {
+        /// All that was found.
+        #[related]
+        errors: Vec<ComponentError>,
+    },
+}
+
+impl ComponentError {
+    /// One error out of all, if there is any. A cache that cannot be written fails every component alike: once is
+    /// enough.
+    pub(crate) fn all(mut errors: Vec<Self>) -> Option<Self> {
+        let mut said = std::collections::BTreeSet::new();
+        errors.retain(|error| said.insert(error.to_string()));
+        match errors.len() {
+            0 => None,
+            1 => errors.pop(),
+            _ => Some(Self::Several { errors }),
+        }
+    }
+}
+
+fn bullets(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  - {line}")).collect()
+}

@@ -1,5 +1,16 @@
-//! The harness's own tests.
+//! The harness's own tests: one program, so that it is linked once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
+)]
+
+mod component_build;
+mod component_cache;
+mod component_download;
+mod component_given;
+mod component_image;
+mod component_site;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;

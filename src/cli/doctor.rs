@@ -1,0 +1,246 @@
+//! `kubeclash doctor`: what this machine has, and what a run would do about the rest.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::HumanBytes;
+use serde::Serialize;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use super::components::print;
+use super::flags::ComponentFlags;
+use crate::component::{
+    Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Module, Platform, Resolver, State,
+};
+use crate::progress::{Progress, elapsed};
+
+/// Says what is there, what is missing, what would be fetched or built, and how long that took last time.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples:\n  kubeclash doctor\n  kubeclash doctor --scheduler path:./kube-scheduler --format json"
+)]
+pub struct DoctorArgs {
+    /// Which build of each.
+    #[command(flatten)]
+    pub components: ComponentFlags,
+    /// For people, or as one JSON object.
+    #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+    pub format: DoctorFormat,
+}
+
+/// How `doctor` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For people.
+    Text,
+    /// One object.
+    Json,
+}
+
+/// All that `doctor` found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Examination {
+    /// This machine.
+    pub machine: Machine,
+    /// The Go that would build.
+    pub go: Go,
+    /// The cache.
+    pub cache: CacheRoom,
+    /// One for each component.
+    pub components: Vec<Finding>,
+}
+
+/// What there is to run on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Machine {
+    /// `linux/amd64`.
+    pub platform: String,
+    /// How many threads can run at once.
+    pub cores: usize,
+    /// Memory in all, in bytes.
+    pub memory_bytes: u64,
+    /// Memory that is free or can be freed, in bytes.
+    pub memory_available_bytes: u64,
+}
+
+/// Which Go there is.
+#[derive(Debug, Clone, Serialize)]
+pub struct Go {
+    /// `go1.26.8`; nothing when there is none.
+    pub version: Option<String>,
+    /// The oldest that builds everything, as in `1.26.0`.
+    pub needed: String,
+    /// Why there is none, or why it may not do.
+    pub problem: Option<String>,
+}
+
+/// The cache directory.
+#[derive(Debug, Clone, Serialize)]
+pub struct CacheRoom {
+    /// Where it is or would be.
+    pub dir: std::path::PathBuf,
+    /// Room on its disk, in bytes; nothing when that cannot be told.
+    pub room_bytes: Option<u64>,
+}
+
+/// Examines and prints. What is missing is no error: a run gets it.
+///
+/// # Errors
+///
+/// [`ComponentError`] when no cache directory is known, or a mirror's address is none.
+pub async fn run(args: &DoctorArgs, progress: &Progress) -> Result<(), ComponentError> {
+    let resolver = Resolver::new(Cache::open(None)?, progress.clone())?;
+    let found = examine(&resolver, &args.components).await;
+    match args.format {
+        DoctorFormat::Json => print(serde_json::to_string(&found)),
+        DoctorFormat::Text => print(text(&found)),
+    }
+    Ok(())
+}
+
+/// Looks at the machine, the cache and Go.
+pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examination {
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(memory);
+    Examination {
+        machine: Machine {
+            platform: Platform::host().to_string(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            memory_bytes: system.total_memory(),
+            memory_available_bytes: system.available_memory(),
+        },
+        go: go(resolver.builder()).await,
+        cache: CacheRoom {
+            dir: resolver.cache().root().to_owned(),
+            room_bytes: room(resolver.cache().root()),
+        },
+        components: resolver.probe(&components.selection(), &ComponentName::ALL).await,
+    }
+}
+
+async fn go(builder: &Builder) -> Go {
+    let modules = [
+        Module::Etcd,
+        Module::Kubernetes,
+        Module::Kwok,
+        Module::Descheduler,
+    ];
+    // As text: the modules agree on the length of their numbers, which a release of Go will keep for a while.
+    let needed = modules
+        .into_iter()
+        .map(Builder::needs)
+        .max()
+        .unwrap_or_default()
+        .to_owned();
+    match builder.version().await {
+        Ok(GoVersion(version)) => {
+            let problem = (!GoVersion(version.clone()).at_least(&needed))
+                .then(|| format!("older than {needed}; go fetches a newer one by itself where it can"));
+            Go {
+                version: Some(version),
+                needed,
+                problem,
+            }
+        }
+        Err(reason) => Go {
+            version: None,
+            needed,
+            problem: Some(reason),
+        },
+    }
+}
+
+/// Room on the disk of a directory that need not be there yet.
+fn room(dir: &Path) -> Option<u64> {
+    let there = dir.ancestors().find(|dir| dir.exists())?;
+    let stat = nix::sys::statvfs::statvfs(there).ok()?;
+    // Their types differ between platforms.
+    #[expect(clippy::useless_conversion, reason = "the types are narrower on macOS")]
+    Some(u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()))
+}
+
+fn text(found: &Examination) -> Vec<String> {
+    let Examination {
+        machine,
+        go,
+        cache,
+        components,
+    } = found;
+    let mut lines = vec![
+        format!(
+            "machine   {}, {} cores, {} of {} memory available",
+            machine.platform,
+            machine.cores,
+            HumanBytes(machine.memory_available_bytes),
+            HumanBytes(machine.memory_bytes)
+        ),
+        match (&go.version, &go.problem) {
+            (Some(version), None) => {
+                format!("go        {version} ({} or newer is needed to build)", go.needed)
+            }
+            (Some(version), Some(problem)) => format!("go        {version}: {problem}"),
+            (None, problem) => {
+                format!(
+                    "go        none, {} is needed to build ({})",
+                    go.needed,
+                    problem.as_deref().unwrap_or("not found")
+                )
+            }
+        },
+        format!(
+            "cache     {}{}",
+            cache.dir.display(),
+            cache
+                .room_bytes
+                .map_or_else(String::new, |room| format!(", {} of room", HumanBytes(room)))
+        ),
+        String::new(),
+    ];
+    lines.extend(components.iter().flat_map(component));
+    lines
+}
+
+fn component(finding: &Finding) -> Vec<String> {
+    let Finding {
+        name,
+        version,
+        state,
+        took_ms,
+    } = finding;
+    let took = took_ms.map(|took| format!("; took {} last time", elapsed(Duration::from_millis(took))));
+    let took = took.unwrap_or_default();
+    let line = |text: String| format!("{name:<24}{version:<9} {text}");
+    let plan = |plan: &[String]| {
+        plan.iter()
+            .map(|step| format!("{:<36}{step}", ""))
+            .collect::<Vec<_>>()
+    };
+    match state {
+        State::Given { path, problem: None } => vec![line(format!("at {}", path.display()))],
+        State::Given {
+            path,
+            problem: Some(problem),
+        } => {
+            vec![line(format!(
+                "UNUSABLE: {} (or {}): \"{}\" {problem}",
+                name.flag(),
+                name.env(),
+                path.display()
+            ))]
+        }
+        State::Cached { origin, .. } => vec![line(format!("in the cache, {origin}{took}"))],
+        State::Corrupted { reason, plan: steps } => {
+            let mut lines = vec![line(format!(
+                "CORRUPTED in the cache: {reason}; a run would{took}"
+            ))];
+            lines.extend(plan(steps));
+            lines
+        }
+        State::Missing { plan: steps } => {
+            let mut lines = vec![line(format!("missing; a run would{took}"))];
+            lines.extend(plan(steps));
+            lines
+        }
+    }
+}
