@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Taint;
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::{Case, Folder, LibraryError, load};
-use crate::component::{Binary, ComponentName};
+use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::Outcome;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::{Recorder, RecorderError};
@@ -60,6 +60,9 @@ pub enum DriveError {
     /// The case's files have mistakes.
     #[error(transparent)]
     Library(#[from] LibraryError),
+    /// A component can't be had.
+    #[error(transparent)]
+    Component(Box<ComponentError>),
     /// There is no cluster, or it broke.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -278,7 +281,7 @@ impl Stage<'_> {
             let version = ComponentVersion {
                 version: binary.version.clone(),
                 sha256: binary.sha256.clone(),
-                origin: "?".to_owned(),
+                origin: binary.origin.to_string(),
             };
             (binary.name.to_string(), version)
         });

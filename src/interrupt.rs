@@ -4,9 +4,6 @@ use once_cell::sync::Lazy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Exit code of an interrupted command, as shells have it for SIGINT.
-pub const INTERRUPTED: u8 = 130;
-
 static TOKEN: Lazy<CancellationToken> = Lazy::new(|| {
     let token = CancellationToken::new();
     let seen = token.clone();
@@ -41,7 +38,7 @@ async fn listen(seen: CancellationToken) {
         }
         times += 1;
         if times > 1 {
-            std::process::exit(i32::from(INTERRUPTED));
+            std::process::exit(i32::from(crate::exit::INTERRUPTED));
         }
         seen.cancel();
     }

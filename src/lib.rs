@@ -1,16 +1,20 @@
 //! kubeclash.
 pub mod cases;
+pub mod check;
 pub mod cli;
 pub mod component;
 pub mod drive;
 pub mod evidence;
+pub mod exit;
 pub mod inject;
 pub mod interrupt;
 pub mod observe;
+pub mod prelude;
 pub mod progress;
 pub mod provider;
 pub mod report;
 pub mod rundir;
 pub mod scenario;
+pub mod session;
 pub mod timeline;
 pub mod verdict;

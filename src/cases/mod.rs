@@ -13,7 +13,7 @@ mod c8_soft_spread_loop;
 mod library;
 mod loops;
 
-pub use library::{Folder, LibraryError, load};
+pub use library::{Folder, LibraryError, load, recorded};
 
 use std::time::Duration;
 
@@ -73,6 +73,12 @@ impl Case {
     /// What is to be said of a timeline of this case. A pure function.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
         (self.judge)(timeline)
+    }
+
+    /// The judge itself, for a replay.
+    #[must_use]
+    pub fn judge_of(&self) -> fn(&Timeline) -> Judgement {
+        self.judge
     }
 
     /// The number that the verdict hangs on, as it stands.

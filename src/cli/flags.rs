@@ -1,8 +1,13 @@
 //! Flags that several verbs share.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::component::{ComponentName, Selection, Spec};
+use crate::provider::Provider;
+use crate::scenario::Pace;
+use crate::session::Settings;
 
 /// Which build of each component to use.
 ///
@@ -58,6 +63,58 @@ impl ComponentFlags {
         match &self.kwok {
             Some(spec @ Spec::Release(_)) => selection.with(ComponentName::Kwokctl, spec.clone()),
             _ => selection,
+        }
+    }
+}
+
+/// What is run, on what, and where its evidence goes: flags of `run`, and the environment of `cargo test`.
+#[derive(Debug, Clone, Args)]
+pub struct RunFlags {
+    /// On whose cluster
+    #[arg(long, default_value = "local", env = "KUBECLASH_PROVIDER")]
+    pub provider: Provider,
+    /// At which pace: "fast", or "recorded" to compare with the study
+    #[arg(long, default_value = "fast", env = "KUBECLASH_PACE")]
+    pub pace: Pace,
+    /// The folder that the evidence goes to
+    #[arg(long, value_name = "DIR", default_value = "target/evidence", env = "KUBECLASH_OUT")]
+    pub out: PathBuf,
+    /// A folder of cases to read in place of the built-in manifests: DIR/<case>/case.yaml, …
+    #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
+    pub manifests: Option<PathBuf>,
+    /// Leave the clusters' run directories in place
+    #[arg(long)]
+    pub keep: bool,
+    /// Which build of each component
+    #[command(flatten)]
+    pub components: ComponentFlags,
+}
+
+impl RunFlags {
+    /// The flags as the environment alone has them.
+    ///
+    /// # Errors
+    /// When a variable's value is none that the flag would take; in words.
+    pub fn from_environment() -> Result<Self, String> {
+        #[derive(clap::Parser)]
+        struct Environment {
+            #[command(flatten)]
+            flags: RunFlags,
+        }
+        <Environment as clap::Parser>::try_parse_from(["kubeclash"]).map(|e| e.flags).map_err(|e| e.to_string())
+    }
+
+    /// The settings of a session.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            selection: self.components.selection(),
+            provider: self.provider,
+            pace: self.pace,
+            // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
+            out: std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone()),
+            manifests: self.manifests.clone(),
+            keep: self.keep,
         }
     }
 }

@@ -1,6 +1,200 @@
-//! The command line: one verb a file.
+//! The command line: one verb a file. [`run`](fn@run) goes from arguments to an exit code.
 
+pub mod bench;
 pub mod components;
 pub mod doctor;
+pub mod fidelity;
 pub mod flags;
+pub mod list;
 pub mod replay;
+pub mod run;
+pub mod sweep;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::component::ComponentError;
+use crate::exit;
+use crate::progress::Progress;
+use crate::report::Style;
+
+const ABOUT: &str = "\
+Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, no fault is
+injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which it must be
+observed, and a control, in which it must not.";
+
+const EXAMPLES: &str = "\
+Examples:
+  kubeclash run c7                                    both arms of one case, on a local control plane
+  kubeclash run                                       everything
+  kubeclash run 'c[58]' --descheduler path:./descheduler
+  kubeclash run --format json --jobs 2 | jq -c 'select(.ok | not)'
+  kubeclash doctor                                    what is there, and what would be fetched or built
+
+Exit codes: 0 as expected · 1 unexpected error · 2 usage · 3 a verdict differed · 4 nothing selected ·
+5 inconclusive · 6 provider or component unavailable · 130 interrupted";
+
+/// The command.
+#[derive(Debug, Parser)]
+#[command(name = "kubeclash", version, about = ABOUT, long_about = None, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, global = true)]
+    pub color: Colour,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run cases, and say which failures were observed
+    Run(Box<run::RunArgs>),
+    /// List the cases
+    List(list::ListArgs),
+    /// Fetch, list or remove the binaries that clusters are made of
+    Components(components::ComponentsArgs),
+    /// Say what is there, what is missing, and what a run would fetch or build
+    Doctor(doctor::DoctorArgs),
+    /// Find and remove what a killed run left behind
+    Sweep(sweep::SweepArgs),
+    /// Judge a recorded timeline again, without a cluster
+    Replay(replay::ReplayArgs),
+    /// Hold runs at the recorded pace against the study of 2023
+    Fidelity(fidelity::FidelityArgs),
+    /// Measure how fast a cluster is ready
+    Bench(bench::BenchArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  kubeclash completions bash > /etc/bash_completion.d/kubeclash")]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Something that went wrong, with the exit code that says what kind it is.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What to tell the user.
+    pub report: miette::Report,
+}
+
+impl Failure {
+    /// A failure without a source.
+    pub fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, report: miette::Report::msg(message.into()) }
+    }
+}
+
+impl From<ComponentError> for Failure {
+    fn from(error: ComponentError) -> Self {
+        Self { code: exit::UNAVAILABLE, report: error.into() }
+    }
+}
+
+/// Runs the command.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap's own codes: 0 for --help and --version, 2 for mistakes.
+            let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: failed to start: {error}");
+            return ExitCode::from(exit::ERROR);
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("error: {:?}", failure.report);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let progress = Progress::detect();
+    let style = style(cli.color);
+    let interruptible = async {
+        match cli.verb {
+            Verb::Run(args) => return run::run(&args, &progress, &style).await,
+            Verb::List(args) => list::run(&args)?,
+            Verb::Components(args) => components::run(&args, &progress).await?,
+            Verb::Doctor(args) => doctor::run(&args, &progress).await?,
+            Verb::Sweep(args) => return sweep::run(&args),
+            Verb::Replay(args) => return replay_file(&args, &style),
+            Verb::Fidelity(args) => fidelity::run(&args)?,
+            Verb::Bench(args) => bench::run(&args, &progress).await?,
+            Verb::Completions { shell } => {
+                clap_complete::generate(shell, &mut Cli::command(), "kubeclash", &mut std::io::stdout());
+            }
+        }
+        Ok(exit::EXPECTED)
+    };
+    let interrupt = crate::interrupt::token();
+    tokio::pin!(interruptible);
+    tokio::select! {
+        code = &mut interruptible => code,
+        () = interrupt.cancelled() => {
+            progress.println("interrupted: tearing everything down");
+            // A run ends by itself when it is interrupted, with its clusters; anything else is dropped here.
+            match tokio::time::timeout(std::time::Duration::from_secs(4), interruptible).await {
+                Ok(Ok(_)) | Err(_) => Ok(exit::INTERRUPTED),
+                Ok(Err(failure)) => Err(Failure { code: exit::INTERRUPTED, ..failure }),
+            }
+        }
+    }
+}
+
+fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
+    let judge = |header: &crate::timeline::Header| crate::cases::Case::of(&header.case).map(|case| case.judge_of());
+    let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
+        .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
+    Ok(match replayed.verdict {
+        crate::verdict::Verdict::Inconclusive(_) => exit::INCONCLUSIVE,
+        _ if replayed.agrees => exit::EXPECTED,
+        _ => exit::DIFFERED,
+    })
+}
+
+/// What standard output can show.
+fn style(colour: Colour) -> Style {
+    let terminal = std::io::stdout().is_terminal();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    // Without a locale, containers and CI systems show UTF-8 all the same.
+    let unicode = locale.is_none_or(|locale| locale.to_lowercase().contains("utf") || locale == "C");
+    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
+    Style {
+        colour: match colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        },
+        unicode,
+        width,
+    }
+}

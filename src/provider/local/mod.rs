@@ -31,6 +31,7 @@ use self::ports::Port;
 use self::process::Process;
 use super::{Order, ProviderError};
 use crate::component::ComponentName;
+use crate::progress::Progress;
 use crate::rundir::{self, RunDir};
 
 /// A cluster of the local provider.
@@ -56,7 +57,7 @@ pub struct LocalCluster {
 ///
 /// # Errors
 /// When etcd or the API server can't be started.
-pub async fn prepare(order: &Order, cache: &Path) -> Result<(), ProviderError> {
+pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result<(), ProviderError> {
     let seed = seed_dir(order, cache)?;
     let setup = |e: std::io::Error| ProviderError::Setup { what: format!("seed \"{}\"", seed.display()), why: e.to_string() };
     if seed.is_dir() {
@@ -69,6 +70,8 @@ pub async fn prepare(order: &Order, cache: &Path) -> Result<(), ProviderError> {
     if seed.is_dir() {
         return Ok(());
     }
+    let task = progress.task("first start");
+    task.say("bootstrapping an API server once, so that later ones start faster");
     let run = RunDir::create().map_err(setup)?;
     let logs = run.path().join("logs");
     fs::create_dir_all(&logs).map_err(setup)?;

@@ -1,0 +1,72 @@
+//! One arm of a case as a test: run, report, compare with what is expected.
+
+use tokio::sync::OnceCell;
+
+use crate::cases::Case;
+use crate::cli::flags::RunFlags;
+use crate::drive::{DriveError, Finished, drive};
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::report::{Picture, Style, terminal};
+use crate::scenario::Arm;
+use crate::session::Session;
+use crate::verdict::Expect;
+
+/// Why a test of an arm failed.
+#[derive(thiserror::Error)]
+pub enum CheckError {
+    /// There is no such case, or no such variant of it.
+    #[error("there is no case \"{0}\"")]
+    NoCase(String),
+    /// The environment (`KUBECLASH_…`) is not right.
+    #[error("{0}")]
+    Environment(String),
+    /// There is no verdict.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The verdict is not the expected one.
+    #[error("expected {expected}:\n{report}")]
+    Differed {
+        /// What was expected.
+        expected: Expect,
+        /// What was seen.
+        report: String,
+    },
+}
+
+/// As people read it: a test that returns an error prints it with `{:?}`.
+impl std::fmt::Debug for CheckError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The binaries are resolved once a test program.
+static SESSION: OnceCell<Session> = OnceCell::const_new();
+
+/// Runs one arm of a case as the environment says (`KUBECLASH_PACE`, `KUBECLASH_SCHEDULER`, …), prints what was
+/// seen, and fails where the verdict is not the expected one.
+///
+/// # Errors
+/// When the verdict is another, or there is none.
+pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect) -> Result<(), CheckError> {
+    let unknown = || CheckError::NoCase(variant.map_or_else(|| case.to_owned(), |v| format!("{case} ({v})")));
+    let case = Case::of(case).ok_or_else(unknown)?;
+    let variant = *case.variants.iter().find(|known| **known == variant).ok_or_else(unknown)?;
+    let settings = RunFlags::from_environment().map_err(CheckError::Environment)?.settings();
+    let progress = Progress::detect();
+    let interrupt = interrupt::token();
+    let session = tokio::select! {
+        session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
+        () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
+    };
+    let plan = session.plan(case, arm, variant, expected);
+    let Finished { outcome, timeline } = drive(&plan, &interrupt, &|_| ()).await?;
+    let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
+    if outcome.ok {
+        println!("{report}");
+        Ok(())
+    } else {
+        Err(CheckError::Differed { expected, report })
+    }
+}

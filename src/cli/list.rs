@@ -1,0 +1,74 @@
+//! `kubeclash list`: the cases.
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::Failure;
+use crate::cases::{ALL, load};
+use crate::exit;
+use crate::scenario::Card;
+
+/// List the cases.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  kubeclash list\n  kubeclash list --format json | jq -r .case")]
+pub struct ListArgs {
+    /// How they are listed
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+}
+
+/// How cases are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// A Markdown table.
+    Markdown,
+}
+
+/// Lists the cases on standard output.
+///
+/// # Errors
+/// When a card is wrong.
+pub fn run(args: &ListArgs) -> Result<(), Failure> {
+    let mut cards = Vec::new();
+    for case in &ALL {
+        let folder = load(case, None).map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
+        cards.push((folder.card, case.variants.iter().copied().flatten().collect::<Vec<_>>()));
+    }
+    match args.format {
+        ListFormat::Table => {
+            for (card, variants) in &cards {
+                let variants = if variants.is_empty() { String::new() } else { format!(" ({})", variants.join(", ")) };
+                println!("{:<4}{}{variants}\n    {}\n    fix: {}\n", card.id, card.slug(), card.title, card.control);
+            }
+        }
+        ListFormat::Json => {
+            for (card, variants) in &cards {
+                println!("{}", line(card, variants));
+            }
+        }
+        ListFormat::Markdown => print!("{}", markdown(&cards.into_iter().map(|(card, _)| card).collect::<Vec<_>>())),
+    }
+    Ok(())
+}
+
+fn line(card: &Card, variants: &[&str]) -> serde_json::Value {
+    json!({
+        "case": card.folder, "id": card.id, "slug": card.slug(), "title": card.title, "conflict": card.conflict,
+        "mechanism": card.mechanism, "control": card.control, "upstream": card.upstream, "variants": variants,
+        "workers": card.workers, "expected_runtime_s": card.expected_runtime.as_secs(),
+    })
+}
+
+/// The table of cases that the README carries.
+#[must_use]
+pub fn markdown(cards: &[Card]) -> String {
+    let mut text = "| id | what goes wrong | who fights whom | the fix that the control applies |\n|---|---|---|---|\n".to_owned();
+    for card in cards {
+        text += &format!("| {} | {} | {} | {} |\n", card.id, card.title, card.conflict.join(" ⇄ "), card.control);
+    }
+    text
+}

@@ -1,0 +1,51 @@
+//! `kubeclash sweep`: what a killed run left behind.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Failure;
+use crate::exit;
+use crate::rundir;
+
+/// Find and remove what a killed run left behind: its processes and its run directory.
+///
+/// Only what kubeclash started is touched: processes that carry a run directory in their environment, or that have the
+/// recorded process id and start time. Runs whose kubeclash is alive are left alone.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:\n  kubeclash sweep --dry-run\n  kubeclash sweep")]
+pub struct SweepArgs {
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// One JSON object a leftover
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Sweeps.
+///
+/// # Errors
+/// When something can't be removed.
+pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
+    let leftovers = rundir::leftovers();
+    let mut failed = Vec::new();
+    for leftover in &leftovers {
+        let names: Vec<String> = leftover.processes.iter().map(|(name, pid)| format!("{name} ({pid})")).collect();
+        if args.json {
+            println!("{}", json!({"run": leftover.run, "processes": leftover.processes, "removed": !args.dry_run}));
+        } else {
+            let verb = if args.dry_run { "would remove" } else { "removing" };
+            let names = if names.is_empty() { "no process".to_owned() } else { names.join(", ") };
+            println!("{verb} {}: {names}", leftover.run.display());
+        }
+        if !args.dry_run
+            && let Err(error) = rundir::sweep(leftover)
+        {
+            failed.push(format!("{}: {error}", leftover.run.display()));
+        }
+    }
+    if leftovers.is_empty() && !args.json {
+        println!("nothing was left behind");
+    }
+    if failed.is_empty() { Ok(exit::EXPECTED) } else { Err(Failure::new(exit::ERROR, failed.join("\n"))) }
+}

@@ -1,0 +1,119 @@
+//! What the arms of one invocation share: binaries, pace, provider, places. The command and `cargo test` both have one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::cases::Case;
+use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
+use crate::drive::{DriveError, Plan};
+use crate::progress::Progress;
+use crate::provider::{Order, Provider, ProviderError, prepare};
+use crate::scenario::{Arm, Pace, Shape};
+use crate::verdict::Expect;
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which build of each component.
+    pub selection: Selection,
+    /// On whose cluster.
+    pub provider: Provider,
+    /// At which pace.
+    pub pace: Pace,
+    /// Below which folder the evidence goes.
+    pub out: PathBuf,
+    /// A folder of cases to read in place of the embedded ones.
+    pub manifests: Option<PathBuf>,
+    /// Whether run directories are left in place.
+    pub keep: bool,
+}
+
+/// Settings with everything that they need: resolved binaries, and what clusters start from.
+#[derive(Debug, Clone)]
+pub struct Session {
+    settings: Settings,
+    binaries: BTreeMap<ComponentName, Binary>,
+    seeds: PathBuf,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A component can't be had.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// What clusters start from can't be made.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+impl From<SessionError> for DriveError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Component(error) => Self::Component(Box::new(error)),
+            SessionError::Provider(error) => Self::Provider(error),
+        }
+    }
+}
+
+impl Session {
+    /// Finds, downloads or builds the components, and makes what clusters start from.
+    ///
+    /// # Errors
+    /// When a component can't be had, or does not start.
+    pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
+        let cache = Cache::open(None)?;
+        let seeds = cache.root().join("seeds");
+        let resolver = Resolver::new(cache, progress.clone())?;
+        let binaries = resolver.resolve(&settings.selection, &ComponentName::ALL).await?;
+        let order = Order {
+            binaries: binaries.clone(),
+            shape: Shape { workers: 1, worker_cpu: 1 },
+            pace: settings.pace,
+            load: None,
+            logs: PathBuf::new(),
+            seeds: None,
+            keep: false,
+        };
+        prepare(&order, &seeds, progress).await?;
+        Ok(Self { settings, binaries, seeds })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The plan for one arm.
+    #[must_use]
+    pub fn plan(&self, case: &'static Case, arm: Arm, variant: Option<&'static str>, expected: Expect) -> Plan {
+        Plan {
+            case,
+            arm,
+            variant,
+            expected,
+            pace: self.settings.pace,
+            provider: self.settings.provider,
+            binaries: self.binaries.clone(),
+            seeds: Some(self.seeds.clone()),
+            manifests: self.settings.manifests.clone(),
+            out: self.settings.out.clone(),
+            keep: self.settings.keep,
+        }
+    }
+
+    /// What a cluster of this session is asked to be.
+    #[must_use]
+    pub fn order(&self, shape: Shape, logs: PathBuf) -> Order {
+        Order {
+            binaries: self.binaries.clone(),
+            shape,
+            pace: self.settings.pace,
+            load: None,
+            logs,
+            seeds: Some(self.seeds.clone()),
+            keep: false,
+        }
+    }
+}
