@@ -31,6 +31,9 @@ pub enum RecorderError {
     NotArmed(String),
 }
 
+/// After how long without a change the timeline says that there was none.
+const STILL: Duration = Duration::from_millis(500);
+
 /// How many kinds of object are watched.
 const WATCHES: usize = 6;
 
@@ -124,10 +127,13 @@ impl Recorder {
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.look(|timeline, _| done(timeline)) {
-            if tokio::time::timeout_at(deadline, changes.changed()).await.is_err() {
+            match tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + STILL), changes.changed()).await {
+                Ok(_) => drop(looks.tick().await),
+                Err(_) => self.note(What::Still(())),
+            }
+            if tokio::time::Instant::now() >= deadline {
                 return;
             }
-            looks.tick().await;
         }
     }
 

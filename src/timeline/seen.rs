@@ -79,6 +79,8 @@ pub enum What {
     Event(EventSeen),
     /// A watch had to list again: what happened in between was not seen.
     Gap(Gap),
+    /// The recorder was watching, and nothing had changed: so that a still cluster has a time, too.
+    Still(()),
     /// Nothing comes after this.
     End(Ending),
 }

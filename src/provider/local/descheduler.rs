@@ -15,7 +15,7 @@ use crate::scenario::{Pace, secs, yaml};
 /// The study's descheduling interval.
 const INTERVAL: Duration = secs(10);
 
-/// Starts the descheduler with a policy, and waits until it has begun its first cycle.
+/// Starts the descheduler with a policy, and waits until it has gone through its first cycle.
 ///
 /// # Errors
 /// One that exits, e.g. because it refuses the policy, is reported with its last lines.
@@ -41,11 +41,11 @@ pub(super) async fn start(
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
     let mut process = Process::start(run, logs, "descheduler", &binary.path, &args)?;
     wait::until_ready(&mut process, Duration::from_secs(30), || async {
-        // It has no health endpoint without a port; its log says when a cycle begins.
+        // Without a port it has no health endpoint; its log says when it has gone through its first cycle:
+        // "Number of evicted pods" up to v0.33, "Number of evictions/requests" after.
         let begun = std::fs::read(&log).is_ok_and(|text| {
             let new = &text[usize::try_from(before).unwrap_or(0).min(text.len())..];
-            String::from_utf8_lossy(new).contains("Processing node")
-                || String::from_utf8_lossy(new).contains("Number of evicted pods")
+            String::from_utf8_lossy(new).contains("Number of evict")
         });
         if begun { Ok(()) } else { Err("no descheduling cycle in its log".to_owned()) }
     })
