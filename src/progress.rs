@@ -39,7 +39,14 @@ impl fmt::Debug for Mode {
 struct Plain {
     out: Mutex<Box<dyn Write + Send>>,
     every: Duration,
-    tasks: Mutex<Vec<Weak<Line>>>,
+    watched: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    tasks: Vec<Weak<Line>>,
+    /// Whether a thread prints for them.
+    running: bool,
 }
 
 impl Progress {
@@ -59,7 +66,7 @@ impl Progress {
         Self(Mode::Plain(Arc::new(Plain {
             out: Mutex::new(Box::new(out)),
             every,
-            tasks: Mutex::default(),
+            watched: Mutex::default(),
         })))
     }
 
@@ -129,12 +136,9 @@ impl Plain {
 
     /// A thread prints for the tasks, as a task that has nothing to say (a linker at work) needs its line as well.
     fn watch(self: &Arc<Self>, line: &Arc<Line>) {
-        let mut tasks = lock(&self.tasks);
-        tasks.retain(|task| task.strong_count() > 0);
-        let idle = tasks.is_empty();
-        tasks.push(Arc::downgrade(line));
-        drop(tasks);
-        if !idle {
+        let mut watched = lock(&self.watched);
+        watched.tasks.push(Arc::downgrade(line));
+        if std::mem::replace(&mut watched.running, true) {
             return;
         }
         let plain = Arc::downgrade(self);
@@ -144,13 +148,13 @@ impl Plain {
                 std::thread::sleep(every);
                 let Some(plain) = plain.upgrade() else { return };
                 let alive: Vec<_> = {
-                    let mut tasks = lock(&plain.tasks);
-                    tasks.retain(|task| task.strong_count() > 0);
-                    // Under the same lock under which `watch` decides to start a thread: there is always one or none.
-                    if tasks.is_empty() {
+                    let mut watched = lock(&plain.watched);
+                    watched.tasks.retain(|task| task.strong_count() > 0);
+                    watched.running = !watched.tasks.is_empty();
+                    if !watched.running {
                         return;
                     }
-                    tasks.iter().filter_map(Weak::upgrade).collect()
+                    watched.tasks.iter().filter_map(Weak::upgrade).collect()
                 };
                 for line in alive.iter().filter(|line| line.started.elapsed() >= every) {
                     plain.println(&line.to_string());
@@ -281,4 +285,74 @@ fn style(template: &str) -> ProgressStyle {
 /// A panic while one line was being written must not silence all others.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Out(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Out {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            lock(&self.0).write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Out {
+        fn text(&self) -> String {
+            String::from_utf8(lock(&self.0).clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn durations_read_as_on_a_clock() {
+        for (seconds, text) in [
+            (0.44, "0.4 s"),
+            (9.9, "9.9 s"),
+            (12.7, "12 s"),
+            (256.0, "4 min 16 s"),
+        ] {
+            assert_eq!(elapsed(Duration::from_secs_f64(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn a_task_that_says_nothing_shows_life_and_ends_with_its_last_word() {
+        let out = Out::default();
+        let progress = Progress::plain(out.clone(), Duration::from_millis(20));
+        let task = progress.task("building etcd");
+        let started = Instant::now();
+        while out.text().lines().count() < 2 && started.elapsed() < Duration::from_secs(20) {
+            std::thread::yield_now();
+        }
+        task.finish("built");
+        let text = out.text();
+        assert!(text.lines().count() > 2, "{text}");
+        assert!(
+            text.lines().all(|line| line.starts_with("building etcd: ")),
+            "{text}"
+        );
+        assert!(
+            text.lines().last().unwrap().starts_with("building etcd: built ("),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_line_says_how_far_it_is() {
+        let task = Progress::hidden().task("etcd");
+        task.length(4 << 20);
+        task.inc(1 << 20);
+        task.say("from here");
+        assert_eq!(
+            task.line.to_string(),
+            "etcd: 0.0 s, 1.00 MiB of 4.00 MiB, from here"
+        );
+    }
 }

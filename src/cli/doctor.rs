@@ -155,8 +155,10 @@ async fn go(builder: &Builder) -> Go {
 fn room(dir: &Path) -> Option<u64> {
     let there = dir.ancestors().find(|dir| dir.exists())?;
     let stat = nix::sys::statvfs::statvfs(there).ok()?;
-    // Their types differ between platforms.
-    #[expect(clippy::useless_conversion, reason = "the types are narrower on macOS")]
+    #[cfg_attr(
+        target_os = "linux",
+        expect(clippy::useless_conversion, reason = "the types are narrower on macOS")
+    )]
     Some(u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()))
 }
 

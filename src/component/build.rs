@@ -87,13 +87,19 @@ impl Builder {
     ///
     /// What the system says when there is none, or what go says.
     pub async fn version(&self) -> Result<GoVersion, String> {
+        self.version_in(&std::env::temp_dir(), &[("GOTOOLCHAIN", "local")])
+            .await
+    }
+
+    /// The Go that go.mod in a folder makes of it.
+    async fn version_in(&self, folder: &Path, env: &[(&str, &str)]) -> Result<GoVersion, String> {
         let mut command = Command::new(&self.go);
         command
             .args(["env", "GOVERSION"])
             .envs(self.env.iter().cloned())
-            .env("GOTOOLCHAIN", "local");
+            .envs(env.iter().copied());
         command
-            .current_dir(std::env::temp_dir())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let output = match tokio::time::timeout(ASK, command.output()).await {
@@ -163,7 +169,8 @@ impl Builder {
         };
         command.args(names.iter().map(|name| name.package()));
         match run(command, task).await {
-            Ok(()) => Ok(go),
+            // go.mod may have made go fetch a newer one, which is here by now.
+            Ok(()) => Ok(self.version_in(&source, &[]).await.unwrap_or(go)),
             Err(Ended::Start(error)) => Err(BuildFailure::NoGo {
                 go: self.go.clone(),
                 reason: error.to_string(),

@@ -11,16 +11,12 @@
 //! one away while somebody waits for it would let two into the room.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use sha2::Digest;
-
+use super::entry::{Entry, Last, Lock, stat};
 use super::{Binary, ComponentError, ComponentName, Origin, Platform, Version};
 use crate::progress::Progress;
 
@@ -28,23 +24,6 @@ use crate::progress::Progress;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     root: PathBuf,
-}
-
-/// What `entry.json` records of a binary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// SHA-256 of the binary, in lower-case hex.
-    pub sha256: String,
-    /// Its length in bytes.
-    pub size: u64,
-    /// Its modification time in nanoseconds since 1970.
-    pub mtime_ns: u64,
-    /// Where it came from.
-    pub origin: Origin,
-    /// How long the download or the build took; a build counts for all that it built.
-    pub took_ms: u64,
-    /// When it came in.
-    pub date: jiff::Timestamp,
 }
 
 /// What a look into the cache finds.
@@ -290,244 +269,6 @@ impl Cache {
     }
 }
 
-impl Entry {
-    fn binary(self, name: ComponentName, version: &str, path: PathBuf) -> Binary {
-        Binary {
-            name,
-            version: version.to_owned(),
-            path,
-            sha256: self.sha256,
-            origin: self.origin,
-        }
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-struct Last {
-    took_ms: u64,
-    origin: Origin,
-}
-
-/// The right to change one entry, given back on drop.
-#[derive(Debug)]
-pub struct Lock {
-    cache: Cache,
-    name: ComponentName,
-    version: Version,
-    dir: PathBuf,
-    file: File,
-}
-
-impl Lock {
-    /// Which component the entry is of.
-    #[must_use]
-    pub fn name(&self) -> ComponentName {
-        self.name
-    }
-
-    /// Reads the whole binary of a doubtful entry; when it is still the recorded one, the record gets its new
-    /// modification time. Otherwise says what is wrong.
-    ///
-    /// # Errors
-    ///
-    /// [`ComponentError::Cache`] when the record cannot be written.
-    pub fn verify(&self, mut entry: Entry) -> Result<Result<Binary, String>, ComponentError> {
-        let path = self.dir.join(self.name.as_str());
-        let found = stat(&path).and_then(|now| Ok((now, Sha256::of_file(&path)?)));
-        let ((size, mtime_ns), sha256) = match found {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(format!("its binary cannot be read: {error}"))),
-        };
-        if sha256 != entry.sha256 {
-            return Ok(Err(format!(
-                "its SHA-256 is {sha256}, and {} was recorded",
-                entry.sha256
-            )));
-        }
-        (entry.size, entry.mtime_ns) = (size, mtime_ns);
-        self.record(&self.dir, &entry)
-            .map_err(|error| self.cache.error("write entry.json", error))?;
-        Ok(Ok(entry.binary(self.name, self.version.shown(self.name), path)))
-    }
-
-    /// Makes room for a new binary, on the same file system as the entry. It goes away unless it is
-    /// [kept](Self::keep).
-    ///
-    /// # Errors
-    ///
-    /// [`ComponentError::Cache`] when it cannot be made.
-    pub fn stage(&self) -> Result<Staging, ComponentError> {
-        tempfile::Builder::new()
-            .prefix(&self.prefix("new"))
-            .tempdir_in(self.dir.parent().unwrap_or(&self.dir))
-            .map(|dir| Staging { name: self.name, dir })
-            .map_err(|error| self.cache.error("make a directory", error))
-    }
-
-    /// Turns what was staged into the entry, in place of what may have been there.
-    ///
-    /// # Errors
-    ///
-    /// [`ComponentError::Cache`] when it cannot be written; nothing is left of it then.
-    pub fn keep(&self, staging: Staging, origin: Origin, took: Duration) -> Result<Binary, ComponentError> {
-        let name = self.name;
-        let store = || {
-            let staged = staging.path();
-            make_executable(&staged)?;
-            // The record vouches for the content, so the content has to be on disk first.
-            File::open(&staged)?.sync_all()?;
-            let (size, mtime_ns) = stat(&staged)?;
-            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            let sha256 = Sha256::of_file(&staged)?;
-            let entry = Entry {
-                sha256,
-                size,
-                mtime_ns,
-                origin,
-                took_ms,
-                date: jiff::Timestamp::now(),
-            };
-            self.record(staging.dir.path(), &entry)?;
-            self.remember(&Last {
-                took_ms,
-                origin: entry.origin.clone(),
-            });
-            if self.dir.exists() {
-                let old = tempfile::Builder::new()
-                    .prefix(&self.prefix("old"))
-                    .tempdir_in(self.dir.parent().unwrap_or(&self.dir))?;
-                fs::rename(&self.dir, old.path().join("entry"))?;
-            }
-            fs::rename(staging.dir.path(), &self.dir)?;
-            make_readable(&self.dir)?;
-            Ok(entry)
-        };
-        let entry = store().map_err(|error| self.cache.error("keep a binary", error))?;
-        Ok(entry.binary(name, self.version.shown(name), self.dir.join(name.as_str())))
-    }
-
-    /// Takes the entry away.
-    ///
-    /// # Errors
-    ///
-    /// [`ComponentError::Cache`] when the system does not let it.
-    pub fn remove(&self) -> Result<(), ComponentError> {
-        match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.cache.error("remove an entry", error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn record(&self, dir: &Path, entry: &Entry) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        serde_json::to_writer_pretty(&mut file, entry)?;
-        // What anybody may run, anybody may read about; a temporary file is for its owner alone.
-        file.as_file()
-            .set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(dir.join("entry.json"))?;
-        Ok(())
-    }
-
-    fn remember(&self, last: &Last) {
-        // Only a hint for `doctor`: not worth failing for.
-        let text = serde_json::to_vec(last).unwrap_or_default();
-        drop(self.file.set_len(0).and_then(|()| (&self.file).write_all(&text)));
-    }
-
-    fn prefix(&self, kind: &str) -> String {
-        let entry = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        format!(".{entry}.{kind}-")
-    }
-
-    /// Takes away what a killed process left half done; whoever holds the lock knows that nobody works on it.
-    fn sweep(&self) {
-        let Some(Ok(entries)) = self.dir.parent().map(fs::read_dir) else {
-            return;
-        };
-        let prefixes = [self.prefix("new"), self.prefix("old")];
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if name
-                .to_str()
-                .is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
-            {
-                drop(fs::remove_dir_all(entry.path()));
-            }
-        }
-    }
-}
-
-/// A place for a binary that is being downloaded or built; it and all in it go away on drop.
-#[derive(Debug)]
-pub struct Staging {
-    name: ComponentName,
-    dir: tempfile::TempDir,
-}
-
-impl Staging {
-    /// Where the binary has to be put.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        self.dir.path().join(self.name.as_str())
-    }
-
-    /// The directory itself.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
-    }
-
-    /// Where anything else can be put that is needed on the way; it has to be gone before the staging is kept.
-    #[must_use]
-    pub fn beside(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-}
-
-/// SHA-256 as lower-case hex.
-#[derive(Debug, Clone, Default)]
-pub struct Sha256(sha2::Sha256);
-
-impl Sha256 {
-    /// Takes more bytes in.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    /// The digest of all bytes so far.
-    #[must_use]
-    pub fn finish(self) -> String {
-        self.0
-            .finalize()
-            .iter()
-            .fold(String::with_capacity(64), |mut hex, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
-    }
-
-    /// The digest of a file.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read.
-    pub fn of_file(path: &Path) -> io::Result<String> {
-        let mut file = File::open(path)?;
-        let mut digest = Self::default();
-        let mut buffer = vec![0; 256 * 1024];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(digest.finish()),
-                length => digest.update(&buffer[..length]),
-            }
-        }
-    }
-}
-
 fn entry_name(name: ComponentName, version: &Version, platform: &Platform) -> String {
     format!("{}-{}-{}", version.shown(name), platform.os, platform.arch)
 }
@@ -555,25 +296,4 @@ fn lock_path(entry: &Path) -> PathBuf {
     let mut path = entry.as_os_str().to_owned();
     path.push(".lock");
     path.into()
-}
-
-fn stat(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::metadata(path)?;
-    let since = metadata
-        .modified()?
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Ok((
-        metadata.len(),
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
-    ))
-}
-
-fn make_executable(path: &Path) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-/// A temporary directory is made for its owner alone; an entry may be shared by a group as its parents allow.
-fn make_readable(dir: &Path) -> io::Result<()> {
-    make_executable(dir)
 }

@@ -11,8 +11,8 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use reqwest::Url;
 
-use super::cache::Staging;
-use super::download::{Failure, Http, deepest, is_loopback, use_ring};
+use super::entry::Staging;
+use super::http::{Failure, Http, deepest, is_loopback, use_ring};
 use super::{ComponentName, Origin, Platform};
 use crate::progress::{Task, elapsed};
 
@@ -36,9 +36,9 @@ pub(super) async fn fetch(
     for layer in manifest.layers.iter().rev() {
         let blob = staging.beside("layer");
         image.layer(layer, &blob, task).await?;
-        let found = look_into(&blob, layer, &wanted, &staging.path());
+        let found = look_into(&blob, layer, &wanted, &staging.path(), &image.text);
         std::fs::remove_file(&blob).map_err(Failure::Local)?;
-        match found.map_err(|reason| image.malformed(reason))? {
+        match found? {
             Found::It => {
                 return Ok(Origin::Image {
                     reference: reference.to_owned(),
@@ -91,7 +91,6 @@ impl<'a> Image<'a> {
                 entries.iter().find(fits).map(|entry| entry.digest.clone())
             })),
             connect_timeout: Some(http.patience.reach),
-            read_timeout: Some(http.patience.stall),
             // Naming a proxy that is never used is the only way to keep this client from asking the environment for
             // one, which could not reach loopback on our behalf.
             http_proxy: loopback.then(|| "http://127.0.0.1:9".to_owned()),
@@ -234,21 +233,32 @@ enum Found {
     Nothing,
 }
 
-fn look_into(blob: &Path, layer: &OciDescriptor, wanted: &Path, to: &Path) -> Result<Found, String> {
-    let file = std::fs::File::open(blob).map_err(|error| error.to_string())?;
+fn look_into(
+    blob: &Path,
+    layer: &OciDescriptor,
+    wanted: &Path,
+    to: &Path,
+    image: &str,
+) -> Result<Found, Failure> {
+    let malformed = |reason: String| Failure::Malformed {
+        url: image.to_owned(),
+        reason,
+    };
+    let garbled = |error: std::io::Error| malformed(format!("layer {}: {error}", layer.digest));
+    let file = std::fs::File::open(blob).map_err(Failure::Local)?;
     let reader: Box<dyn Read> = match layer.media_type.as_str() {
         kind if kind.ends_with("gzip") => Box::new(flate2::read::GzDecoder::new(file)),
         kind if kind.ends_with("tar") => Box::new(file),
-        kind => return Err(format!("layers of type \"{kind}\" cannot be read")),
+        kind => return Err(malformed(format!("layers of type \"{kind}\" cannot be read"))),
     };
     let mut archive = tar::Archive::new(reader);
     let mut found = Found::Nothing;
-    for entry in archive.entries().map_err(|error| error.to_string())? {
-        let mut entry = entry.map_err(|error| error.to_string())?;
-        let path = plain(&entry.path().map_err(|error| error.to_string())?);
+    for entry in archive.entries().map_err(garbled)? {
+        let mut entry = entry.map_err(garbled)?;
+        let path = plain(&entry.path().map_err(garbled)?);
         if path == wanted && entry.header().entry_type().is_file() {
-            let mut file = std::fs::File::create(to).map_err(|error| error.to_string())?;
-            std::io::copy(&mut entry, &mut file).map_err(|error| error.to_string())?;
+            let mut file = std::fs::File::create(to).map_err(Failure::Local)?;
+            std::io::copy(&mut entry, &mut file).map_err(Failure::Local)?;
             // A whiteout never hides a file of its own layer.
             return Ok(Found::It);
         }

@@ -17,10 +17,16 @@
 
 mod build;
 mod cache;
+mod digest;
 mod download;
+mod entry;
+mod given;
+mod http;
 mod image;
 mod platform;
+mod probe;
 mod resolve;
+mod sources;
 mod spec;
 
 use std::fmt;
@@ -30,10 +36,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Builder, GoVersion};
-pub use cache::{Cache, Entry, Kept, Lock, Look, Sha256, Staging};
-pub use download::{Failure, Http, Patience, Sources};
+pub use cache::{Cache, Kept, Look};
+pub use digest::Sha256;
+pub use entry::{Entry, Lock, Staging};
+pub use http::{Failure, Http, Patience};
 pub use platform::{Format, Platform};
-pub use resolve::{Finding, Resolver, State};
+pub use probe::{Finding, State};
+pub use resolve::Resolver;
+pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
 
 /// A program that kubeclash starts, named as its binary is.
@@ -320,10 +330,6 @@ pub enum ComponentError {
         /// What is wrong with it, as the rest of a sentence.
         reason: &'static str,
     },
-    /// The HTTP client could not be set up.
-    #[error("cannot set up the HTTP client: {0}")]
-    #[diagnostic(code(kubeclash::component::client))]
-    Client(String),
     /// More than one of them.
     #[error("{} components cannot be had", errors.len())]
     #[diagnostic(code(kubeclash::component::several))]

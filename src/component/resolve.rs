@@ -1,40 +1,32 @@
 //! The order of things: given path, cache, official release, build.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::future::join_all;
-use nix::unistd::{AccessFlags, access};
-use serde::Serialize;
-use tokio::process::Command;
 use tokio::sync::Mutex;
 
 use super::build::BuildFailure;
-use super::cache::{Lock, Staging};
-use super::download::{self, Failure};
+use super::entry::{Lock, Staging};
+use super::http::Failure;
 use super::{
-    Binary, Builder, Cache, ComponentError, ComponentName, Format, Http, Look, Module, Origin, Patience,
-    Platform, Selection, Sha256, Sources, Spec, Version,
+    Binary, Builder, Cache, ComponentError, ComponentName, Http, Look, Module, Origin, Patience, Platform,
+    Selection, Sources, Spec, Version, download, given,
 };
 use crate::progress::Progress;
-
-/// How long a given binary may take to say which version it is.
-const ASK: Duration = Duration::from_secs(5);
 
 /// Turns specs into binaries on disk; cheap to clone.
 ///
 /// Clones share what was learnt about hosts that do not answer.
 #[derive(Debug, Clone)]
 pub struct Resolver {
-    cache: Cache,
+    pub(super) cache: Cache,
     progress: Progress,
-    sources: Sources,
+    pub(super) sources: Sources,
     http: Http,
-    builder: Builder,
-    platform: Platform,
+    pub(super) builder: Builder,
+    pub(super) platform: Platform,
     /// Go uses all cores by itself; two builds at once would only double the memory.
     building: Arc<Mutex<()>>,
 }
@@ -127,56 +119,19 @@ impl Resolver {
                 Spec::Release(version) => groups.entry((name.module(), version)).or_default().push(name),
             }
         }
-        let mut binaries =
-            collect(join_all(given.into_iter().map(|(name, path)| self.given(name, path))).await)?;
+        let mut binaries = collect(
+            join_all(
+                given
+                    .into_iter()
+                    .map(|(name, path)| given::check_in(name, path, &self.platform)),
+            )
+            .await,
+        )?;
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));
         binaries.extend(collect(join_all(releases).await)?.into_iter().flatten());
         Ok(binaries.into_iter().map(|binary| (binary.name, binary)).collect())
-    }
-
-    async fn given(&self, name: ComponentName, path: PathBuf) -> Result<Binary, ComponentError> {
-        let path = std::path::absolute(&path).unwrap_or(path);
-        check(&path, &self.platform).map_err(|reason| {
-            let help = reason.contains("does not exist").then(|| {
-                format!(
-                    "name a file that is there, or leave {} out to use {}",
-                    name.flag(),
-                    Selection::pinned(name.module()).shown(name)
-                )
-            });
-            ComponentError::Given {
-                flag: name.flag(),
-                env: name.env(),
-                path: path.clone(),
-                reason,
-                help,
-            }
-        })?;
-        let file = path.clone();
-        let digest = tokio::task::spawn_blocking(move || Sha256::of_file(&file)).await;
-        let sha256 = digest
-            .map_err(std::io::Error::other)
-            .and_then(|digest| digest)
-            .map_err(|error| {
-                let reason = format!("cannot be read: {error}");
-                ComponentError::Given {
-                    flag: name.flag(),
-                    env: name.env(),
-                    path: path.clone(),
-                    reason,
-                    help: None,
-                }
-            })?;
-        let version = ask(name, &path).await.unwrap_or_else(|| "unknown".to_owned());
-        Ok(Binary {
-            name,
-            version,
-            path,
-            sha256,
-            origin: Origin::Given,
-        })
     }
 
     /// Binaries of one module at one version; the names are sorted, which keeps two processes from waiting for each
@@ -365,110 +320,6 @@ impl Resolver {
         task.finish("built");
         Ok(binaries)
     }
-
-    /// What is there and what would be done about the rest, without doing it or asking the network.
-    pub async fn probe(&self, selection: &Selection, names: &[ComponentName]) -> Vec<Finding> {
-        let go = self.builder.version().await;
-        let finding = |name: &ComponentName| {
-            let name = *name;
-            let version = match selection.spec(name) {
-                Spec::Release(version) => version,
-                Spec::Path(path) => {
-                    let problem = check(&path, &self.platform).err();
-                    let version = "given".to_owned();
-                    return Finding {
-                        name,
-                        version,
-                        state: State::Given { path, problem },
-                        took_ms: None,
-                    };
-                }
-            };
-            let last = self.cache.last_time(name, &version, &self.platform);
-            let mut plan = vec![match self.sources.describe(name, &version, &self.platform) {
-                Ok(url) => format!("fetch {url}"),
-                Err(failure) => failure.to_string(),
-            }];
-            plan.push(match (Builder::can(name.module(), &version), &go) {
-                (Err(failure), _) => failure.to_string(),
-                (Ok(()), Ok(go)) => format!("build {}@{} with {}", name.package(), version.tag(), go.0),
-                (Ok(()), Err(reason)) => format!("no Go to build it with ({reason})"),
-            });
-            let state = match self.cache.look(name, &version, &self.platform) {
-                Look::Good(binary) => State::Cached {
-                    path: binary.path,
-                    sha256: binary.sha256,
-                    origin: binary.origin,
-                },
-                Look::Doubtful(entry) => State::Cached {
-                    path: self
-                        .cache
-                        .entry(name, &version, &self.platform)
-                        .join(name.as_str()),
-                    sha256: entry.sha256,
-                    origin: entry.origin,
-                },
-                Look::Corrupted(reason) => State::Corrupted { reason, plan },
-                Look::Missing => State::Missing { plan },
-            };
-            let took_ms = last.map(|(took, _)| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-            Finding {
-                name,
-                version: version.shown(name).to_owned(),
-                state,
-                took_ms,
-            }
-        };
-        names.iter().map(finding).collect()
-    }
-}
-
-/// What [`Resolver::probe`] finds of one component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Which component.
-    pub name: ComponentName,
-    /// Which release, or `given`.
-    pub version: String,
-    /// What there is.
-    #[serde(flatten)]
-    pub state: State,
-    /// How long this release took when it was last fetched or built here, in milliseconds.
-    pub took_ms: Option<u64>,
-}
-
-/// Whether a component is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-pub enum State {
-    /// The user named a file.
-    Given {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, as the rest of a sentence.
-        problem: Option<String>,
-    },
-    /// In the cache.
-    Cached {
-        /// Where.
-        path: PathBuf,
-        /// As recorded.
-        sha256: String,
-        /// Where it came from.
-        origin: Origin,
-    },
-    /// In the cache, and of no use.
-    Corrupted {
-        /// What is wrong with it.
-        reason: String,
-        /// What would be tried, in this order.
-        plan: Vec<String>,
-    },
-    /// Not there.
-    Missing {
-        /// What would be tried, in this order.
-        plan: Vec<String>,
-    },
 }
 
 fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, ComponentError> {
@@ -480,59 +331,6 @@ fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, Compone
         }
     }
     ComponentError::all(errors).map_or(Ok(values), Err)
-}
-
-/// Why a file cannot be a component, as the rest of a sentence.
-fn check(path: &Path, platform: &Platform) -> Result<(), String> {
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        _ => format!("cannot be looked at: {error}"),
-    })?;
-    if metadata.is_dir() {
-        return Err("is a directory, not a file".to_owned());
-    }
-    if !metadata.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    access(path, AccessFlags::X_OK).map_err(|_| "is not executable".to_owned())?;
-    let mut head = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| {
-            std::io::Read::read_to_end(&mut std::io::Read::take(file, Format::HEAD as u64), &mut head)
-        })
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    platform.refuses(&head).map_or(Ok(()), Err)
-}
-
-/// The version that a binary says it is; a fork that says nothing is no less welcome.
-async fn ask(name: ComponentName, path: &Path) -> Option<String> {
-    let argument = if name == ComponentName::Descheduler {
-        "version"
-    } else {
-        "--version"
-    };
-    let mut command = Command::new(path);
-    command
-        .arg(argument)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(ASK, command.output()).await.ok()?.ok()?;
-    version_in(name, &String::from_utf8_lossy(&output.stdout))
-}
-
-fn version_in(name: ComponentName, text: &str) -> Option<String> {
-    let separators = [' ', '\n', '\t', ':', '{', '}', ',', '"'];
-    text.split(separators).find_map(|word| {
-        // Build metadata is no part of a release; official deschedulers say `v20260101-v0.36.0`.
-        let word = word.split('+').next()?;
-        let dated = word.split_once("-v").map(|(_, version)| version);
-        let version: Version = [Some(word), dated]
-            .into_iter()
-            .flatten()
-            .find_map(|word| word.parse().ok())?;
-        Some(version.shown(name).to_owned())
-    })
 }
 
 /// What a user can do next when nothing worked.
@@ -549,7 +347,10 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
         }
         BuildFailure::NotPinned { pinned, .. } => format!("use {pinned}, {other}"),
         BuildFailure::Failed { tail, .. } if tail.contains("no space left") => {
-            format!("the disk is full: make room for Go's build cache and its temporary files, or {other}")
+            format!(
+                "a disk is full: make room for the cache (KUBECLASH_CACHE moves it), for Go's own (GOCACHE) and for \
+                 temporary files (TMPDIR); otherwise {other}"
+            )
         }
         BuildFailure::Failed { .. } | BuildFailure::Local(_) => {
             format!(
@@ -557,45 +358,5 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
                 Builder::needs(module)
             )
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_found_in_what_binaries_print() {
-        for (name, text, version) in [
-            (ComponentName::Apiserver, "Kubernetes v1.36.3\n", "v1.36.3"),
-            (
-                ComponentName::Scheduler,
-                "Kubernetes v1.36.3-rc.1+0123abc\n",
-                "v1.36.3-rc.1",
-            ),
-            (
-                ComponentName::Etcd,
-                "etcd Version: 3.6.16\nGit SHA: x\nGo Version: go1.26.8\n",
-                "3.6.16",
-            ),
-            (
-                ComponentName::Kwok,
-                "kwok version v0.8.0 go1.26.8 (linux/amd64)\n",
-                "v0.8.0",
-            ),
-            (
-                ComponentName::Descheduler,
-                "Descheduler version {Major: Minor: GitVersion:v0.36.0 GitBranch:}",
-                "v0.36.0",
-            ),
-            (
-                ComponentName::Descheduler,
-                "{Major:0 GitVersion:v20260101-v0.36.0 GitBranch:}",
-                "v0.36.0",
-            ),
-        ] {
-            assert_eq!(version_in(name, text).as_deref(), Some(version), "{text:?}");
-        }
-        assert_eq!(version_in(ComponentName::Scheduler, "my fork"), None);
     }
 }

@@ -91,7 +91,11 @@ async fn answer(mut stream: TcpStream, replies: Arc<HashMap<String, Reply>>, log
         )
     };
     let (head, body) = match replies.get(&path).cloned() {
-        None => (head("404 Not Found", 0), Vec::new()),
+        None => {
+            // What registries say; all others leave the body empty or have a page for people.
+            let body = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no such manifest"}]}"#;
+            (head("404 Not Found", body.len()), body.to_vec())
+        }
         Some(Reply::Body(body)) => (head("200 OK", body.len()), body),
         Some(Reply::Slow(body, delay)) => {
             tokio::time::sleep(delay).await;

@@ -7,6 +7,7 @@
 
 mod component_build;
 mod component_cache;
+mod component_cli;
 mod component_download;
 mod component_given;
 mod component_image;
