@@ -52,8 +52,14 @@ static SESSION: OnceCell<Session> = OnceCell::const_new();
 pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect) -> Result<(), CheckError> {
     let unknown = || CheckError::NoCase(variant.map_or_else(|| case.to_owned(), |v| format!("{case} ({v})")));
     let case = Case::of(case).ok_or_else(unknown)?;
-    let variant = *case.variants.iter().find(|known| **known == variant).ok_or_else(unknown)?;
-    let settings = RunFlags::from_environment().map_err(CheckError::Environment)?.settings();
+    let variant = *case
+        .variants
+        .iter()
+        .find(|known| **known == variant)
+        .ok_or_else(unknown)?;
+    let settings = RunFlags::from_environment()
+        .map_err(CheckError::Environment)?
+        .settings();
     let progress = Progress::detect();
     let interrupt = interrupt::token();
     let session = tokio::select! {

@@ -102,7 +102,11 @@ pub enum DriveError {
 ///
 /// # Errors
 /// When there is no verdict. Whatever was started is gone then, too.
-pub async fn drive(plan: &Plan, interrupt: &CancellationToken, say: &(dyn Fn(&str) + Sync)) -> Result<Finished, DriveError> {
+pub async fn drive(
+    plan: &Plan,
+    interrupt: &CancellationToken,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Finished, DriveError> {
     let folder = load(plan.case, plan.manifests.as_deref())?;
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder)?;
@@ -122,7 +126,13 @@ pub async fn drive(plan: &Plan, interrupt: &CancellationToken, say: &(dyn Fn(&st
         up = plan.provider.up(order) => up?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted),
     };
-    let stage = Stage { plan, folder: &folder, scenario: &scenario, evidence: &evidence, say };
+    let stage = Stage {
+        plan,
+        folder: &folder,
+        scenario: &scenario,
+        evidence: &evidence,
+        say,
+    };
     let ready = cluster.ready_after();
     let timeline = tokio::select! {
         timeline = stage.play(&mut cluster) => timeline,
@@ -136,8 +146,11 @@ pub async fn drive(plan: &Plan, interrupt: &CancellationToken, say: &(dyn Fn(&st
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
     outcome.judged(conclude(plan.case, &timeline));
     let file = evidence.join("verdict.json");
-    fs::write(&file, serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n")
-        .map_err(|source| DriveError::Evidence { path: file, source })?;
+    fs::write(
+        &file,
+        serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",
+    )
+    .map_err(|source| DriveError::Evidence { path: file, source })?;
     Ok(Finished { outcome, timeline })
 }
 
@@ -187,7 +200,10 @@ impl Stage<'_> {
                     // What it means that it did not come is the judge's business.
                     let _ = recorder.wait(condition, self.plan.pace.deadline(*within)).await;
                 }
-                Step::Observe { window, until_verdict } => self.observe(&recorder, *window, *until_verdict).await,
+                Step::Observe {
+                    window,
+                    until_verdict,
+                } => self.observe(&recorder, *window, *until_verdict).await,
                 step => self.act(cluster, &recorder, step, &mut drained).await?,
             }
             recorder.check()?;
@@ -224,17 +240,29 @@ impl Stage<'_> {
         drained: &mut Option<String>,
     ) -> Result<(), DriveError> {
         let client = cluster.client().clone();
-        let failed = |source| DriveError::Step { step: step.to_string(), source: Box::new(source) };
+        let failed = |source| DriveError::Step {
+            step: step.to_string(),
+            source: Box::new(source),
+        };
         match step {
             Step::Apply { file } => {
                 for object in self.manifest(file)?.at(self.plan.pace).objects {
-                    inject::client_side_apply(&client, &object).await.map_err(failed)?;
+                    inject::client_side_apply(&client, &object)
+                        .await
+                        .map_err(failed)?;
                 }
             }
             Step::Label { node, key, value } => {
-                inject::label(&client, &ObjectRef::node(node), key, Some(value)).await.map_err(failed)?;
+                inject::label(&client, &ObjectRef::node(node), key, Some(value))
+                    .await
+                    .map_err(failed)?;
             }
-            Step::Taint { node, key, value, effect } => {
+            Step::Taint {
+                node,
+                key,
+                value,
+                effect,
+            } => {
                 let taint = Taint {
                     key: (*key).to_owned(),
                     value: Some((*value).to_owned()),
@@ -246,7 +274,9 @@ impl Stage<'_> {
             Step::Drain { node } => {
                 let node = match node {
                     NodePick::Named(name) => name.clone(),
-                    NodePick::Fullest { deployment } => recorder.look(|_, world| fullest(&world.placement(deployment))),
+                    NodePick::Fullest { deployment } => {
+                        recorder.look(|_, world| fullest(&world.placement(deployment)))
+                    }
                 };
                 let options = DrainOptions {
                     retry_every: self.plan.pace.scale(Duration::from_secs(5)),
@@ -262,7 +292,9 @@ impl Stage<'_> {
             }
             Step::StartDescheduler { policy } => {
                 let file = self.folder.policies.get(*policy);
-                cluster.start_descheduler(file.ok_or_else(|| no_file(step, policy))?).await?;
+                cluster
+                    .start_descheduler(file.ok_or_else(|| no_file(step, policy))?)
+                    .await?;
             }
             Step::StopDescheduler => cluster.stop_descheduler().await,
             Step::Mark { .. } | Step::Settle { .. } | Step::AwaitUpTo { .. } | Step::Observe { .. } => {}
@@ -271,7 +303,10 @@ impl Stage<'_> {
     }
 
     fn manifest(&self, file: &str) -> Result<&Manifest, DriveError> {
-        let missing = || DriveError::NoFile { step: "apply".to_owned(), file: file.to_owned() };
+        let missing = || DriveError::NoFile {
+            step: "apply".to_owned(),
+            file: file.to_owned(),
+        };
         self.folder.manifest(file).ok_or_else(missing)
     }
 
@@ -300,7 +335,10 @@ impl Stage<'_> {
 
     fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
         let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
-        let last_mark = timeline.entries.iter().find(|entry| matches!(entry.what, What::Mark(_)));
+        let last_mark = timeline
+            .entries
+            .iter()
+            .find(|entry| matches!(entry.what, What::Mark(_)));
         Outcome {
             case: timeline.header.case.clone(),
             arm: self.plan.arm,
@@ -311,7 +349,9 @@ impl Stage<'_> {
             elapsed_ms: ms(elapsed),
             ready_ms: ms(ready),
             needed_ms: None,
-            watched_ms: ms(timeline.end().saturating_sub(last_mark.map_or(Duration::ZERO, |entry| entry.t))),
+            watched_ms: ms(timeline
+                .end()
+                .saturating_sub(last_mark.map_or(Duration::ZERO, |entry| entry.t))),
             provider: timeline.header.provider.clone(),
             pace: self.plan.pace,
             components: timeline.header.components.clone(),
@@ -324,7 +364,10 @@ impl Stage<'_> {
 }
 
 fn no_file(step: &Step, file: &str) -> DriveError {
-    DriveError::NoFile { step: step.to_string(), file: file.to_owned() }
+    DriveError::NoFile {
+        step: step.to_string(),
+        file: file.to_owned(),
+    }
 }
 
 /// Before any cluster: that every file which the steps name is there.
@@ -345,15 +388,26 @@ fn needed_files(scenario: &Scenario, folder: &Folder) -> Result<(), DriveError> 
 /// The node with the most pods; the first by name where several have as many.
 fn fullest(placement: &BTreeMap<String, usize>) -> String {
     let most = placement.values().max().copied().unwrap_or(0);
-    placement.iter().find(|(_, count)| **count == most).map(|(name, _)| name.clone()).unwrap_or_default()
+    placement
+        .iter()
+        .find(|(_, count)| **count == most)
+        .map(|(name, _)| name.clone())
+        .unwrap_or_default()
 }
 
 /// Makes the evidence folder of a new run, with the manifests as they will be applied.
 fn evidence_dir(plan: &Plan) -> Result<PathBuf, DriveError> {
-    let arm = plan.variant.map_or_else(|| plan.arm.to_string(), |variant| format!("{}-{variant}", plan.arm));
+    let arm = plan.variant.map_or_else(
+        || plan.arm.to_string(),
+        |variant| format!("{}-{variant}", plan.arm),
+    );
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
-    let dir = plan.out.join(plan.case.folder).join(arm).join(format!("{date}-{id}"));
+    let dir = plan
+        .out
+        .join(plan.case.folder)
+        .join(arm)
+        .join(format!("{date}-{id}"));
     let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
     fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;
     let manifests = dir.join("manifests");

@@ -8,12 +8,14 @@ static TOKEN: Lazy<CancellationToken> = Lazy::new(|| {
     let token = CancellationToken::new();
     let seen = token.clone();
     // A thread of its own, because a token outlives the runtime of any one test.
-    let listener = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        if let Ok(runtime) = runtime {
-            runtime.block_on(listen(seen));
-        }
-    });
+    let listener = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(listen(seen));
+            }
+        });
     if let Err(error) = listener {
         tracing::warn!(%error, "Ctrl-C will not tear down");
     }
@@ -27,7 +29,8 @@ pub fn token() -> CancellationToken {
 }
 
 async fn listen(seen: CancellationToken) {
-    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return;
     };
     let mut times = 0;

@@ -1,20 +1,50 @@
-//! kubeclash.
-pub mod cases;
-pub mod check;
-pub mod cli;
-pub mod component;
-pub mod drive;
-pub mod evidence;
-pub mod exit;
-pub mod inject;
-pub mod interrupt;
-pub mod observe;
-pub mod prelude;
-pub mod progress;
-pub mod provider;
-pub mod report;
-pub mod rundir;
+//! Reproduces multi-controller failures of Kubernetes, live, on a real control plane.
+//!
+//! No component is broken and no fault is injected: two correct controllers with conflicting goals fight. Each
+//! failure is an experiment with a broken arm, in which it must be observed, and a control, in which it must not.
+//!
+//! # The flow, which is the order of the modules
+//!
+//! ```text
+//! Scenario ──► Provider::up ──► Recorder::arm ──► inject ──► Timeline ──► judge ──► Verdict ──► evidence ──► report
+//!  (value)       └ component     (before touching)            (value)    (pure)     (value)      (files)     (views)
+//! ```
+//!
+//! - [`scenario`]: what is done, as a value. [`cases`]: the failures of the study, each with its steps and its judge.
+//! - [`component`]: from what the user asked for to a verified binary. [`provider`]: from binaries to a cluster.
+//! - [`inject`]: changes made as a user would make them. [`observe`]: watches, turned into a timeline.
+//! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
+//! - [`drive`]: the one function that knows every stage. [`evidence`], [`report`]: what is left, and views on it.
+//! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
+//!
+//! # Examples
+//!
+//! A case as a test is a call of [`check()`](check::check):
+//!
+//! ```no_run
+//! use kubeclash::prelude::*;
+//!
+//! # async fn sixth_pod() -> Result<(), CheckError> {
+//! check("c7_taint_recreate_loop", None, Arm::Broken, Expect::Reproduced).await
+//! # }
+//! ```
+
 pub mod scenario;
-pub mod session;
+pub mod cases;
+pub mod component;
+pub mod provider;
+pub mod rundir;
+pub mod inject;
+pub mod observe;
 pub mod timeline;
 pub mod verdict;
+pub mod drive;
+pub mod evidence;
+pub mod report;
+pub mod session;
+pub mod check;
+pub mod prelude;
+pub mod progress;
+pub mod interrupt;
+pub mod exit;
+pub mod cli;

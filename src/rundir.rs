@@ -46,13 +46,23 @@ impl RunDir {
     pub fn create() -> std::io::Result<Self> {
         let root = root();
         DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
-        let path = root.join(format!("run-{}", &uuid::Uuid::new_v4().simple().to_string()[..12]));
+        let path = root.join(format!(
+            "run-{}",
+            &uuid::Uuid::new_v4().simple().to_string()[..12]
+        ));
         DirBuilder::new().mode(0o700).create(&path)?;
         let made = || -> std::io::Result<Self> {
             let owner = described("kubeclash", std::process::id());
             fs::write(path.join(OWNER), serde_json::to_vec(&owner)?)?;
-            let registry = OpenOptions::new().create(true).append(true).open(path.join(PROCESSES))?;
-            Ok(Self { path: path.clone(), registry: Mutex::new(registry), kept: false })
+            let registry = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path.join(PROCESSES))?;
+            Ok(Self {
+                path: path.clone(),
+                registry: Mutex::new(registry),
+                kept: false,
+            })
         };
         made().inspect_err(|_| {
             let _ = fs::remove_dir_all(&path);
@@ -97,9 +107,17 @@ pub fn root() -> PathBuf {
 fn described(name: &str, pid: u32) -> Registered {
     let mut system = System::new();
     let id = sysinfo::Pid::from_u32(pid);
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[id]), false, ProcessRefreshKind::nothing());
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[id]),
+        false,
+        ProcessRefreshKind::nothing(),
+    );
     let start_time = system.process(id).map_or(0, sysinfo::Process::start_time);
-    Registered { name: name.to_owned(), pid, start_time }
+    Registered {
+        name: name.to_owned(),
+        pid,
+        start_time,
+    }
 }
 
 /// What a killed run left behind.
@@ -115,13 +133,22 @@ pub struct Leftover {
 #[must_use]
 pub fn leftovers() -> Vec<Leftover> {
     let system = all_processes();
-    let Ok(entries) = fs::read_dir(root()) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(root()) else {
+        return Vec::new();
+    };
     let mut found: Vec<Leftover> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("run-")) && path.is_dir())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with("run-"))
+                && path.is_dir()
+        })
         .filter(|path| !owner_lives(&system, path))
-        .map(|run| Leftover { processes: processes_of(&system, &run), run })
+        .map(|run| Leftover {
+            processes: processes_of(&system, &run),
+            run,
+        })
         .collect();
     found.sort_by(|a, b| a.run.cmp(&b.run));
     found
@@ -135,12 +162,18 @@ pub fn sweep(leftover: &Leftover) -> std::io::Result<()> {
     // A second look just before: a process id may have been given to somebody else since.
     let mut system = all_processes();
     for (_, pid) in processes_of(&system, &leftover.run) {
-        let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)), Signal::SIGKILL);
+        let _ = kill(
+            Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
+            Signal::SIGKILL,
+        );
     }
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     while !processes_of(&system, &leftover.run).is_empty() {
         if std::time::Instant::now() > deadline {
-            return Err(std::io::Error::other(format!("processes of {} do not end", leftover.run.display())));
+            return Err(std::io::Error::other(format!(
+                "processes of {} do not end",
+                leftover.run.display()
+            )));
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
         system = all_processes();
@@ -150,13 +183,17 @@ pub fn sweep(leftover: &Leftover) -> std::io::Result<()> {
 
 fn all_processes() -> System {
     let mut system = System::new();
-    let what = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).without_tasks();
+    let what = ProcessRefreshKind::nothing()
+        .with_environ(UpdateKind::Always)
+        .without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
     system
 }
 
 fn owner_lives(system: &System, run: &Path) -> bool {
-    let owner = fs::read(run.join(OWNER)).ok().and_then(|text| serde_json::from_slice::<Registered>(&text).ok());
+    let owner = fs::read(run.join(OWNER))
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Registered>(&text).ok());
     match owner {
         Some(owner) => is(system, &owner),
         // Just being created, or garbled: leave young ones alone.
@@ -167,10 +204,13 @@ fn owner_lives(system: &System, run: &Path) -> bool {
 }
 
 fn is(system: &System, registered: &Registered) -> bool {
-    system.process(sysinfo::Pid::from_u32(registered.pid)).is_some_and(|process| {
-        // The start time is whole seconds derived from the boot time, which may be off by one between two readings.
-        process.start_time().abs_diff(registered.start_time) <= 1 && process.status() != sysinfo::ProcessStatus::Zombie
-    })
+    system
+        .process(sysinfo::Pid::from_u32(registered.pid))
+        .is_some_and(|process| {
+            // The start time is whole seconds derived from the boot time, which may be off by one between two readings.
+            process.start_time().abs_diff(registered.start_time) <= 1
+                && process.status() != sysinfo::ProcessStatus::Zombie
+        })
 }
 
 fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
@@ -183,7 +223,10 @@ fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
         .collect();
     let mine = format!("{RUN_VARIABLE}={}", run.display());
     for (pid, process) in system.processes() {
-        let marked = process.environ().iter().any(|variable| variable.to_string_lossy() == mine);
+        let marked = process
+            .environ()
+            .iter()
+            .any(|variable| variable.to_string_lossy() == mine);
         if marked
             && process.status() != sysinfo::ProcessStatus::Zombie
             && found.iter().all(|(_, known)| *known != pid.as_u32())

@@ -68,7 +68,10 @@ impl Session {
         let binaries = resolver.resolve(&settings.selection, &ComponentName::ALL).await?;
         let order = Order {
             binaries: binaries.clone(),
-            shape: Shape { workers: 1, worker_cpu: 1 },
+            shape: Shape {
+                workers: 1,
+                worker_cpu: 1,
+            },
             pace: settings.pace,
             load: None,
             logs: PathBuf::new(),
@@ -76,7 +79,11 @@ impl Session {
             keep: false,
         };
         prepare(&order, &seeds, progress).await?;
-        Ok(Self { settings, binaries, seeds })
+        Ok(Self {
+            settings,
+            binaries,
+            seeds,
+        })
     }
 
     /// The settings.
@@ -87,7 +94,13 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(&self, case: &'static Case, arm: Arm, variant: Option<&'static str>, expected: Expect) -> Plan {
+    pub fn plan(
+        &self,
+        case: &'static Case,
+        arm: Arm,
+        variant: Option<&'static str>,
+        expected: Expect,
+    ) -> Plan {
         Plan {
             case,
             arm,

@@ -10,13 +10,22 @@ use crate::scenario::{Arm, Card, CpuCurve, Load, Scenario, secs};
 use crate::timeline::{Finding, Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case { folder: "c1_cpu_spike_overscale", variants: ONE, steps, judge, pulse };
+pub(super) const CASE: Case = Case {
+    folder: "c1_cpu_spike_overscale",
+    variants: ONE,
+    steps,
+    judge,
+    pulse,
+};
 
 const APP: &str = "h1-app";
 
 /// What each pod uses: its limit of 100m, which the study's kernel let it pass by 1 %, for 120 s.
 pub(super) fn burst() -> Load {
-    Load { app: APP, curve: CpuCurve::burst(101, secs(120), 0) }
+    Load {
+        app: APP,
+        curve: CpuCurve::burst(101, secs(120), 0),
+    }
 }
 
 fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
@@ -31,11 +40,24 @@ fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
 
 fn judge(timeline: &Timeline) -> Judgement {
     Judgement::since(timeline, "applied", |applied| {
-        let wanted = timeline.series(|w| deployment(APP).wanted().read(w)).since(applied);
-        let utilisation = timeline.series(|w| w.hpas.get(APP).and_then(|hpa| hpa.cpu_percent)).since(applied);
-        let max = timeline.series(|w| w.hpas.get(APP).map_or(0, |hpa| hpa.max)).max();
-        let measured = Finding::when(utilisation.first(Option::is_some), "the autoscaler never had a metric");
-        let reached = if max > 0 { wanted.reaches(max) } else { Finding::not_seen("there is no autoscaler") };
+        let wanted = timeline
+            .series(|w| deployment(APP).wanted().read(w))
+            .since(applied);
+        let utilisation = timeline
+            .series(|w| w.hpas.get(APP).and_then(|hpa| hpa.cpu_percent))
+            .since(applied);
+        let max = timeline
+            .series(|w| w.hpas.get(APP).map_or(0, |hpa| hpa.max))
+            .max();
+        let measured = Finding::when(
+            utilisation.first(Option::is_some),
+            "the autoscaler never had a metric",
+        );
+        let reached = if max > 0 {
+            wanted.reaches(max)
+        } else {
+            Finding::not_seen("there is no autoscaler")
+        };
         let back = reached.at.map(|at| wanted.since(at).falls_to(max / 2));
         let one = reached.at.and_then(|at| wanted.since(at).first(|&n| n <= 1));
         let failure = match back {
@@ -43,7 +65,9 @@ fn judge(timeline: &Timeline) -> Judgement {
             None => reached.clone(),
         };
         let since = |t: Option<std::time::Duration>| t.map(|t| t.saturating_sub(applied));
-        let low = reached.at.and_then(|at| utilisation.since(at).first(|u| u.is_some_and(|u| u < 50)));
+        let low = reached
+            .at
+            .and_then(|at| utilisation.since(at).first(|u| u.is_some_and(|u| u < 50)));
         Judgement::of(&failure)
             .provided(&measured)
             .fact("peak_replicas", wanted.max())

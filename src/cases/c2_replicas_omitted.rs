@@ -9,7 +9,13 @@ use crate::scenario::{Arm, Card, Scenario, secs};
 use crate::timeline::{Finding, Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case { folder: "c2_replicas_omitted", variants: ONE, steps, judge, pulse };
+pub(super) const CASE: Case = Case {
+    folder: "c2_replicas_omitted",
+    variants: ONE,
+    steps,
+    judge,
+    pulse,
+};
 
 const APP: &str = "h1-app";
 
@@ -29,14 +35,22 @@ fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
 
 fn judge(timeline: &Timeline) -> Judgement {
     Judgement::since(timeline, "redeploy", |redeploy| {
-        let wanted = timeline.series(|w| deployment(APP).wanted().read(w)).since(redeploy);
-        let available = timeline.series(|w| deployment(APP).available().read(w)).since(redeploy);
-        let min = *timeline.series(|w| w.hpas.get(APP).map_or(0, |hpa| hpa.min)).last();
+        let wanted = timeline
+            .series(|w| deployment(APP).wanted().read(w))
+            .since(redeploy);
+        let available = timeline
+            .series(|w| deployment(APP).available().read(w))
+            .since(redeploy);
+        let min = *timeline
+            .series(|w| w.hpas.get(APP).map_or(0, |hpa| hpa.min))
+            .last();
         let floor = Finding::when((min > 0).then_some(redeploy), "there is no autoscaler");
         let fell = wanted.dips_below(min);
         let back = fell.at.and_then(|at| wanted.since(at).first(|&n| n >= min));
         let failure = match fell.at {
-            Some(_) => fell.clone().and(Finding::when(back, "the autoscaler brought it back to its floor")),
+            Some(_) => fell
+                .clone()
+                .and(Finding::when(back, "the autoscaler brought it back to its floor")),
             None => fell.clone(),
         };
         let since = |t: Option<std::time::Duration>| t.map(|t| t.saturating_sub(redeploy));

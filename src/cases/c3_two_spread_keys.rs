@@ -27,7 +27,9 @@ const STUCK: Duration = secs(30);
 fn steps(card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
     let mut scenario = Scenario::of(card, arm);
     for (n, zone) in [(1, "A"), (2, "A"), (3, "B")] {
-        scenario = scenario.label(worker(n), "zone", zone).label(worker(n), "node", n.to_string());
+        scenario = scenario
+            .label(worker(n), "zone", zone)
+            .label(worker(n), "node", n.to_string());
     }
     if variant == Some("without-hpa") {
         return scenario
@@ -48,35 +50,64 @@ fn steps(card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
 fn judge(timeline: &Timeline) -> Judgement {
     Judgement::since(timeline, "applied", |applied| {
         let stuck_for = timeline.header.pace.scale(STUCK).max(Duration::from_secs(2));
-        let wanted = timeline.series(|w| deployment(APP).wanted().read(w)).since(applied);
-        let running = timeline.series(|w| deployment(APP).running().read(w)).since(applied);
-        let asked = Finding::when(wanted.first(|&n| n >= REPLICAS), format!("never more than {} replicas wanted", wanted.max()));
+        let wanted = timeline
+            .series(|w| deployment(APP).wanted().read(w))
+            .since(applied);
+        let running = timeline
+            .series(|w| deployment(APP).running().read(w))
+            .since(applied);
+        let asked = Finding::when(
+            wanted.first(|&n| n >= REPLICAS),
+            format!("never more than {} replicas wanted", wanted.max()),
+        );
         let stuck = timeline.series(stuck).since(applied).longest(|&stuck| stuck);
         let failure = match stuck {
             Some(span) if span.length() >= stuck_for => Finding::seen(
                 span.from + stuck_for,
-                format!("one pod pending for {:.1} s with room for it, five running", span.length().as_secs_f64()),
+                format!(
+                    "one pod pending for {:.1} s with room for it, five running",
+                    span.length().as_secs_f64()
+                ),
             ),
-            Some(span) => Finding::not_seen(format!("a pod was pending for only {:.1} s", span.length().as_secs_f64())),
+            Some(span) => Finding::not_seen(format!(
+                "a pod was pending for only {:.1} s",
+                span.length().as_secs_f64()
+            )),
             None => Finding::not_seen(format!("no pod was stuck; {} of {REPLICAS} ran", running.max())),
         };
         let pending = lives(timeline)
             .into_iter()
             .filter(|life| life.pod.app.as_deref() == Some(APP))
             .find(|life| life.unschedulable.is_some() && life.bound.is_none());
-        let message = pending.as_ref().and_then(|life| life.pod.unschedulable.clone()).unwrap_or_default();
+        let message = pending
+            .as_ref()
+            .and_then(|life| life.pod.unschedulable.clone())
+            .unwrap_or_default();
         Judgement::of(&failure)
             .provided(&asked)
             .fact("running", running.max())
-            .seconds("pending_since_s", pending.and_then(|life| life.unschedulable).map(|t| t.saturating_sub(applied)))
+            .seconds(
+                "pending_since_s",
+                pending
+                    .and_then(|life| life.unschedulable)
+                    .map(|t| t.saturating_sub(applied)),
+            )
             .seconds("pending_for_s", stuck.map(|span| span.length()))
-            .fight(|| format!("kube-scheduler, constraint on zone ⇄ constraint on node: \"{}\"", short(&message)))
+            .fight(|| {
+                format!(
+                    "kube-scheduler, constraint on zone ⇄ constraint on node: \"{}\"",
+                    short(&message)
+                )
+            })
     })
 }
 
 /// One pod that the scheduler finds no node for, though a node has room, while the other five run.
 fn stuck(world: &World) -> bool {
-    let pending: Vec<_> = world.pods_of(APP).filter(|pod| pod.active() && pod.node.is_none()).collect();
+    let pending: Vec<_> = world
+        .pods_of(APP)
+        .filter(|pod| pod.active() && pod.node.is_none())
+        .collect();
     let [pod] = pending[..] else { return false };
     pod.unschedulable.is_some()
         && deployment(APP).running().read(world) == REPLICAS - 1
@@ -90,6 +121,10 @@ fn short(message: &str) -> &str {
 
 fn pulse(timeline: &Timeline) -> String {
     let running = timeline.series(|w| deployment(APP).running().read(w));
-    let pending = timeline.series(|w| w.pods_of(APP).filter(|pod| pod.unschedulable.is_some() && pod.node.is_none()).count());
+    let pending = timeline.series(|w| {
+        w.pods_of(APP)
+            .filter(|pod| pod.unschedulable.is_some() && pod.node.is_none())
+            .count()
+    });
     format!("{} running, {} unschedulable", running.last(), pending.last())
 }

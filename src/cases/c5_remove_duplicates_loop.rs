@@ -9,7 +9,13 @@ use crate::scenario::{Arm, Card, Scenario, secs};
 use crate::timeline::{Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case { folder: "c5_remove_duplicates_loop", variants: ONE, steps, judge, pulse };
+pub(super) const CASE: Case = Case {
+    folder: "c5_remove_duplicates_loop",
+    variants: ONE,
+    steps,
+    judge,
+    pulse,
+};
 
 const APP: &str = "nginx";
 const REPLICAS: usize = 5;
@@ -17,7 +23,13 @@ const REPLICAS: usize = 5;
 fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
     Scenario::of(card, arm)
         .apply("10-background.yaml")
-        .settle(deployment("background-1").running().is(1).and(deployment("background-2").running().is(1)), secs(60))
+        .settle(
+            deployment("background-1")
+                .running()
+                .is(1)
+                .and(deployment("background-2").running().is(1)),
+            secs(60),
+        )
         .apply("20-nginx.yaml")
         .settle(deployment(APP).running().is(REPLICAS as i64), secs(60))
         .mark(loops::STARTED)

@@ -34,18 +34,29 @@ fn steps(card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
     let balance = |scenario: Scenario| match arm {
         Arm::Broken => scenario,
         Arm::Control => scenario
-            .descheduler(if constrained { "policy.yaml" } else { "policy-duplicates.yaml" })
+            .descheduler(if constrained {
+                "policy.yaml"
+            } else {
+                "policy-duplicates.yaml"
+            })
             .await_up_to(web.skew().is_at_most(MAX_SKEW).and(whole()), secs(60)),
     };
     scenario = scenario
         .mark("applied")
-        .apply(if constrained { "10-web.yaml" } else { "10-web-without-constraint.yaml" })
+        .apply(if constrained {
+            "10-web.yaml"
+        } else {
+            "10-web-without-constraint.yaml"
+        })
         .settle(whole().and(web.skew().is(0)), secs(60))
         .mark("drain")
         .drain(NodePick::Named(worker(1)))
         .uncordon_drained()
         .settle(whole(), secs(60));
-    scenario = balance(scenario).mark("maintained").watch(card.observe).stop_descheduler();
+    scenario = balance(scenario)
+        .mark("maintained")
+        .watch(card.observe)
+        .stop_descheduler();
     scenario = scenario
         .mark("drain again")
         .drain(NodePick::Fullest { deployment: APP })
@@ -55,12 +66,21 @@ fn steps(card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
 }
 
 fn judge(timeline: &Timeline) -> Judgement {
-    let (Some(again), Some(over)) = (timeline.marked("drain again"), timeline.marked("maintained again")) else {
+    let (Some(again), Some(over)) = (
+        timeline.marked("drain again"),
+        timeline.marked("maintained again"),
+    ) else {
         return Judgement::inconclusive("the run ended before the second maintenance was over");
     };
     Judgement::since(timeline, "maintained", |maintained| {
-        let unbalanced = timeline.series(|w| skew(&w.placement(APP))).since(maintained).until(again);
-        let open = timeline.series(|w| w.all_nodes_open()).since(maintained).until(again);
+        let unbalanced = timeline
+            .series(|w| skew(&w.placement(APP)))
+            .since(maintained)
+            .until(again);
+        let open = timeline
+            .series(|w| w.all_nodes_open())
+            .since(maintained)
+            .until(again);
         let churn = lives(timeline)
             .iter()
             .filter(|life| life.pod.app.as_deref() == Some(APP))
@@ -70,13 +90,26 @@ fn judge(timeline: &Timeline) -> Judgement {
             .count();
         let quiet = Finding::when(
             (churn == 0 && open.spans(|&open| !open).is_empty()).then_some(maintained),
-            format!("pods came and went, or a node was closed, between the two maintenances ({churn} changes)"),
+            format!(
+                "pods came and went, or a node was closed, between the two maintenances ({churn} changes)"
+            ),
         );
-        let available = timeline.series(|w| deployment(APP).available().read(w)).since(again).until(over);
+        let available = timeline
+            .series(|w| deployment(APP).available().read(w))
+            .since(again)
+            .until(over);
         let down = available.falls_to(REPLICAS - 2);
-        let skewed = unbalanced.holds(&format!("skew above {MAX_SKEW} after maintenance"), |&skew| skew > MAX_SKEW);
-        let low: Option<Duration> = available.longest(|&n| n <= REPLICAS - 2).map(|span| span.length());
-        let (after, drained, last) = (unbalanced.max(), available.min(), timeline.world_at(timeline.end()).placement(APP));
+        let skewed = unbalanced.holds(&format!("skew above {MAX_SKEW} after maintenance"), |&skew| {
+            skew > MAX_SKEW
+        });
+        let low: Option<Duration> = available
+            .longest(|&n| n <= REPLICAS - 2)
+            .map(|span| span.length());
+        let (after, drained, last) = (
+            unbalanced.max(),
+            available.min(),
+            timeline.world_at(timeline.end()).placement(APP),
+        );
         let failure = skewed.and(quiet).and(down);
         let mut judgement = Judgement::of(&failure);
         judgement.why = format!(

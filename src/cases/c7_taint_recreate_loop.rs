@@ -10,7 +10,13 @@ use crate::scenario::{Arm, Card, Scenario, worker};
 use crate::timeline::{Finding, PodLife, Timeline, deployment, lives};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case { folder: "c7_taint_recreate_loop", variants: ONE, steps, judge, pulse };
+pub(super) const CASE: Case = Case {
+    folder: "c7_taint_recreate_loop",
+    variants: ONE,
+    steps,
+    judge,
+    pulse,
+};
 
 const APP: &str = "php-apache";
 /// How many pods of one ReplicaSet make a loop.
@@ -35,16 +41,33 @@ fn judge(timeline: &Timeline) -> Judgement {
         }
         let most = by_owner.into_values().max_by_key(Vec::len).unwrap_or_default();
         let many = match most.get(MANY - 1) {
-            Some(life) => Finding::seen(life.created, format!("{} distinct pods of one ReplicaSet, none of them ever ready", most.len())),
-            None => Finding::not_seen(format!("{} distinct pods of one ReplicaSet, of {MANY} that make a loop", most.len())),
+            Some(life) => Finding::seen(
+                life.created,
+                format!(
+                    "{} distinct pods of one ReplicaSet, none of them ever ready",
+                    most.len()
+                ),
+            ),
+            None => Finding::not_seen(format!(
+                "{} distinct pods of one ReplicaSet, of {MANY} that make a loop",
+                most.len()
+            )),
         };
-        let ready = timeline.series(|w| deployment(APP).ready().read(w)).since(applied);
-        let wanted = timeline.series(|w| deployment(APP).wanted().read(w)).since(applied);
+        let ready = timeline
+            .series(|w| deployment(APP).ready().read(w))
+            .since(applied);
+        let wanted = timeline
+            .series(|w| deployment(APP).wanted().read(w))
+            .since(applied);
         let there = wanted.first(|&n| n > 0);
         let constant = there.map(|at| wanted.since(at).holds("as many replicas wanted", |&n| n == 1));
         let created = Finding::when(there, "the deployment was never seen");
-        let failure = many.and(ready.holds("no pod ready", |&n| n == 0)).and(constant.unwrap_or_else(|| created.clone()));
-        let terminating = timeline.series(|w| w.pods_of(APP).filter(|pod| pod.terminating).count()).max();
+        let failure = many
+            .and(ready.holds("no pod ready", |&n| n == 0))
+            .and(constant.unwrap_or_else(|| created.clone()));
+        let terminating = timeline
+            .series(|w| w.pods_of(APP).filter(|pod| pod.terminating).count())
+            .max();
         let watched = timeline.end().saturating_sub(applied).as_secs_f64().max(1e-3);
         let per_minute = (most.len() as f64 / watched * 60.0).round();
         let end = |life: &&PodLife| life.failed.into_iter().chain(life.terminating).min();
@@ -63,7 +86,10 @@ fn judge(timeline: &Timeline) -> Judgement {
 }
 
 fn pods(timeline: &Timeline) -> Vec<PodLife> {
-    lives(timeline).into_iter().filter(|life| life.pod.app.as_deref() == Some(APP)).collect()
+    lives(timeline)
+        .into_iter()
+        .filter(|life| life.pod.app.as_deref() == Some(APP))
+        .collect()
 }
 
 fn pulse(timeline: &Timeline) -> String {

@@ -9,7 +9,13 @@ use crate::scenario::{Arm, Card, Scenario, secs, worker};
 use crate::timeline::{Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case { folder: "c8_soft_spread_loop", variants: ONE, steps, judge, pulse };
+pub(super) const CASE: Case = Case {
+    folder: "c8_soft_spread_loop",
+    variants: ONE,
+    steps,
+    judge,
+    pulse,
+};
 
 const APP: &str = "nginx";
 const REPLICAS: usize = 4;
@@ -28,7 +34,12 @@ fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
 }
 
 fn judge(timeline: &Timeline) -> Judgement {
-    loops::judge(timeline, APP, REPLICAS, "RemovePodsViolatingTopologySpreadConstraint")
+    loops::judge(
+        timeline,
+        APP,
+        REPLICAS,
+        "RemovePodsViolatingTopologySpreadConstraint",
+    )
 }
 
 fn pulse(timeline: &Timeline) -> String {

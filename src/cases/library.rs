@@ -15,11 +15,17 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
 static FILES: Lazy<BTreeMap<String, BTreeMap<String, String>>> = Lazy::new(|| {
     let files = |dir: &Dir<'_>| {
         let texts = dir.files().filter_map(|file| {
-            Some((file.path().file_name()?.to_str()?.to_owned(), file.contents_utf8()?.to_owned()))
+            Some((
+                file.path().file_name()?.to_str()?.to_owned(),
+                file.contents_utf8()?.to_owned(),
+            ))
         });
         texts.collect()
     };
-    EMBEDDED.dirs().map(|dir| (dir.path().display().to_string(), files(dir))).collect()
+    EMBEDDED
+        .dirs()
+        .map(|dir| (dir.path().display().to_string(), files(dir)))
+        .collect()
 });
 
 /// What is wrong with the files of a case.
@@ -33,7 +39,11 @@ pub struct LibraryError {
 }
 
 fn counted(count: usize) -> String {
-    if count == 1 { "a mistake in the files".to_owned() } else { format!("{count} mistakes in the files") }
+    if count == 1 {
+        "a mistake in the files".to_owned()
+    } else {
+        format!("{count} mistakes in the files")
+    }
 }
 
 /// The files of one case, read and checked.
@@ -60,7 +70,10 @@ impl Folder {
 /// # Errors
 /// All mistakes of all its files together; a file that its steps name and that is missing is one as well.
 pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError> {
-    let fail = |mistakes| LibraryError { folder: case.folder.to_owned(), mistakes };
+    let fail = |mistakes| LibraryError {
+        folder: case.folder.to_owned(),
+        mistakes,
+    };
     let files = match instead {
         None => FILES.get(case.folder).cloned().unwrap_or_default(),
         Some(dir) => read(&dir.join(case.folder)).map_err(|why| fail(vec![why]))?,
@@ -68,18 +81,28 @@ pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError>
     let mut mistakes = Vec::new();
     let mut keep = |found: Vec<String>| mistakes.extend(found);
     let text = files.get("case.yaml").map_or("", String::as_str);
-    let card = Card::parse(case.folder, text).map_err(|CardError { mistakes }| keep(mistakes)).ok();
-    let manifests =
-        manifests_of(case.folder, &files).map_err(|ManifestError { mistakes }| keep(mistakes)).unwrap_or_default();
+    let card = Card::parse(case.folder, text)
+        .map_err(|CardError { mistakes }| keep(mistakes))
+        .ok();
+    let manifests = manifests_of(case.folder, &files)
+        .map_err(|ManifestError { mistakes }| keep(mistakes))
+        .unwrap_or_default();
     let mut policies = BTreeMap::new();
-    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("policy") && file.ends_with(".yaml")) {
+    for (file, text) in files
+        .iter()
+        .filter(|(file, _)| file.starts_with("policy") && file.ends_with(".yaml"))
+    {
         match policy_of(&format!("{}/{file}", case.folder), text) {
             Ok(policy) => drop(policies.insert(file.clone(), policy)),
             Err(ManifestError { mistakes }) => keep(mistakes),
         }
     }
     match card {
-        Some(card) if mistakes.is_empty() => Ok(Folder { card, manifests, policies }),
+        Some(card) if mistakes.is_empty() => Ok(Folder {
+            card,
+            manifests,
+            policies,
+        }),
         _ => Err(fail(mistakes)),
     }
 }
@@ -88,7 +111,8 @@ fn read(dir: &Path) -> Result<BTreeMap<String, String>, String> {
     let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let mut files = BTreeMap::new();
     for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
-        let text = std::fs::read_to_string(entry.path()).map_err(|e| format!("{}: {e}", entry.path().display()))?;
+        let text =
+            std::fs::read_to_string(entry.path()).map_err(|e| format!("{}: {e}", entry.path().display()))?;
         files.insert(entry.file_name().to_string_lossy().into_owned(), text);
     }
     Ok(files)

@@ -19,19 +19,33 @@ pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &st
             (rounds.placement.iter().sum::<usize>() == replicas).then_some(started),
             format!("{replicas} pods of {app} were not all placed before the descheduler started"),
         );
-        let single = rounds.evictions_per_round.iter().filter(|&&evictions| evictions == 1).count();
+        let single = rounds
+            .evictions_per_round
+            .iter()
+            .filter(|&&evictions| evictions == 1)
+            .count();
         let failure = match rounds.restored.get(ROUNDS - 1) {
             Some(&at) if single >= ROUNDS => Finding::seen(
                 at,
-                format!("{} rounds of evict and recreate, each back at {:?}", rounds.restored.len(), rounds.placement),
+                format!(
+                    "{} rounds of evict and recreate, each back at {:?}",
+                    rounds.restored.len(),
+                    rounds.placement
+                ),
             ),
             _ => Finding::not_seen(match rounds.evictions.len() {
                 0 => "no pod was evicted".to_owned(),
-                n => format!("{n} evictions, but only {} rounds that came back to {:?}", rounds.restored.len(), rounds.placement),
+                n => format!(
+                    "{n} evictions, but only {} rounds that came back to {:?}",
+                    rounds.restored.len(),
+                    rounds.placement
+                ),
             }),
         };
         let since = |t: Option<&Duration>| t.map(|t| t.saturating_sub(started));
-        let per_minute = rounds.per_minute().map_or(0.0, |rate| (rate * 10.0).round() / 10.0);
+        let per_minute = rounds
+            .per_minute()
+            .map_or(0.0, |rate| (rate * 10.0).round() / 10.0);
         Judgement::of(&failure)
             .provided(&placed)
             .fact("rounds", rounds.restored.len())
@@ -52,7 +66,13 @@ pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &st
 
 /// How many pods were evicted so far.
 pub(super) fn pulse(timeline: &Timeline, app: &str, replicas: usize) -> String {
-    let Some(started) = timeline.marked(STARTED) else { return "waiting for pods".to_owned() };
+    let Some(started) = timeline.marked(STARTED) else {
+        return "waiting for pods".to_owned();
+    };
     let rounds = rounds(timeline, app, replicas, started);
-    format!("{} evictions, {} rounds", rounds.evictions.len(), rounds.restored.len())
+    format!(
+        "{} evictions, {} rounds",
+        rounds.evictions.len(),
+        rounds.restored.len()
+    )
 }

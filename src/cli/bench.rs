@@ -46,54 +46,101 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     let What::Ready { runs, flags } = &args.what;
     let settings = flags.settings();
     let resolver = Resolver::new(Cache::open(None)?, progress.clone())?;
-    let kwokctl = resolver.resolve(&settings.selection, &[ComponentName::Kwokctl]).await?;
-    let session = Session::open(settings, progress).await.map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+    let kwokctl = resolver
+        .resolve(&settings.selection, &[ComponentName::Kwokctl])
+        .await?;
+    let session = Session::open(settings, progress)
+        .await
+        .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
     let scratch = tempfile::tempdir().map_err(|e| Failure::new(exit::ERROR, e.to_string()))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for run in 0..*runs {
-        let order = session.order(Shape { workers: 3, worker_cpu: 8 }, scratch.path().join(format!("logs-{run}")));
+        let order = session.order(
+            Shape {
+                workers: 3,
+                worker_cpu: 8,
+            },
+            scratch.path().join(format!("logs-{run}")),
+        );
         let cluster = session.settings().provider.up(order.clone()).await;
         let cluster = cluster.map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         ours.push(cluster.ready_after());
         cluster.down().await;
         let home = scratch.path().join(format!("kwok-{run}"));
-        let binary = |name| order.binary(name).map(|b| b.path.display().to_string()).unwrap_or_default();
+        let binary = |name| {
+            order
+                .binary(name)
+                .map(|b| b.path.display().to_string())
+                .unwrap_or_default()
+        };
         theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].path, &home, &binary).await?);
         let (a, b) = (ours[ours.len() - 1], theirs[theirs.len() - 1]);
-        println!("kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}", a.as_secs_f64(), b.as_secs_f64(), a.as_secs_f64() / b.as_secs_f64());
+        println!(
+            "kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}",
+            a.as_secs_f64(),
+            b.as_secs_f64(),
+            a.as_secs_f64() / b.as_secs_f64()
+        );
     }
     let (a, b) = (median(&mut ours), median(&mut theirs));
-    println!("median: kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}", a.as_secs_f64(), b.as_secs_f64(), a.as_secs_f64() / b.as_secs_f64());
+    println!(
+        "median: kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}",
+        a.as_secs_f64(),
+        b.as_secs_f64(),
+        a.as_secs_f64() / b.as_secs_f64()
+    );
     Ok(())
 }
 
 /// Creates a cluster with kwokctl, until it says it is ready, and deletes it.
-async fn kwokctl_create(kwokctl: &Path, home: &Path, binary: &dyn Fn(ComponentName) -> String) -> Result<Duration, Failure> {
+async fn kwokctl_create(
+    kwokctl: &Path,
+    home: &Path,
+    binary: &dyn Fn(ComponentName) -> String,
+) -> Result<Duration, Failure> {
     let failed = |what: &str, why: String| Failure::new(exit::ERROR, format!("kwokctl {what}: {why}"));
     let command = |args: &[&str]| {
         let mut command = tokio::process::Command::new(kwokctl);
         // Its work directory and kubeconfig are scratch: the user's own are not touched.
-        command.args(args).env("KWOK_WORKDIR", home).env("KUBECONFIG", home.join("kubeconfig")).stdin(Stdio::null());
+        command
+            .args(args)
+            .env("KWOK_WORKDIR", home)
+            .env("KUBECONFIG", home.join("kubeconfig"))
+            .stdin(Stdio::null());
         command
     };
     std::fs::create_dir_all(home).map_err(|e| failed("create", e.to_string()))?;
     let created = Instant::now();
-    let output = command(&["create", "cluster", "--runtime", "binary", "--wait", "60s", "--kubeconfig"])
-        .arg(home.join("kubeconfig"))
-        .args([
-            format!("--etcd-binary={}", binary(ComponentName::Etcd)),
-            format!("--kube-apiserver-binary={}", binary(ComponentName::Apiserver)),
-            format!("--kube-controller-manager-binary={}", binary(ComponentName::ControllerManager)),
-            format!("--kube-scheduler-binary={}", binary(ComponentName::Scheduler)),
-            format!("--kwok-controller-binary={}", binary(ComponentName::Kwok)),
-        ])
-        .output()
-        .await;
+    let output = command(&[
+        "create",
+        "cluster",
+        "--runtime",
+        "binary",
+        "--wait",
+        "60s",
+        "--kubeconfig",
+    ])
+    .arg(home.join("kubeconfig"))
+    .args([
+        format!("--etcd-binary={}", binary(ComponentName::Etcd)),
+        format!("--kube-apiserver-binary={}", binary(ComponentName::Apiserver)),
+        format!(
+            "--kube-controller-manager-binary={}",
+            binary(ComponentName::ControllerManager)
+        ),
+        format!("--kube-scheduler-binary={}", binary(ComponentName::Scheduler)),
+        format!("--kwok-controller-binary={}", binary(ComponentName::Kwok)),
+    ])
+    .output()
+    .await;
     let took = created.elapsed();
     let deleted = command(&["delete", "cluster"]).output().await;
     let output = output.map_err(|e| failed("create", e.to_string()))?;
     if !output.status.success() {
-        return Err(failed("create", String::from_utf8_lossy(&output.stderr).into_owned()));
+        return Err(failed(
+            "create",
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        ));
     }
     deleted.map_err(|e| failed("delete", e.to_string()))?;
     Ok(took)

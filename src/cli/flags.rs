@@ -77,7 +77,12 @@ pub struct RunFlags {
     #[arg(long, default_value = "fast", env = "KUBECLASH_PACE")]
     pub pace: Pace,
     /// The folder that the evidence goes to
-    #[arg(long, value_name = "DIR", default_value = "target/evidence", env = "KUBECLASH_OUT")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "target/evidence",
+        env = "KUBECLASH_OUT"
+    )]
     pub out: PathBuf,
     /// A folder of cases to read in place of the built-in manifests: DIR/<case>/case.yaml, …
     #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
@@ -101,7 +106,9 @@ impl RunFlags {
             #[command(flatten)]
             flags: RunFlags,
         }
-        <Environment as clap::Parser>::try_parse_from(["kubeclash"]).map(|e| e.flags).map_err(|e| e.to_string())
+        <Environment as clap::Parser>::try_parse_from(["kubeclash"])
+            .map(|e| e.flags)
+            .map_err(|e| e.to_string())
     }
 
     /// The settings of a session.

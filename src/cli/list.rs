@@ -36,13 +36,26 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     let mut cards = Vec::new();
     for case in &ALL {
         let folder = load(case, None).map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
-        cards.push((folder.card, case.variants.iter().copied().flatten().collect::<Vec<_>>()));
+        cards.push((
+            folder.card,
+            case.variants.iter().copied().flatten().collect::<Vec<_>>(),
+        ));
     }
     match args.format {
         ListFormat::Table => {
             for (card, variants) in &cards {
-                let variants = if variants.is_empty() { String::new() } else { format!(" ({})", variants.join(", ")) };
-                println!("{:<4}{}{variants}\n    {}\n    fix: {}\n", card.id, card.slug(), card.title, card.control);
+                let variants = if variants.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", variants.join(", "))
+                };
+                println!(
+                    "{:<4}{}{variants}\n    {}\n    fix: {}\n",
+                    card.id,
+                    card.slug(),
+                    card.title,
+                    card.control
+                );
             }
         }
         ListFormat::Json => {
@@ -50,7 +63,10 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                 println!("{}", line(card, variants));
             }
         }
-        ListFormat::Markdown => print!("{}", markdown(&cards.into_iter().map(|(card, _)| card).collect::<Vec<_>>())),
+        ListFormat::Markdown => print!(
+            "{}",
+            markdown(&cards.into_iter().map(|(card, _)| card).collect::<Vec<_>>())
+        ),
     }
     Ok(())
 }
@@ -66,9 +82,17 @@ fn line(card: &Card, variants: &[&str]) -> serde_json::Value {
 /// The table of cases that the README carries.
 #[must_use]
 pub fn markdown(cards: &[Card]) -> String {
-    let mut text = "| id | what goes wrong | who fights whom | the fix that the control applies |\n|---|---|---|---|\n".to_owned();
+    let mut text =
+        "| id | what goes wrong | who fights whom | the fix that the control applies |\n|---|---|---|---|\n"
+            .to_owned();
     for card in cards {
-        text += &format!("| {} | {} | {} | {} |\n", card.id, card.title, card.conflict.join(" ⇄ "), card.control);
+        text += &format!(
+            "| {} | {} | {} | {} |\n",
+            card.id,
+            card.title,
+            card.conflict.join(" ⇄ "),
+            card.control
+        );
     }
     text
 }

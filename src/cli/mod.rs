@@ -98,13 +98,19 @@ pub struct Failure {
 impl Failure {
     /// A failure without a source.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, report: miette::Report::msg(message.into()) }
+        Self {
+            code,
+            report: miette::Report::msg(message.into()),
+        }
     }
 }
 
 impl From<ComponentError> for Failure {
     fn from(error: ComponentError) -> Self {
-        Self { code: exit::UNAVAILABLE, report: error.into() }
+        Self {
+            code: exit::UNAVAILABLE,
+            report: error.into(),
+        }
     }
 }
 
@@ -127,7 +133,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(exit::ERROR);
         }
     };
-    match runtime.block_on(dispatch(cli)) {
+    let end = runtime.block_on(dispatch(cli));
+    // A name server that does not answer must not hold up the exit.
+    runtime.shutdown_background();
+    match end {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("error: {:?}", failure.report);
@@ -171,7 +180,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 }
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
-    let judge = |header: &crate::timeline::Header| crate::cases::Case::of(&header.case).map(|case| case.judge_of());
+    let judge =
+        |header: &crate::timeline::Header| crate::cases::Case::of(&header.case).map(|case| case.judge_of());
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
     Ok(match replayed.verdict {
@@ -184,10 +194,15 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
 /// What standard output can show.
 fn style(colour: Colour) -> Style {
     let terminal = std::io::stdout().is_terminal();
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     // Without a locale, containers and CI systems show UTF-8 all the same.
     let unicode = locale.is_none_or(|locale| locale.to_lowercase().contains("utf") || locale == "C");
-    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
+    let width = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(100);
     Style {
         colour: match colour {
             Colour::Always => true,

@@ -23,8 +23,10 @@ use crate::verdict::Expect;
 
 /// Run cases, and say which failures were observed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  kubeclash run c7\n  kubeclash run c5 c8 --arm broken --pace recorded\n  \
-                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\"")]
+#[command(
+    after_help = "Examples:\n  kubeclash run c7\n  kubeclash run c5 c8 --arm broken --pace recorded\n  \
+                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\""
+)]
 pub struct RunArgs {
     /// Which cases: an id (c7), a name, or a glob; all by default
     #[arg(value_name = "CASE")]
@@ -75,7 +77,8 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     for case in &cases::ALL {
         if selected.iter().any(|(chosen, ..)| chosen.folder == case.folder) {
             // Mistakes in a case's files are told before anything is fetched or built.
-            cases::load(case, settings.manifests.as_deref()).map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
+            cases::load(case, settings.manifests.as_deref())
+                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
         }
     }
     hint_at_leftovers(progress);
@@ -85,10 +88,15 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         session = Session::open(settings, progress) => session.map_err(|e| failure(e.into()))?,
         () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
     };
-    let plans: Vec<Plan> =
-        selected.into_iter().map(|(case, arm, variant)| session.plan(case, arm, variant, expectation(arm))).collect();
+    let plans: Vec<Plan> = selected
+        .into_iter()
+        .map(|(case, arm, variant)| session.plan(case, arm, variant, expectation(arm)))
+        .collect();
     let jobs = args.jobs.map_or_else(default_jobs, usize::from);
-    let mut results = side_by_side(plans, jobs, progress, |finished| print(args.format, finished, progress, style)).await;
+    let mut results = side_by_side(plans, jobs, progress, |finished| {
+        print(args.format, finished, progress, style)
+    })
+    .await;
     results.sort_by_key(|result| result.order);
     let mut outcomes = Vec::new();
     let mut pictures = Vec::new();
@@ -102,10 +110,19 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
             Err(error) => errors.push((result.title, error)),
         }
     }
-    let told: Vec<(String, String)> = errors.iter().map(|(title, error)| (title.clone(), error.to_string())).collect();
-    let summary = Summary { outcomes: &outcomes, errors: &told, took: started.elapsed() };
+    let told: Vec<(String, String)> = errors
+        .iter()
+        .map(|(title, error)| (title.clone(), error.to_string()))
+        .collect();
+    let summary = Summary {
+        outcomes: &outcomes,
+        errors: &told,
+        took: started.elapsed(),
+    };
     let picture = |outcome: &Outcome| {
-        let at = outcomes.iter().position(|other| other.evidence == outcome.evidence)?;
+        let at = outcomes
+            .iter()
+            .position(|other| other.evidence == outcome.evidence)?;
         Some(pictures[at].clone())
     };
     match args.format {
@@ -118,7 +135,10 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
             eprintln!("error: {title}: {error}");
         }
     }
-    Ok(code(&outcomes, &errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>()))
+    Ok(code(
+        &outcomes,
+        &errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>(),
+    ))
 }
 
 type Selected = (&'static Case, Arm, Option<&'static str>);
@@ -127,11 +147,16 @@ fn selected(args: &RunArgs) -> Result<Vec<Selected>, Failure> {
     for word in &args.cases {
         if !cases::ALL.iter().any(|case| case.is_called(word)) {
             let known: Vec<&str> = cases::ALL.iter().map(Case::id).collect();
-            let message = format!("no case is called \"{word}\": there are {} (see \"kubeclash list\")", known.join(", "));
+            let message = format!(
+                "no case is called \"{word}\": there are {} (see \"kubeclash list\")",
+                known.join(", ")
+            );
             return Err(Failure::new(exit::NOTHING, message));
         }
     }
-    let chosen = cases::ALL.iter().filter(|case| args.cases.is_empty() || args.cases.iter().any(|word| case.is_called(word)));
+    let chosen = cases::ALL
+        .iter()
+        .filter(|case| args.cases.is_empty() || args.cases.iter().any(|word| case.is_called(word)));
     let arms = Arm::ALL.into_iter().filter(|arm| match args.arm {
         Arms::Both => true,
         Arms::Broken => *arm == Arm::Broken,
@@ -155,8 +180,9 @@ fn expectation(arm: Arm) -> Expect {
 fn default_jobs() -> usize {
     use sysinfo::{MemoryRefreshKind, RefreshKind, System};
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let system =
-        System::new_with_specifics(RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()));
+    let system = System::new_with_specifics(
+        RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
+    );
     let room = usize::try_from(system.available_memory() / (700 << 20)).unwrap_or(usize::MAX);
     (2 * cores).min(room).max(1)
 }
@@ -164,8 +190,14 @@ fn default_jobs() -> usize {
 fn hint_at_leftovers(progress: &Progress) {
     let left = crate::rundir::leftovers().len();
     if left > 0 {
-        let runs = if left == 1 { "a killed run is".to_owned() } else { format!("{left} killed runs are") };
-        progress.println(format!("note: what is left of {runs} still there: \"kubeclash sweep\" removes it"));
+        let runs = if left == 1 {
+            "a killed run is".to_owned()
+        } else {
+            format!("{left} killed runs are")
+        };
+        progress.println(format!(
+            "note: what is left of {runs} still there: \"kubeclash sweep\" removes it"
+        ));
     }
 }
 
@@ -195,7 +227,11 @@ async fn side_by_side(
             let slot = slots.acquire_owned().await;
             let interrupt = interrupt::token();
             if interrupt.is_cancelled() {
-                return Ended { order, title, end: Err(DriveError::Interrupted) };
+                return Ended {
+                    order,
+                    title,
+                    end: Err(DriveError::Interrupted),
+                };
             }
             let task = progress.task(title.clone());
             let end = drive(&plan, &interrupt, &|now| task.say(now)).await;
@@ -218,12 +254,17 @@ async fn side_by_side(
 
 fn title(plan: &Plan) -> String {
     let id = plan.case.id();
-    plan.variant.map_or_else(|| format!("{id} {}", plan.arm), |variant| format!("{id} {} ({variant})", plan.arm))
+    plan.variant.map_or_else(
+        || format!("{id} {}", plan.arm),
+        |variant| format!("{id} {} ({variant})", plan.arm),
+    )
 }
 
 /// Roughly how long an arm takes, in recorded seconds.
 fn weight(plan: &Plan) -> u64 {
-    let Ok(folder) = cases::load(plan.case, plan.manifests.as_deref()) else { return 0 };
+    let Ok(folder) = cases::load(plan.case, plan.manifests.as_deref()) else {
+        return 0;
+    };
     match plan.arm {
         Arm::Broken => folder.card.needs.as_secs(),
         Arm::Control => folder.card.needs.as_secs() * 2,
@@ -238,7 +279,9 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
         return;
     };
     let text = match format {
-        RunFormat::Text => terminal::arm(&finished.outcome, Some(&Picture::of(&finished.timeline)), style) + "\n",
+        RunFormat::Text => {
+            terminal::arm(&finished.outcome, Some(&Picture::of(&finished.timeline)), style) + "\n"
+        }
         RunFormat::Json => json::line(&finished.outcome) + "\n",
         RunFormat::Markdown => return,
     };
@@ -252,7 +295,10 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
 fn failure(error: DriveError) -> Failure {
     let code = code_of(&error);
     match error {
-        DriveError::Component(error) => Failure { code, report: (*error).into() },
+        DriveError::Component(error) => Failure {
+            code,
+            report: (*error).into(),
+        },
         error => Failure::new(code, error.to_string()),
     }
 }
@@ -274,7 +320,10 @@ fn code(outcomes: &[Outcome], errors: &[DriveError]) -> u8 {
             return first;
         }
     }
-    if outcomes.iter().any(|outcome| !outcome.ok && outcome.verdict != "inconclusive") {
+    if outcomes
+        .iter()
+        .any(|outcome| !outcome.ok && outcome.verdict != "inconclusive")
+    {
         exit::DIFFERED
     } else if outcomes.iter().any(|outcome| outcome.verdict == "inconclusive") {
         exit::INCONCLUSIVE

@@ -30,12 +30,23 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
     let leftovers = rundir::leftovers();
     let mut failed = Vec::new();
     for leftover in &leftovers {
-        let names: Vec<String> = leftover.processes.iter().map(|(name, pid)| format!("{name} ({pid})")).collect();
+        let names: Vec<String> = leftover
+            .processes
+            .iter()
+            .map(|(name, pid)| format!("{name} ({pid})"))
+            .collect();
         if args.json {
-            println!("{}", json!({"run": leftover.run, "processes": leftover.processes, "removed": !args.dry_run}));
+            println!(
+                "{}",
+                json!({"run": leftover.run, "processes": leftover.processes, "removed": !args.dry_run})
+            );
         } else {
             let verb = if args.dry_run { "would remove" } else { "removing" };
-            let names = if names.is_empty() { "no process".to_owned() } else { names.join(", ") };
+            let names = if names.is_empty() {
+                "no process".to_owned()
+            } else {
+                names.join(", ")
+            };
             println!("{verb} {}: {names}", leftover.run.display());
         }
         if !args.dry_run
@@ -47,5 +58,9 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
     if leftovers.is_empty() && !args.json {
         println!("nothing was left behind");
     }
-    if failed.is_empty() { Ok(exit::EXPECTED) } else { Err(Failure::new(exit::ERROR, failed.join("\n"))) }
+    if failed.is_empty() {
+        Ok(exit::EXPECTED)
+    } else {
+        Err(Failure::new(exit::ERROR, failed.join("\n")))
+    }
 }

@@ -66,29 +66,58 @@ impl Recorder {
     /// When the file can't be written, or a watch does not begin.
     pub async fn arm(client: &Client, header: Header, file: &Path) -> Result<Self, RecorderError> {
         let sink = Sink::create(file, &header)?;
-        let record = Record { timeline: Timeline::new(header), world: World::default(), sink, failed: None };
-        let tape = Arc::new(Tape { start: Instant::now(), record: Mutex::new(record), changed: watch::Sender::new(()) });
+        let record = Record {
+            timeline: Timeline::new(header),
+            world: World::default(),
+            sink,
+            failed: None,
+        };
+        let tape = Arc::new(Tape {
+            start: Instant::now(),
+            record: Mutex::new(record),
+            changed: watch::Sender::new(()),
+        });
         let mut watches = JoinSet::new();
         let (armed, mut arming) = mpsc::unbounded_channel();
-        let watching = |name| Watching { name, tape: Arc::clone(&tape), armed: armed.clone() };
+        let watching = |name| Watching {
+            name,
+            tape: Arc::clone(&tape),
+            armed: armed.clone(),
+        };
         let here = client.clone();
         watches.spawn(watching("nodes").run(Api::<Node>::all(here.clone())));
         watches.spawn(watching("pods").run(Api::<Pod>::default_namespaced(here.clone())));
         watches.spawn(watching("deployments").run(Api::<Deployment>::default_namespaced(here.clone())));
         watches.spawn(watching("replica sets").run(Api::<ReplicaSet>::default_namespaced(here.clone())));
-        watches.spawn(watching("autoscalers").run(Api::<HorizontalPodAutoscaler>::default_namespaced(here.clone())));
+        watches.spawn(
+            watching("autoscalers").run(Api::<HorizontalPodAutoscaler>::default_namespaced(here.clone())),
+        );
         watches.spawn(watching("events").run(Api::<Event>::default_namespaced(here)));
-        let mut missing = vec!["nodes", "pods", "deployments", "replica sets", "autoscalers", "events"];
+        let mut missing = vec![
+            "nodes",
+            "pods",
+            "deployments",
+            "replica sets",
+            "autoscalers",
+            "events",
+        ];
         debug_assert_eq!(missing.len(), WATCHES);
         let all = async {
-            while let Some(name) = if missing.is_empty() { None } else { arming.recv().await } {
+            while let Some(name) = if missing.is_empty() {
+                None
+            } else {
+                arming.recv().await
+            } {
                 missing.retain(|other| *other != name);
             }
         };
         if tokio::time::timeout(Duration::from_secs(30), all).await.is_err() {
             return Err(RecorderError::NotArmed(missing.join(", ")));
         }
-        Ok(Self { tape, _watches: watches })
+        Ok(Self {
+            tape,
+            _watches: watches,
+        })
     }
 
     /// Puts something on the timeline that no watch sees: a mark, a step.
@@ -116,7 +145,12 @@ impl Recorder {
             };
             match tokio::time::timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
-                _ => return Err(format!("waited {:.1} s for {condition}: {missing}", within.as_secs_f64())),
+                _ => {
+                    return Err(format!(
+                        "waited {:.1} s for {condition}: {missing}",
+                        within.as_secs_f64()
+                    ));
+                }
             }
         }
     }
@@ -127,7 +161,12 @@ impl Recorder {
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.look(|timeline, _| done(timeline)) {
-            match tokio::time::timeout_at(deadline.min(tokio::time::Instant::now() + STILL), changes.changed()).await {
+            match tokio::time::timeout_at(
+                deadline.min(tokio::time::Instant::now() + STILL),
+                changes.changed(),
+            )
+            .await
+            {
                 Ok(_) => drop(looks.tick().await),
                 Err(_) => self.note(What::Still(())),
             }
@@ -168,7 +207,10 @@ impl Tape {
     fn put(&self, what: What) {
         let mut record = self.lock();
         // Under the lock, so that times ascend.
-        let entry = Entry { t: self.start.elapsed(), what };
+        let entry = Entry {
+            t: self.start.elapsed(),
+            what,
+        };
         if record.failed.is_none()
             && let Err(failed) = record.sink.write(&entry)
         {
@@ -205,8 +247,13 @@ impl Watching {
                     listed.clear();
                     lists += 1;
                     if lists > 1 {
-                        let why = trouble.take().unwrap_or_else(|| "the watch had to list again".to_owned());
-                        self.tape.put(What::Gap(Gap { watch: self.name.to_owned(), why }));
+                        let why = trouble
+                            .take()
+                            .unwrap_or_else(|| "the watch had to list again".to_owned());
+                        self.tape.put(What::Gap(Gap {
+                            watch: self.name.to_owned(),
+                            why,
+                        }));
                     }
                 }
                 Ok(Watched::InitApply(object)) => {

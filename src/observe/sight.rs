@@ -6,7 +6,9 @@ use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
-use crate::timeline::{Change, DeploymentSeen, EventSeen, HpaSeen, NodeSeen, OwnerRef, PodSeen, ReplicaSetSeen, Sighting, What};
+use crate::timeline::{
+    Change, DeploymentSeen, EventSeen, HpaSeen, NodeSeen, OwnerRef, PodSeen, ReplicaSetSeen, Sighting, What,
+};
 
 /// An object that the recorder watches.
 pub(super) trait Sight {
@@ -19,11 +21,17 @@ impl Sight for Pod {
         let status = self.status.clone().unwrap_or_default();
         let spec = self.spec.clone().unwrap_or_default();
         let condition = |kind: &str| status.conditions.iter().flatten().find(|c| c.type_ == kind);
-        let owner = self.owner_references().iter().find(|o| o.controller == Some(true));
+        let owner = self
+            .owner_references()
+            .iter()
+            .find(|o| o.controller == Some(true));
         let unschedulable = condition("PodScheduled")
             .filter(|c| c.status == "False" && c.reason.as_deref() == Some("Unschedulable"))
             .map(|c| c.message.clone().unwrap_or_default());
-        let requests = spec.containers.iter().filter_map(|c| c.resources.as_ref()?.requests.as_ref()?.get("cpu"));
+        let requests = spec
+            .containers
+            .iter()
+            .filter_map(|c| c.resources.as_ref()?.requests.as_ref()?.get("cpu"));
         What::Pod(Sighting {
             change,
             state: PodSeen {
@@ -31,13 +39,19 @@ impl Sight for Pod {
                 name: self.name_any(),
                 namespace: self.namespace().unwrap_or_default(),
                 app: self.labels().get("app").cloned(),
-                owner: owner.map(|o| OwnerRef { kind: o.kind.clone(), name: o.name.clone(), uid: o.uid.clone() }),
+                owner: owner.map(|o| OwnerRef {
+                    kind: o.kind.clone(),
+                    name: o.name.clone(),
+                    uid: o.uid.clone(),
+                }),
                 cpu_request_m: requests.map(millicores).sum(),
                 node: spec.node_name,
                 ready: condition("Ready").is_some_and(|c| c.status == "True"),
                 terminating: self.metadata.deletion_timestamp.is_some(),
                 unschedulable,
-                disruption: condition("DisruptionTarget").filter(|c| c.status == "True").and_then(|c| c.reason.clone()),
+                disruption: condition("DisruptionTarget")
+                    .filter(|c| c.status == "True")
+                    .and_then(|c| c.reason.clone()),
                 phase: status.phase.unwrap_or_default(),
                 reason: status.reason,
             },
@@ -54,14 +68,30 @@ impl Sight for Node {
             change,
             state: NodeSeen {
                 name: self.name_any(),
-                ready: status.conditions.iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True"),
+                ready: status
+                    .conditions
+                    .iter()
+                    .flatten()
+                    .any(|c| c.type_ == "Ready" && c.status == "True"),
                 cordoned: spec.unschedulable.unwrap_or_default(),
                 taints: taints
                     .iter()
-                    .map(|t| format!("{}={}:{}", t.key, t.value.as_deref().unwrap_or_default(), t.effect))
+                    .map(|t| {
+                        format!(
+                            "{}={}:{}",
+                            t.key,
+                            t.value.as_deref().unwrap_or_default(),
+                            t.effect
+                        )
+                    })
                     .collect(),
                 labels: self.labels().clone(),
-                cpu_m: status.allocatable.iter().flatten().find(|(k, _)| *k == "cpu").map_or(0, |(_, q)| millicores(q)),
+                cpu_m: status
+                    .allocatable
+                    .iter()
+                    .flatten()
+                    .find(|(k, _)| *k == "cpu")
+                    .map_or(0, |(_, q)| millicores(q)),
             },
         })
     }
@@ -127,13 +157,23 @@ impl Sight for Event {
         let about = &self.involved_object;
         let source = self.reporting_component.clone().filter(|s| !s.is_empty());
         What::Event(EventSeen {
-            about: format!("{}/{}", about.kind.as_deref().unwrap_or("?"), about.name.as_deref().unwrap_or("?")),
+            about: format!(
+                "{}/{}",
+                about.kind.as_deref().unwrap_or("?"),
+                about.name.as_deref().unwrap_or("?")
+            ),
             reason: self.reason.clone().unwrap_or_default(),
             source: source
                 .or_else(|| self.source.as_ref().and_then(|s| s.component.clone()))
                 .unwrap_or_default(),
             message: self.message.clone().unwrap_or_default(),
-            count: self.series.as_ref().and_then(|s| s.count).or(self.count).unwrap_or(1).into(),
+            count: self
+                .series
+                .as_ref()
+                .and_then(|s| s.count)
+                .or(self.count)
+                .unwrap_or(1)
+                .into(),
         })
     }
 }
@@ -148,7 +188,9 @@ fn millicores(quantity: &Quantity) -> u64 {
         Some(number) => (number, 1e6),
         None => (text, 1e3),
     };
-    number.parse::<f64>().map_or(0, |n| (n * factor).ceil().max(0.0) as u64)
+    number
+        .parse::<f64>()
+        .map_or(0, |n| (n * factor).ceil().max(0.0) as u64)
 }
 
 #[cfg(test)]
@@ -157,7 +199,14 @@ mod tests {
 
     #[test]
     fn cpu_quantities_become_millicores() {
-        for (text, m) in [("100m", 100), ("2", 2000), ("0.5", 500), ("1500u", 2), ("1k", 1_000_000), ("x", 0)] {
+        for (text, m) in [
+            ("100m", 100),
+            ("2", 2000),
+            ("0.5", 500),
+            ("1500u", 2),
+            ("1k", 1_000_000),
+            ("x", 0),
+        ] {
             assert_eq!(millicores(&Quantity(text.into())), m, "{text}");
         }
     }

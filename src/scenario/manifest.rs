@@ -138,7 +138,8 @@ fn missing_of(object: &Value) -> Vec<&'static str> {
 fn time_to_die_of(object: &Value) -> Option<String> {
     let value = object["spec"]["template"]["metadata"]["annotations"].get(TIME_TO_DIE)?;
     let whole = value.as_str().is_some_and(|text| text.parse::<u32>().is_ok());
-    (!whole).then(|| format!("annotation {TIME_TO_DIE}: expected milliseconds such as \"3000\", found {value}"))
+    (!whole)
+        .then(|| format!("annotation {TIME_TO_DIE}: expected milliseconds such as \"3000\", found {value}"))
 }
 
 fn paced(mut object: Value, pace: Pace) -> Value {

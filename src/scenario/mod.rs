@@ -104,7 +104,12 @@ impl Scenario {
 
     /// Taints a node.
     pub fn taint(self, node: String, key: &'static str, value: &'static str, effect: &'static str) -> Self {
-        self.step(Step::Taint { node, key, value, effect })
+        self.step(Step::Taint {
+            node,
+            key,
+            value,
+            effect,
+        })
     }
 
     /// Drains a node: cordon, then evict its pods through the Eviction API.

@@ -153,7 +153,12 @@ impl fmt::Display for Step {
         match self {
             Self::Apply { file } => write!(f, "apply {file}"),
             Self::Label { node, key, value } => write!(f, "label {node} {key}={value}"),
-            Self::Taint { node, key, value, effect } => write!(f, "taint {node} {key}={value}:{effect}"),
+            Self::Taint {
+                node,
+                key,
+                value,
+                effect,
+            } => write!(f, "taint {node} {key}={value}:{effect}"),
             Self::Drain {
                 node: NodePick::Named(node),
             } => write!(f, "drain {node}"),

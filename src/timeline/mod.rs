@@ -54,7 +54,10 @@ impl Timeline {
     /// Whether every step was carried out.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        matches!(self.entries.last().map(|entry| &entry.what), Some(What::End(Ending::Complete)))
+        matches!(
+            self.entries.last().map(|entry| &entry.what),
+            Some(What::End(Ending::Complete))
+        )
     }
 
     /// When a mark was first put.

@@ -29,7 +29,12 @@ impl World {
             What::Deployment(deployment) => keep(&mut self.deployments, &deployment.state.name, deployment),
             What::ReplicaSet(set) => keep(&mut self.replica_sets, &set.state.uid, set),
             What::Hpa(hpa) => keep(&mut self.hpas, &hpa.state.name, hpa),
-            What::Mark(_) | What::Step(_) | What::Event(_) | What::Gap(_) | What::Still(()) | What::End(_) => {}
+            What::Mark(_)
+            | What::Step(_)
+            | What::Event(_)
+            | What::Gap(_)
+            | What::Still(())
+            | What::End(_) => {}
         }
     }
 

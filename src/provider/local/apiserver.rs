@@ -39,7 +39,10 @@ pub(super) fn start(
         "--authorization-mode=AlwaysAllow".to_owned(),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--service-account-key-file={}", file("service-accounts.pub")),
-        format!("--service-account-signing-key-file={}", file("service-accounts.key")),
+        format!(
+            "--service-account-signing-key-file={}",
+            file("service-accounts.key")
+        ),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         "--disable-admission-plugins=ServiceAccount".to_owned(),
         "--enable-priority-and-fairness=false".to_owned(),
@@ -58,7 +61,9 @@ pub(super) fn start(
 /// Waits until the API server says on `/readyz` that it is.
 pub(super) async fn ready(process: &mut Process, client: &kube::Client) -> Result<(), ProviderError> {
     wait::until_ready(process, Duration::from_secs(60), || async {
-        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|e| e.to_string())?;
+        let request = http::Request::get("/readyz")
+            .body(Vec::new())
+            .map_err(|e| e.to_string())?;
         match client.request_text(request).await {
             Ok(_) => Ok(()),
             Err(e) => Err(format!("/readyz: {e}")),
@@ -69,8 +74,13 @@ pub(super) async fn ready(process: &mut Process, client: &kube::Client) -> Resul
 
 /// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read.
 pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError> {
-    let failed = |why: String| ProviderError::Setup { what: "client".to_owned(), why };
-    let url: Uri = format!("https://127.0.0.1:{port}").parse().map_err(|e| failed(format!("{e}")))?;
+    let failed = |why: String| ProviderError::Setup {
+        what: "client".to_owned(),
+        why,
+    };
+    let url: Uri = format!("https://127.0.0.1:{port}")
+        .parse()
+        .map_err(|e| failed(format!("{e}")))?;
     let mut config = kube::Config::new(url);
     let ca = pem_to_der(&pki.ca).ok_or_else(|| failed("no certificate in ca.crt".to_owned()))?;
     config.root_cert = Some(vec![ca]);
@@ -88,12 +98,17 @@ pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError
 fn pem_to_der(pem: &str) -> Option<Vec<u8>> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
-    CertificateDer::from_pem_slice(pem.as_bytes()).ok().map(|der| der.to_vec())
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .ok()
+        .map(|der| der.to_vec())
 }
 
 /// Writes a kubeconfig for one of the identities; only its owner can read it.
 pub(super) fn write_kubeconfig(pki: &Pki, identity: &str, port: u16, to: &Path) -> Result<(), ProviderError> {
-    let failed = |why: String| ProviderError::Setup { what: format!("kubeconfig of {identity}"), why };
+    let failed = |why: String| ProviderError::Setup {
+        what: format!("kubeconfig of {identity}"),
+        why,
+    };
     let config = serde_json::json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "kubeclash",
         "clusters": [{"name": "kubeclash", "cluster": {

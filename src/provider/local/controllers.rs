@@ -35,9 +35,18 @@ pub(super) fn start(
         "--profiling=false".to_owned(),
         // The study's values are the defaults: 15 s, 5 min, 30 s, 5 min.
         format!("--horizontal-pod-autoscaler-sync-period={}", paced(secs(15))),
-        format!("--horizontal-pod-autoscaler-cpu-initialization-period={}", paced(secs(300))),
-        format!("--horizontal-pod-autoscaler-initial-readiness-delay={}", paced(secs(30))),
-        format!("--horizontal-pod-autoscaler-downscale-stabilization={}", paced(secs(300))),
+        format!(
+            "--horizontal-pod-autoscaler-cpu-initialization-period={}",
+            paced(secs(300))
+        ),
+        format!(
+            "--horizontal-pod-autoscaler-initial-readiness-delay={}",
+            paced(secs(30))
+        ),
+        format!(
+            "--horizontal-pod-autoscaler-downscale-stabilization={}",
+            paced(secs(300))
+        ),
     ];
     Process::start(run, logs, "kube-controller-manager", &binary.path, &args)
 }

@@ -28,8 +28,10 @@ pub(super) async fn start(
     pace: Pace,
 ) -> Result<Process, ProviderError> {
     let file = run.path().join("descheduler-policy.yaml");
-    std::fs::write(&file, yaml::text(policy))
-        .map_err(|e| ProviderError::Setup { what: "the descheduler's policy".to_owned(), why: e.to_string() })?;
+    std::fs::write(&file, yaml::text(policy)).map_err(|e| ProviderError::Setup {
+        what: "the descheduler's policy".to_owned(),
+        why: e.to_string(),
+    })?;
     let args = [
         format!("--kubeconfig={}", kubeconfig.display()),
         format!("--policy-config-file={}", file.display()),
@@ -47,7 +49,11 @@ pub(super) async fn start(
             let new = &text[usize::try_from(before).unwrap_or(0).min(text.len())..];
             String::from_utf8_lossy(new).contains("Number of evict")
         });
-        if begun { Ok(()) } else { Err("no descheduling cycle in its log".to_owned()) }
+        if begun {
+            Ok(())
+        } else {
+            Err("no descheduling cycle in its log".to_owned())
+        }
     })
     .await?;
     Ok(process)

@@ -80,7 +80,8 @@ pub(super) async fn play(client: Client, running: Running) {
             Ok(Seen::Node(Event::Apply(node) | Event::InitApply(node))) => {
                 let name = node.name_any();
                 taints.insert(name.clone(), node.spec.and_then(|s| s.taints).unwrap_or_default());
-                let (here, rest): (Vec<_>, Vec<_>) = waiting.drain(..).partition(|pod| node_of(pod) == Some(&name));
+                let (here, rest): (Vec<_>, Vec<_>) =
+                    waiting.drain(..).partition(|pod| node_of(pod) == Some(&name));
                 waiting = rest;
                 for pod in here {
                     admit(&client, &pod, &taints[&name]);
@@ -110,6 +111,7 @@ pub(super) async fn play(client: Client, running: Running) {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
 enum Seen {
     Node(Event<Node>),
     Pod(Event<Pod>),
@@ -124,12 +126,18 @@ fn is_new(pod: &Pod) -> bool {
     let status = pod.status.as_ref();
     node_of(pod).is_some()
         && pod.metadata.deletion_timestamp.is_none()
-        && status.and_then(|s| s.phase.as_deref()).is_none_or(|phase| phase == "Pending")
+        && status
+            .and_then(|s| s.phase.as_deref())
+            .is_none_or(|phase| phase == "Pending")
         && status.is_none_or(|s| s.start_time.is_none())
 }
 
 fn admit(client: &Client, pod: &Pod, taints: &[Taint]) {
-    let tolerations = pod.spec.as_ref().and_then(|s| s.tolerations.clone()).unwrap_or_default();
+    let tolerations = pod
+        .spec
+        .as_ref()
+        .and_then(|s| s.tolerations.clone())
+        .unwrap_or_default();
     let refused = taints
         .iter()
         .filter(|taint| taint.effect == "NoExecute")
@@ -147,7 +155,9 @@ fn admit(client: &Client, pod: &Pod, taints: &[Taint]) {
     let name = pod.name_any();
     // A pod is answered for by itself: one slow answer must not hold up the others.
     tokio::spawn(async move {
-        let answer = pods.patch_status(&name, &PatchParams::default(), &Patch::Strategic(&status)).await;
+        let answer = pods
+            .patch_status(&name, &PatchParams::default(), &Patch::Strategic(&status))
+            .await;
         if let Err(error) = answer {
             // It may be gone already.
             tracing::debug!(%error, pod = name, "a pod's admission was not written");
@@ -158,8 +168,14 @@ fn admit(client: &Client, pod: &Pod, taints: &[Taint]) {
 /// As `k8s.io/component-helpers/scheduling/corev1` has it (`ToleratesTaint`).
 fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
     let same = |a: &Option<String>, b: &str| a.as_deref().unwrap_or_default() == b;
-    let effect = toleration.effect.as_deref().is_none_or(|e| e.is_empty() || e == taint.effect);
-    let key = toleration.key.as_deref().is_none_or(|k| k.is_empty() || k == taint.key);
+    let effect = toleration
+        .effect
+        .as_deref()
+        .is_none_or(|e| e.is_empty() || e == taint.effect);
+    let key = toleration
+        .key
+        .as_deref()
+        .is_none_or(|k| k.is_empty() || k == taint.key);
     effect
         && key
         && match toleration.operator.as_deref() {
@@ -174,7 +190,12 @@ mod tests {
     use super::*;
 
     fn taint() -> Taint {
-        Taint { key: "key1".into(), value: Some("value1".into()), effect: "NoExecute".into(), ..Taint::default() }
+        Taint {
+            key: "key1".into(),
+            value: Some("value1".into()),
+            effect: "NoExecute".into(),
+            ..Taint::default()
+        }
     }
 
     fn toleration(json: Value) -> Toleration {

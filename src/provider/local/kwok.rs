@@ -13,7 +13,10 @@ use crate::provider::ProviderError;
 use crate::rundir::RunDir;
 use crate::scenario::{Pace, Shape};
 
-const STAGES: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/_shared/kwok-stages.yaml"));
+const STAGES: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/manifests/_shared/kwok-stages.yaml"
+));
 
 /// Starts KWOK with the stages, set to a pace.
 pub(super) fn start(
@@ -24,8 +27,12 @@ pub(super) fn start(
     pace: Pace,
 ) -> Result<Process, ProviderError> {
     let stages = run.path().join("kwok-stages.yaml");
-    std::fs::write(&stages, STAGES.replace("$PACE", &pace.factor().to_string()))
-        .map_err(|e| ProviderError::Setup { what: "KWOK's stages".to_owned(), why: e.to_string() })?;
+    std::fs::write(&stages, STAGES.replace("$PACE", &pace.factor().to_string())).map_err(|e| {
+        ProviderError::Setup {
+            what: "KWOK's stages".to_owned(),
+            why: e.to_string(),
+        }
+    })?;
     let args = [
         format!("--kubeconfig={}", kubeconfig.display()),
         format!("--config={}", stages.display()),
@@ -44,10 +51,13 @@ pub(super) async fn register(client: &Client, shape: Shape, version: &str) -> Re
         let nodes = nodes.clone();
         async move {
             let node = node(&name, shape.worker_cpu, version);
-            nodes.create(&PostParams::default(), &node).await.map_err(|source| ProviderError::Api {
-                what: format!("register node \"{name}\""),
-                source: Box::new(source),
-            })
+            nodes
+                .create(&PostParams::default(), &node)
+                .await
+                .map_err(|source| ProviderError::Api {
+                    what: format!("register node \"{name}\""),
+                    source: Box::new(source),
+                })
         }
     });
     futures::future::try_join_all(create).await.map(|_| ())
@@ -55,7 +65,8 @@ pub(super) async fn register(client: &Client, shape: Shape, version: &str) -> Re
 
 fn node(name: &str, cpu: u32, version: &str) -> Node {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let resources = json!({"cpu": cpu.to_string(), "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
+    let resources =
+        json!({"cpu": cpu.to_string(), "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"});
     let condition = |kind: &str, status: &str, reason: &str| {
         json!({"type": kind, "status": status, "reason": reason, "message": "",
                "lastHeartbeatTime": now, "lastTransitionTime": now})

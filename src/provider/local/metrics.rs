@@ -67,14 +67,18 @@ struct Sample {
 impl Sampler {
     fn sample(&self) {
         let now = Instant::now();
-        let Some(at) = now.checked_sub(self.lag) else { return };
+        let Some(at) = now.checked_sub(self.lag) else {
+            return;
+        };
         let date = jiff::Timestamp::now() - jiff::SignedDuration::try_from(self.lag).unwrap_or_default();
         let running = self.running.now();
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.retain(|uid, _| running.contains_key(uid));
         for (uid, container) in running {
             // Not measured yet: the kubelet's last look was before it started.
-            let Some(age) = at.checked_duration_since(container.since) else { continue };
+            let Some(age) = at.checked_duration_since(container.since) else {
+                continue;
+            };
             let mine = container.labels.get("app").map(String::as_str) == Some(self.app);
             let used = if mine { self.curve.used(age) } else { 0.0 };
             let last = Sample { at, date, used };
@@ -83,7 +87,11 @@ impl Sampler {
                     sampled.previous = Some(sampled.last);
                     sampled.last = last;
                 })
-                .or_insert(Sampled { container, previous: None, last });
+                .or_insert(Sampled {
+                    container,
+                    previous: None,
+                    last,
+                });
         }
     }
 
@@ -92,7 +100,11 @@ impl Sampler {
         let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.values()
             .filter(|sampled| namespace.is_none_or(|namespace| namespace == sampled.container.namespace))
-            .filter(|sampled| selector.iter().all(|(k, v)| sampled.container.labels.get(k) == Some(v)))
+            .filter(|sampled| {
+                selector
+                    .iter()
+                    .all(|(k, v)| sampled.container.labels.get(k) == Some(v))
+            })
             .filter_map(pod_metrics)
             .collect()
     }
@@ -102,8 +114,12 @@ impl Sampler {
         let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         let mut nodes: BTreeMap<&str, (u64, String, String)> = BTreeMap::new();
         for sampled in pods.values() {
-            let Some((nano, timestamp, window)) = usage(sampled) else { continue };
-            let node = nodes.entry(&sampled.container.node).or_insert((0, timestamp, window));
+            let Some((nano, timestamp, window)) = usage(sampled) else {
+                continue;
+            };
+            let node = nodes
+                .entry(&sampled.container.node)
+                .or_insert((0, timestamp, window));
             node.0 += nano;
         }
         nodes
@@ -121,7 +137,11 @@ fn usage(sampled: &Sampled) -> Option<(u64, String, String)> {
     let previous = sampled.previous?;
     let window = sampled.last.at.duration_since(previous.at);
     let nano = (sampled.last.used - previous.used) / window.as_secs_f64().max(1e-3) * 1e6;
-    Some((nano as u64, sampled.last.date.to_string(), format!("{}ms", window.as_millis())))
+    Some((
+        nano as u64,
+        sampled.last.date.to_string(),
+        format!("{}ms", window.as_millis()),
+    ))
 }
 
 fn pod_metrics(sampled: &Sampled) -> Option<Value> {
@@ -148,9 +168,14 @@ pub(super) async fn serve(
     pace: Pace,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ProviderError> {
-    let failed = |why: String| ProviderError::Setup { what: "the metrics API".to_owned(), why };
+    let failed = |why: String| ProviderError::Setup {
+        what: "the metrics API".to_owned(),
+        why,
+    };
     let tls = tls(pki).map_err(|e| failed(e.to_string()))?;
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(|e| failed(e.to_string()))?;
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+        .await
+        .map_err(|e| failed(e.to_string()))?;
     let port = listener.local_addr().map_err(|e| failed(e.to_string()))?.port();
     let sampler = Arc::new(Sampler {
         app: load.app,
@@ -160,7 +185,11 @@ pub(super) async fn serve(
         running,
         pods: Mutex::default(),
     });
-    tasks.spawn(accept(listener, TlsAcceptor::from(Arc::new(tls)), routes(Arc::clone(&sampler))));
+    tasks.spawn(accept(
+        listener,
+        TlsAcceptor::from(Arc::new(tls)),
+        routes(Arc::clone(&sampler)),
+    ));
     tasks.spawn(async move {
         let mut ticks = tokio::time::interval(sampler.resolution);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -177,15 +206,22 @@ fn routes(sampler: Arc<Sampler>) -> Router {
     let pods = async |State(sampler): State<Arc<Sampler>>, Query(query): Asked| {
         list("PodMetricsList", sampler.metrics(None, &selector(&query)))
     };
-    let pods_of = async |State(sampler): State<Arc<Sampler>>, Path(namespace): Path<String>, Query(query): Asked| {
-        list("PodMetricsList", sampler.metrics(Some(&namespace), &selector(&query)))
-    };
+    let pods_of =
+        async |State(sampler): State<Arc<Sampler>>, Path(namespace): Path<String>, Query(query): Asked| {
+            list(
+                "PodMetricsList",
+                sampler.metrics(Some(&namespace), &selector(&query)),
+            )
+        };
     let nodes = async |State(sampler): State<Arc<Sampler>>| list("NodeMetricsList", sampler.nodes());
     Router::new()
         .route("/apis/metrics.k8s.io/v1beta1", get(async || Json(resources())))
         .route("/apis/metrics.k8s.io/v1beta1/pods", get(pods))
         .route("/apis/metrics.k8s.io/v1beta1/nodes", get(nodes))
-        .route("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods", get(pods_of))
+        .route(
+            "/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods",
+            get(pods_of),
+        )
         .with_state(sampler)
 }
 
@@ -196,13 +232,14 @@ fn list(kind: &str, items: Vec<Value>) -> impl IntoResponse + use<> {
 /// The equality requirements of a `labelSelector`, which is all that an HPA's selector of `matchLabels` becomes.
 fn selector(query: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let text = query.get("labelSelector").map_or("", String::as_str);
-    text.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.trim_start_matches('=').to_owned())).collect()
+    text.split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.trim_start_matches('=').to_owned()))
+        .collect()
 }
 
 fn resources() -> Value {
-    let resource = |name: &str, kind: &str, namespaced: bool| {
-        json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"]})
-    };
+    let resource = |name: &str, kind: &str, namespaced: bool| json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"]});
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "metrics.k8s.io/v1beta1",
            "resources": [resource("nodes", "NodeMetrics", false), resource("pods", "PodMetrics", true)]})
 }
@@ -214,7 +251,8 @@ fn tls(pki: &Pki) -> Result<rustls::ServerConfig, Box<dyn std::error::Error>> {
     roots.add(CertificateDer::from_pem_file(pki.file("front-proxy-ca.crt"))?)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let front_proxy =
-        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()?;
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(front_proxy)
@@ -246,7 +284,10 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, routes: Router) {
 
 /// An `APIService` over a Service of type ExternalName: works without kube-proxy.
 async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderError> {
-    let api = |what: &str, source: kube::Error| ProviderError::Api { what: what.to_owned(), source: Box::new(source) };
+    let api = |what: &str, source: kube::Error| ProviderError::Api {
+        what: what.to_owned(),
+        source: Box::new(source),
+    };
     let service = json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "metrics-server", "namespace": "kube-system"},
@@ -261,9 +302,14 @@ async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderE
         ("/api/v1/namespaces/kube-system/services", service),
         ("/apis/apiregistration.k8s.io/v1/apiservices", registration),
     ] {
-        let request = http::Request::post(path).header("content-type", "application/json").body(object.to_string().into_bytes());
+        let request = http::Request::post(path)
+            .header("content-type", "application/json")
+            .body(object.to_string().into_bytes());
         let request = request.map_err(|e| api("register the metrics API", kube::Error::HttpError(e)))?;
-        client.request::<Value>(request).await.map_err(|e| api("register the metrics API", e))?;
+        client
+            .request::<Value>(request)
+            .await
+            .map_err(|e| api("register the metrics API", e))?;
     }
     let start = Instant::now();
     loop {
@@ -271,7 +317,9 @@ async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderE
         let request = request.map_err(|e| api("ask the metrics API", kube::Error::HttpError(e)))?;
         match client.request::<Value>(request).await {
             Ok(_) => return Ok(()),
-            Err(e) if start.elapsed() > Duration::from_secs(30) => return Err(api("reach the metrics API", e)),
+            Err(e) if start.elapsed() > Duration::from_secs(30) => {
+                return Err(api("reach the metrics API", e));
+            }
             // The aggregation layer looks at a new APIService when it gets to it; there is nothing to watch but its answer.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }

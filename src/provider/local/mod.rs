@@ -59,14 +59,19 @@ pub struct LocalCluster {
 /// When etcd or the API server can't be started.
 pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result<(), ProviderError> {
     let seed = seed_dir(order, cache)?;
-    let setup = |e: std::io::Error| ProviderError::Setup { what: format!("seed \"{}\"", seed.display()), why: e.to_string() };
+    let setup = |e: std::io::Error| ProviderError::Setup {
+        what: format!("seed \"{}\"", seed.display()),
+        why: e.to_string(),
+    };
     if seed.is_dir() {
         return Ok(());
     }
     fs::create_dir_all(cache).map_err(setup)?;
     let lock = fs::File::create(cache.join("lock")).map_err(setup)?;
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
-    let _lock = lock.map_err(|e| setup(std::io::Error::other(e)))?.map_err(setup)?;
+    let _lock = lock
+        .map_err(|e| setup(std::io::Error::other(e)))?
+        .map_err(setup)?;
     if seed.is_dir() {
         return Ok(());
     }
@@ -78,7 +83,10 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let pki = Pki::create(&run.path().join("pki"))?;
     let ports: [Port; 3] = ports::claim(&rundir::root().join("ports"))?;
     let data = run.path().join("etcd");
-    let etcd_ports = etcd::Ports { client: ports[0].number, peer: ports[1].number };
+    let etcd_ports = etcd::Ports {
+        client: ports[0].number,
+        peer: ports[1].number,
+    };
     let etcd = etcd::start(&run, &logs, order.binary(ComponentName::Etcd)?, &data, etcd_ports).await?;
     let binary = order.binary(ComponentName::Apiserver)?;
     let mut apiserver = apiserver::start(&run, &logs, binary, &pki, ports[2].number, ports[0].number)?;
@@ -87,20 +95,32 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     etcd.stop(Duration::from_secs(10)).await;
     let partial = cache.join(format!("partial-{}", std::process::id()));
     let _ = fs::remove_dir_all(&partial);
-    etcd::copy_data(&data, &partial).and_then(|()| fs::rename(&partial, &seed)).map_err(|e| {
-        let _ = fs::remove_dir_all(&partial);
-        setup(e)
-    })
+    etcd::copy_data(&data, &partial)
+        .and_then(|()| fs::rename(&partial, &seed))
+        .map_err(|e| {
+            let _ = fs::remove_dir_all(&partial);
+            setup(e)
+        })
 }
 
 fn seed_dir(order: &Order, cache: &Path) -> Result<PathBuf, ProviderError> {
-    let sha = |name| order.binary(name).map(|binary| binary.sha256.chars().take(12).collect::<String>());
-    Ok(cache.join(format!("etcd-{}-apiserver-{}", sha(ComponentName::Etcd)?, sha(ComponentName::Apiserver)?)))
+    let sha = |name| {
+        order
+            .binary(name)
+            .map(|binary| binary.sha256.chars().take(12).collect::<String>())
+    };
+    Ok(cache.join(format!(
+        "etcd-{}-apiserver-{}",
+        sha(ComponentName::Etcd)?,
+        sha(ComponentName::Apiserver)?
+    )))
 }
 
 impl std::fmt::Debug for LocalCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalCluster").field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("LocalCluster")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,7 +129,10 @@ impl LocalCluster {
     ///
     /// The API server starts first and alone: on two cores, everything at once makes everything late.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
-        let setup = |e: std::io::Error| ProviderError::Setup { what: "the run directory".to_owned(), why: e.to_string() };
+        let setup = |e: std::io::Error| ProviderError::Setup {
+            what: "the run directory".to_owned(),
+            why: e.to_string(),
+        };
         let mut run = RunDir::create().map_err(setup)?;
         if order.keep {
             run.keep();
@@ -119,30 +142,68 @@ impl LocalCluster {
         let [client_port, peer, api, kcm, ks] = ports.each_ref().map(|port| port.number);
         let (logs, data) = (order.logs.clone(), run.path().join("etcd"));
         fs::create_dir_all(&logs).map_err(setup)?;
-        for identity in ["admin", "kube-controller-manager", "kube-scheduler", "kwok", "descheduler"] {
-            apiserver::write_kubeconfig(&pki, identity, api, &run.path().join(format!("{identity}.kubeconfig")))?;
+        for identity in [
+            "admin",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kwok",
+            "descheduler",
+        ] {
+            apiserver::write_kubeconfig(
+                &pki,
+                identity,
+                api,
+                &run.path().join(format!("{identity}.kubeconfig")),
+            )?;
         }
-        if let Some(seed) = order.seeds.as_ref().map(|cache| seed_dir(&order, cache)).transpose()?.filter(|s| s.is_dir()) {
+        if let Some(seed) = order
+            .seeds
+            .as_ref()
+            .map(|cache| seed_dir(&order, cache))
+            .transpose()?
+            .filter(|s| s.is_dir())
+        {
             etcd::copy_data(&seed, &data).map_err(setup)?;
         }
         let client = apiserver::client(&pki, api)?;
         let start = Instant::now();
         let kubeconfig = |name: &str| run.path().join(format!("{name}.kubeconfig"));
-        let etcd_ports = etcd::Ports { client: client_port, peer };
+        let etcd_ports = etcd::Ports {
+            client: client_port,
+            peer,
+        };
         let etcd = etcd::start(&run, &logs, order.binary(ComponentName::Etcd)?, &data, etcd_ports).await?;
-        let mut apiserver =
-            apiserver::start(&run, &logs, order.binary(ComponentName::Apiserver)?, &pki, api, client_port)?;
+        let mut apiserver = apiserver::start(
+            &run,
+            &logs,
+            order.binary(ComponentName::Apiserver)?,
+            &pki,
+            api,
+            client_port,
+        )?;
         apiserver::ready(&mut apiserver, &client).await?;
         let scheduler = order.binary(ComponentName::Scheduler)?;
-        let mut scheduler = scheduler::start(&run, &logs, scheduler, &pki, &kubeconfig("kube-scheduler"), ks)?;
+        let mut scheduler =
+            scheduler::start(&run, &logs, scheduler, &pki, &kubeconfig("kube-scheduler"), ks)?;
         let binary = order.binary(ComponentName::ControllerManager)?;
         let config = kubeconfig("kube-controller-manager");
         let mut controllers = controllers::start(&run, &logs, binary, &pki, &config, kcm, order.pace)?;
-        let kwok = kwok::start(&run, &logs, order.binary(ComponentName::Kwok)?, &kubeconfig("kwok"), order.pace)?;
+        let kwok = kwok::start(
+            &run,
+            &logs,
+            order.binary(ComponentName::Kwok)?,
+            &kubeconfig("kwok"),
+            order.pace,
+        )?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
         tasks.spawn(kubelet::play(client.clone(), running.clone()));
-        kwok::register(&client, order.shape, &order.binary(ComponentName::Apiserver)?.version).await?;
+        kwok::register(
+            &client,
+            order.shape,
+            &order.binary(ComponentName::Apiserver)?.version,
+        )
+        .await?;
         let health = Health::new(&pki)?;
         scheduler::ready(&mut scheduler, &health, ks).await?;
         controllers::ready(&mut controllers, &health, kcm).await?;
@@ -182,7 +243,15 @@ impl LocalCluster {
         self.stop_descheduler().await;
         let binary = self.order.binary(ComponentName::Descheduler)?;
         let config = self.run.path().join("descheduler.kubeconfig");
-        let process = descheduler::start(&self.run, &self.order.logs, binary, &config, policy, self.order.pace).await?;
+        let process = descheduler::start(
+            &self.run,
+            &self.order.logs,
+            binary,
+            &config,
+            policy,
+            self.order.pace,
+        )
+        .await?;
         self.descheduler = Some(process);
         Ok(())
     }
@@ -195,7 +264,10 @@ impl LocalCluster {
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
-        self.processes.iter_mut().chain(&mut self.descheduler).find_map(Process::exited)
+        self.processes
+            .iter_mut()
+            .chain(&mut self.descheduler)
+            .find_map(Process::exited)
     }
 
     pub(super) async fn down(mut self) {
@@ -217,10 +289,16 @@ impl LocalCluster {
         let wanted = self.order.shape.workers;
         let mut open = std::collections::BTreeSet::new();
         let all = async {
-            let mut changes = watcher::watcher(nodes, watcher::Config::default()).applied_objects().boxed();
+            let mut changes = watcher::watcher(nodes, watcher::Config::default())
+                .applied_objects()
+                .boxed();
             while let Some(node) = changes.try_next().await.ok().flatten() {
                 let name = node.metadata.name.clone().unwrap_or_default();
-                if takes_pods(&node) { open.insert(name) } else { open.remove(&name) };
+                if takes_pods(&node) {
+                    open.insert(name)
+                } else {
+                    open.remove(&name)
+                };
                 if open.len() == wanted {
                     return;
                 }
@@ -239,7 +317,11 @@ impl LocalCluster {
 fn takes_pods(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
     let ready = conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
-    let tainted = node.spec.as_ref().and_then(|s| s.taints.as_ref()).is_some_and(|taints| !taints.is_empty());
+    let tainted = node
+        .spec
+        .as_ref()
+        .and_then(|s| s.taints.as_ref())
+        .is_some_and(|taints| !taints.is_empty());
     ready && !tainted
 }
 
@@ -249,20 +331,41 @@ struct Health(reqwest::Client);
 
 impl Health {
     fn new(pki: &Pki) -> Result<Self, ProviderError> {
-        let failed = |why: String| ProviderError::Setup { what: "health checks".to_owned(), why };
+        let failed = |why: String| ProviderError::Setup {
+            what: "health checks".to_owned(),
+            why,
+        };
         // Somebody else may have installed one already; any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let ca = reqwest::Certificate::from_pem(pki.ca.as_bytes()).map_err(|e| failed(e.to_string()))?;
-        let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build().map_err(|e| failed(e.to_string()))?;
+        let client = reqwest::Client::builder()
+            .tls_certs_only([ca])
+            .no_proxy()
+            .build()
+            .map_err(|e| failed(e.to_string()))?;
         Ok(Self(client))
     }
 }
 
-async fn until_healthy(process: &mut Process, health: &Health, port: u16, path: &str) -> Result<(), ProviderError> {
+async fn until_healthy(
+    process: &mut Process,
+    health: &Health,
+    port: u16,
+    path: &str,
+) -> Result<(), ProviderError> {
     let url: Arc<str> = format!("https://localhost:{port}{path}").into();
     wait::until_ready(process, Duration::from_secs(60), || async {
-        let answer = health.0.get(&*url).send().await.map_err(|e| format!("{path}: {e}"))?;
-        if answer.status().is_success() { Ok(()) } else { Err(format!("{path}: {}", answer.status())) }
+        let answer = health
+            .0
+            .get(&*url)
+            .send()
+            .await
+            .map_err(|e| format!("{path}: {e}"))?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("{path}: {}", answer.status()))
+        }
     })
     .await
 }

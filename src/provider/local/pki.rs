@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 
 use super::super::ProviderError;
@@ -32,30 +33,47 @@ const CLIENTS: [(&str, &str, Option<&str>); 5] = [
     ("kube-controller-manager", "system:kube-controller-manager", None),
     ("kube-scheduler", "system:kube-scheduler", None),
     ("kwok", "system:kwok", Some("system:nodes")),
-    ("descheduler", "system:serviceaccount:kube-system:descheduler", None),
+    (
+        "descheduler",
+        "system:serviceaccount:kube-system:descheduler",
+        None,
+    ),
 ];
 
 /// The names that our servers are asked for by; the last one is the aggregation layer's name for the metrics API.
-const SERVED_NAMES: [&str; 3] = ["localhost", "kubernetes.default.svc", "metrics-server.kube-system.svc"];
+const SERVED_NAMES: [&str; 3] = [
+    "localhost",
+    "kubernetes.default.svc",
+    "metrics-server.kube-system.svc",
+];
 
 impl Pki {
     /// Makes everything that a control plane needs, in `dir`.
     ///
     /// Keys are ECDSA P-256: an RSA key takes longer to make than etcd takes to start.
     pub(super) fn create(dir: &Path) -> Result<Self, ProviderError> {
-        let failed = |what: String| ProviderError::Setup { what: "certificates".to_owned(), why: what };
+        let failed = |what: String| ProviderError::Setup {
+            what: "certificates".to_owned(),
+            why: what,
+        };
         let make = || -> Result<Self, Box<dyn std::error::Error>> {
             fs::create_dir_all(dir)?;
             let (ca, issuer) = authority("kubeclash")?;
             let (front, front_issuer) = authority("kubeclash-front-proxy")?;
-            let pki = Self { dir: dir.to_owned(), ca: ca.clone() };
+            let pki = Self {
+                dir: dir.to_owned(),
+                ca: ca.clone(),
+            };
             write(&pki.file("ca.crt"), &ca)?;
             write(&pki.file("front-proxy-ca.crt"), &front)?;
             pki.keep("serving", &serving(&issuer)?)?;
             for (file, name, organisation) in CLIENTS {
                 pki.keep(file, &client(&issuer, name, organisation)?)?;
             }
-            pki.keep("front-proxy", &client(&front_issuer, "kubeclash-front-proxy", None)?)?;
+            pki.keep(
+                "front-proxy",
+                &client(&front_issuer, "kubeclash-front-proxy", None)?,
+            )?;
             let accounts = KeyPair::generate()?;
             write(&pki.file("service-accounts.key"), &accounts.serialize_pem())?;
             write(&pki.file("service-accounts.pub"), &accounts.public_key_pem())?;
@@ -72,10 +90,15 @@ impl Pki {
     /// One of the identities that were made.
     pub(super) fn identity(&self, name: &str) -> Result<Identity, ProviderError> {
         let read = |ending: &str| {
-            fs::read_to_string(self.file(&format!("{name}.{ending}")))
-                .map_err(|e| ProviderError::Setup { what: format!("certificate \"{name}\""), why: e.to_string() })
+            fs::read_to_string(self.file(&format!("{name}.{ending}"))).map_err(|e| ProviderError::Setup {
+                what: format!("certificate \"{name}\""),
+                why: e.to_string(),
+            })
         };
-        Ok(Identity { cert: read("crt")?, key: read("key")? })
+        Ok(Identity {
+            cert: read("crt")?,
+            key: read("key")?,
+        })
     }
 
     fn keep(&self, name: &str, identity: &Identity) -> std::io::Result<()> {
@@ -96,8 +119,12 @@ fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Er
 
 fn serving(issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
     let mut params = CertificateParams::new(SERVED_NAMES.map(str::to_owned))?;
-    params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-    params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
+    params
+        .subject_alt_names
+        .push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "kube-apiserver");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     issue(params, issuer)
 }
@@ -115,12 +142,20 @@ fn client(issuer: &Issuer<'_, KeyPair>, name: &str, group: Option<&str>) -> Resu
 fn issue(params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
     let key = KeyPair::generate()?;
     let cert = params.signed_by(&key, issuer)?;
-    Ok(Identity { cert: cert.pem(), key: key.serialize_pem() })
+    Ok(Identity {
+        cert: cert.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 /// Writes a file that only its owner can read.
 pub(super) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }

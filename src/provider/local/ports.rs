@@ -33,20 +33,30 @@ const FIRST: u16 = 18_000;
 
 /// Claims `N` ports; `locks` is the directory of the lock files, shared by every run of this user.
 pub(super) fn claim<const N: usize>(locks: &Path) -> Result<[Port; N], ProviderError> {
-    let failed = |why: String| ProviderError::Setup { what: "ports".to_owned(), why };
+    let failed = |why: String| ProviderError::Setup {
+        what: "ports".to_owned(),
+        why,
+    };
     let mut ports = Vec::with_capacity(N);
     for number in FIRST..ephemeral_start() {
         if ports.len() == N {
             break;
         }
         let path = locks.join(number.to_string());
-        let Some(_lock) = lock(&path).map_err(|e| failed(format!("{}: {e}", path.display())))? else { continue };
+        let Some(_lock) = lock(&path).map_err(|e| failed(format!("{}: {e}", path.display())))? else {
+            continue;
+        };
         let port = Port { number, path, _lock };
         if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
             ports.push(port);
         }
     }
-    ports.try_into().map_err(|_| failed(format!("no {N} free ports between {FIRST} and {}", ephemeral_start())))
+    ports.try_into().map_err(|_| {
+        failed(format!(
+            "no {N} free ports between {FIRST} and {}",
+            ephemeral_start()
+        ))
+    })
 }
 
 /// The lock on a port's file, unless somebody has it.
@@ -59,7 +69,8 @@ fn lock(path: &Path) -> std::io::Result<Option<File>> {
         return Ok(None);
     }
     // The last owner may have removed the file between our opening and our locking it: then this lock is worth nothing.
-    let current = fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| ours.ino() == there.ino()));
+    let current =
+        fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| ours.ino() == there.ino()));
     Ok(current.then_some(file))
 }
 

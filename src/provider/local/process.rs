@@ -34,7 +34,10 @@ impl Process {
         program: &Path,
         args: &[String],
     ) -> Result<Self, ProviderError> {
-        let failed = |why: String| ProviderError::Start { component: name.to_owned(), why };
+        let failed = |why: String| ProviderError::Start {
+            component: name.to_owned(),
+            why,
+        };
         let log = logs.join(format!("{name}.log"));
         let open = || -> std::io::Result<(File, File)> {
             let mut out = OpenOptions::new().create(true).append(true).open(&log)?;
@@ -129,6 +132,9 @@ pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()).collect();
+    let all: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+        .collect();
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }

@@ -12,7 +12,11 @@ const EVERY: Duration = Duration::from_millis(15);
 /// Returns when `probe` says `Ok`; a process that has exited ends the wait at once, with its last lines.
 ///
 /// `probe` says what it sees, for the error.
-pub(super) async fn until_ready<F, R>(process: &mut Process, patience: Duration, probe: F) -> Result<(), ProviderError>
+pub(super) async fn until_ready<F, R>(
+    process: &mut Process,
+    patience: Duration,
+    probe: F,
+) -> Result<(), ProviderError>
 where
     F: Fn() -> R,
     R: Future<Output = Result<(), String>>,
