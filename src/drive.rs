@@ -41,6 +41,8 @@ pub struct Plan {
     pub manifests: Option<PathBuf>,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
+    /// How long each component may take to become ready.
+    pub ready_timeout: Duration,
     /// Whether the cluster's run directory is left in place.
     pub keep: bool,
 }
@@ -118,6 +120,7 @@ pub async fn drive(
         load: scenario.load.clone(),
         logs: evidence.join("logs"),
         seeds: plan.seeds.clone(),
+        ready_timeout: plan.ready_timeout,
         keep: plan.keep,
     };
     let start = Instant::now();

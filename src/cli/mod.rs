@@ -148,6 +148,12 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let progress = Progress::detect();
     let style = style(cli.color);
+    // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
+    let patience = match &cli.verb {
+        Verb::Run(_) => std::time::Duration::from_secs(4),
+        _ => std::time::Duration::ZERO,
+    };
+    let interrupt = crate::interrupt::token();
     let interruptible = async {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
@@ -164,14 +170,12 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Ok(exit::EXPECTED)
     };
-    let interrupt = crate::interrupt::token();
     tokio::pin!(interruptible);
     tokio::select! {
         code = &mut interruptible => code,
         () = interrupt.cancelled() => {
             progress.println("interrupted: tearing everything down");
-            // A run ends by itself when it is interrupted, with its clusters; anything else is dropped here.
-            match tokio::time::timeout(std::time::Duration::from_secs(4), interruptible).await {
+            match tokio::time::timeout(patience, interruptible).await {
                 Ok(Ok(_)) | Err(_) => Ok(exit::INTERRUPTED),
                 Ok(Err(failure)) => Err(Failure { code: exit::INTERRUPTED, ..failure }),
             }

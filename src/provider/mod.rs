@@ -58,6 +58,8 @@ pub struct Order {
     pub logs: PathBuf,
     /// Where [`prepare`] kept what clusters start from; without it, or before that, a cluster starts from nothing.
     pub seeds: Option<PathBuf>,
+    /// How long each component may take to become ready.
+    pub ready_timeout: Duration,
     /// Whether its run directory is left in place.
     pub keep: bool,
 }
