@@ -3,7 +3,6 @@
 //! ```text
 //! $TMPDIR/kubeclash-<uid>/     0700; goes when the last run has
 //!   lock                       held while a run is begun, judged or cleared away
-//!   ports/                     see the local provider
 //!   run-<id>/                  0700
 //!     owner.json               locked by the kubeclash that works here, as long as it lives
 //!     processes.jsonl          what it started, with start times
@@ -30,7 +29,6 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 pub(crate) const RUN_VARIABLE: &str = "KUBECLASH_RUN";
 
 const LOCK: &str = "lock";
-const PORTS: &str = "ports";
 const PREFIX: &str = "run-";
 const OWNER: &str = "owner.json";
 const PROCESSES: &str = "processes.jsonl";
@@ -154,7 +152,11 @@ fn guard(root: &Path) -> io::Result<File> {
 
 /// A directory in a place where everybody may write: it must be ours, and nobody else may look into it.
 fn our_own(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    match DirBuilder::new().recursive(true).mode(0o700).create(dir) {
+        // It was there, and may be gone by now.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     let there = match fs::symlink_metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         there => there?,
@@ -195,11 +197,8 @@ fn clear_if_unused(root: &Path) {
     let Ok(mut entries) = fs::read_dir(root) else {
         return;
     };
-    // Ports are claimed by runs only, so nobody uses their directory when there is no run.
-    let unused = entries
-        .all(|entry| entry.is_ok_and(|entry| [LOCK, PORTS].map(Into::into).contains(&entry.file_name())));
+    let unused = entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK));
     if unused {
-        let _ = fs::remove_dir_all(root.join(PORTS));
         let _ = fs::remove_file(root.join(LOCK));
         let _ = fs::remove_dir(root);
     }

@@ -84,10 +84,8 @@ fn the_last_run_takes_the_root_with_it() {
         RunDir::create_in(&root).unwrap(),
         RunDir::create_in(&root).unwrap(),
     );
-    fs::create_dir(root.join(PORTS)).unwrap();
-    fs::write(root.join(PORTS).join("18000"), "").unwrap();
     drop(first);
-    assert!(second.path().is_dir() && root.join(PORTS).is_dir());
+    assert!(second.path().is_dir());
     drop(second);
     assert!(!root.exists());
 }
@@ -116,9 +114,6 @@ fn runs_that_begin_and_end_side_by_side_do_not_disturb_each_other() {
             scope.spawn(|| {
                 for _ in 0..50 {
                     let run = RunDir::create_in(&root).unwrap();
-                    // As the provider claims ports: below the root, while it has a run.
-                    fs::create_dir_all(root.join(PORTS)).unwrap();
-                    fs::write(root.join(PORTS).join("18000"), "").unwrap();
                     assert!(run.path().join(OWNER).is_file());
                 }
             });

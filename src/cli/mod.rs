@@ -103,6 +103,17 @@ impl Failure {
             report: miette::Report::msg(message.into()),
         }
     }
+
+    /// The same, saying what to do next.
+    #[must_use]
+    pub fn with_help(code: u8, message: impl Into<String>, help: Option<String>) -> Self {
+        let mut diagnostic = miette::MietteDiagnostic::new(message);
+        diagnostic.help = help;
+        Self {
+            code,
+            report: diagnostic.into(),
+        }
+    }
 }
 
 impl From<ComponentError> for Failure {
@@ -112,6 +123,13 @@ impl From<ComponentError> for Failure {
             report: error.into(),
         }
     }
+}
+
+/// Prints on standard output. A reader that has gone away is no reason to stop: the evidence is on disk.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Runs the command.
@@ -126,6 +144,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Whatever is wider than the terminal wraps there, and is whole when it is copied.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+    }));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

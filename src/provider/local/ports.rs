@@ -1,110 +1,72 @@
 //! Free ports without races.
 //!
-//! A port is ours while we hold a lock on a file named after it, so two clusters never choose the same one. Ports
-//! are taken from below the kernel's ephemeral range, so no outgoing connection can land on one between the
-//! choice and the bind. What is left is a foreign server that binds the very port in that moment: then the
-//! component says "address already in use" and the error quotes it.
+//! The kernel chooses a port and keeps it for us: it is bound, and not listened on, by a socket that the component
+//! may share (`SO_REUSEPORT`, which etcd and Kubernetes have flags for). Until the component listens, connections
+//! are refused; nobody else can bind it, be it another run, another user or an outgoing connection.
 
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpSocket;
 
 use super::super::ProviderError;
 
-/// A port on 127.0.0.1 that no other kubeclash uses while this value lives.
+/// A port on 127.0.0.1 that is nobody else's while this value lives.
 #[derive(Debug)]
 pub(super) struct Port {
     /// The port.
     pub(super) number: u16,
-    path: PathBuf,
-    _lock: File,
+    _held: TcpSocket,
 }
 
-impl Drop for Port {
-    fn drop(&mut self) {
-        // Removed under the lock; whoever opened the file before finds out in `lock`.
-        let _ = fs::remove_file(&self.path);
-    }
+/// Claims `N` ports.
+pub(super) fn claim<const N: usize>() -> Result<[Port; N], ProviderError> {
+    let ports: std::io::Result<Vec<Port>> = (0..N).map(|_| one()).collect();
+    let ports = ports.map_err(|e| ProviderError::Setup {
+        what: "ports on 127.0.0.1".to_owned(),
+        why: e.to_string(),
+    })?;
+    Ok(ports.try_into().expect("N of them were claimed"))
 }
 
-/// Ports are looked for from here on, up to the ephemeral range.
-const FIRST: u16 = 18_000;
-
-/// Claims `N` ports; `locks` is the directory of the lock files, shared by every run of this user.
-pub(super) fn claim<const N: usize>(locks: &Path) -> Result<[Port; N], ProviderError> {
-    let failed = |why: String| ProviderError::Setup {
-        what: "ports".to_owned(),
-        why,
-    };
-    let mut ports = Vec::with_capacity(N);
-    for number in FIRST..ephemeral_start() {
-        if ports.len() == N {
-            break;
-        }
-        let path = locks.join(number.to_string());
-        let Some(_lock) = lock(&path).map_err(|e| failed(format!("{}: {e}", path.display())))? else {
-            continue;
-        };
-        let port = Port { number, path, _lock };
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-            ports.push(port);
-        }
-    }
-    ports.try_into().map_err(|_| {
-        failed(format!(
-            "no {N} free ports between {FIRST} and {}",
-            ephemeral_start()
-        ))
+fn one() -> std::io::Result<Port> {
+    let held = TcpSocket::new_v4()?;
+    held.set_reuseport(true)?;
+    held.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    Ok(Port {
+        number: held.local_addr()?.port(),
+        _held: held,
     })
-}
-
-/// The lock on a port's file, unless somebody has it.
-fn lock(path: &Path) -> std::io::Result<Option<File>> {
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir)?;
-    }
-    let file = File::create(path)?;
-    if file.try_lock().is_err() {
-        return Ok(None);
-    }
-    // The last owner may have removed the file between our opening and our locking it: then this lock is worth nothing.
-    let current =
-        fs::metadata(path).is_ok_and(|there| file.metadata().is_ok_and(|ours| ours.ino() == there.ino()));
-    Ok(current.then_some(file))
-}
-
-/// Where the kernel's range of ports for outgoing connections begins.
-fn ephemeral_start() -> u16 {
-    fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
-        .ok()
-        .and_then(|range| range.split_whitespace().next()?.parse().ok())
-        .filter(|&start| start > FIRST + 1_000)
-        .unwrap_or(32_768)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
 
     #[test]
-    fn two_claims_never_share_a_port_and_a_dropped_one_is_free_again() {
-        let dir = tempfile::tempdir().unwrap();
-        let a = claim::<4>(dir.path()).unwrap();
-        let b = claim::<4>(dir.path()).unwrap();
-        assert!(a.iter().all(|a| b.iter().all(|b| a.number != b.number)));
-        let first = a[0].number;
-        drop(a);
-        assert_eq!(claim::<1>(dir.path()).unwrap()[0].number, first);
+    fn a_claimed_port_is_nobody_elses() {
+        let ports = claim::<64>().unwrap();
+        let numbers: std::collections::BTreeSet<u16> = ports.iter().map(|port| port.number).collect();
+        assert_eq!(numbers.len(), 64);
+        for number in numbers {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap_err();
+        }
     }
 
-    #[test]
-    fn a_port_in_use_is_passed_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let [port] = claim::<1>(dir.path()).unwrap();
-        let number = port.number;
-        drop(port);
-        let _server = TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap();
-        assert_ne!(claim::<1>(dir.path()).unwrap()[0].number, number);
+    #[tokio::test]
+    async fn its_component_listens_on_it_and_nobody_is_answered_before() {
+        let [port] = claim::<1>().unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).unwrap_err();
+        // As a component does that is told to share its port.
+        let component = TcpSocket::new_v4().unwrap();
+        component.set_reuseport(true).unwrap();
+        component
+            .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)))
+            .unwrap();
+        let _listening = component.listen(64).unwrap();
+        for _ in 0..20 {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).unwrap();
+        }
     }
 }

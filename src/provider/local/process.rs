@@ -83,6 +83,7 @@ impl Process {
             status: status.to_string(),
             after: self.started.elapsed(),
             last: self.last_lines(),
+            log: self.log.clone(),
         })
     }
 
@@ -93,6 +94,7 @@ impl Process {
             waited,
             seen: seen.to_owned(),
             last: self.last_lines(),
+            log: self.log.clone(),
         }
     }
 
