@@ -198,7 +198,7 @@ impl LocalCluster {
         )?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
-        tasks.spawn(kubelet::play(client.clone(), running.clone()));
+        tasks.spawn(kubelet::play(client.clone(), running.clone(), order.pace));
         kwok::register(
             &client,
             order.shape,
