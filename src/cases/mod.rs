@@ -20,8 +20,8 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::Timeline;
-use crate::verdict::Judgement;
+use crate::timeline::{Ending, Timeline, What};
+use crate::verdict::{Judgement, Verdict};
 
 /// A failure of the study, as an experiment.
 #[derive(Debug)]
@@ -71,14 +71,16 @@ impl Case {
     }
 
     /// What is to be said of a timeline of this case. A pure function.
+    ///
+    /// Where the recording itself says that the stage was never set, that is the reason for having no verdict.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
-        (self.judge)(timeline)
-    }
-
-    /// The judge itself, for a replay.
-    #[must_use]
-    pub fn judge_of(&self) -> fn(&Timeline) -> Judgement {
-        self.judge
+        let judgement = (self.judge)(timeline);
+        match timeline.entries.last().map(|entry| &entry.what) {
+            Some(What::End(Ending::Broken(why))) if judgement.verdict != Verdict::Reproduced => {
+                judgement.unless(why)
+            }
+            _ => judgement,
+        }
     }
 
     /// The number that the verdict hangs on, as it stands.

@@ -15,7 +15,7 @@ use crate::timeline::{Ending, FormatError, Header, Recorded, Timeline, What, rea
 use crate::verdict::{Expect, Judgement, Verdict};
 
 /// What judges the timelines of a case: a pure function.
-pub type Judge = fn(&Timeline) -> Judgement;
+pub type Judge = Box<dyn Fn(&Timeline) -> Judgement>;
 
 /// Judge a recorded timeline again, without a cluster.
 ///

@@ -24,7 +24,7 @@ fn judge(timeline: &Timeline) -> Judgement {
 }
 
 fn judge_of(header: &Header) -> Option<Judge> {
-    (header.case == "c2_replicas_omitted").then_some(judge as Judge)
+    (header.case == "c2_replicas_omitted").then(|| -> Judge { Box::new(judge) })
 }
 
 /// A redeploy that leaves this many replicas; complete.
