@@ -20,8 +20,8 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::{Ending, Timeline, What};
-use crate::verdict::{Judgement, Verdict};
+use crate::timeline::Timeline;
+use crate::verdict::Judgement;
 
 /// A failure of the study, as an experiment.
 #[derive(Debug)]
@@ -72,15 +72,9 @@ impl Case {
 
     /// What is to be said of a timeline of this case. A pure function.
     ///
-    /// Where the recording itself says that the stage was never set, that is the reason for having no verdict.
+    /// A recording that is broken off can still show the failure, but not its absence.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
-        let judgement = (self.judge)(timeline);
-        match timeline.entries.last().map(|entry| &entry.what) {
-            Some(What::End(Ending::Broken(why))) if judgement.verdict != Verdict::Reproduced => {
-                judgement.unless(why)
-            }
-            _ => judgement,
-        }
+        (self.judge)(timeline).on(timeline)
     }
 
     /// The number that the verdict hangs on, as it stands.
