@@ -19,3 +19,4 @@ mod inject_live_rules;
 mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
+mod quick_start;
