@@ -159,8 +159,8 @@ fn every_case_has_figures_that_can_be_read() {
     let recorded = cases::recorded("figures.yaml");
     let read = figures(&recorded).unwrap_or_else(|e| panic!("{e}"));
     for case in &cases::ALL {
-        let all = read.get(case.folder);
-        assert!(all.is_some_and(|all| !all.is_empty()), "{}", case.folder);
+        let mine = read.iter().filter(|figure| figure.case == case.folder);
+        assert!(mine.count() > 0, "{}: no figures", case.folder);
     }
 }
 
