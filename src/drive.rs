@@ -335,10 +335,6 @@ impl Stage<'_> {
 
     fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
         let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
-        let last_mark = timeline
-            .entries
-            .iter()
-            .find(|entry| matches!(entry.what, What::Mark(_)));
         Outcome {
             case: timeline.header.case.clone(),
             arm: self.plan.arm,
@@ -349,9 +345,7 @@ impl Stage<'_> {
             elapsed_ms: ms(elapsed),
             ready_ms: ms(ready),
             needed_ms: None,
-            watched_ms: ms(timeline
-                .end()
-                .saturating_sub(last_mark.map_or(Duration::ZERO, |entry| entry.t))),
+            watched_ms: 0,
             provider: timeline.header.provider.clone(),
             pace: self.plan.pace,
             components: timeline.header.components.clone(),

@@ -101,6 +101,8 @@ pub struct Judgement {
     pub facts: Map<String, Value>,
     /// When the failure was first complete, since its mark; `None` where it was not observed.
     pub needed: Option<Duration>,
+    /// For how long was watched since that mark.
+    pub watched: Duration,
 }
 
 impl Judgement {
@@ -113,6 +115,7 @@ impl Judgement {
         };
         let mut judgement = judge(since);
         judgement.needed = judgement.needed.map(|t| t.saturating_sub(since));
+        judgement.watched = timeline.end().saturating_sub(since);
         match timeline.gap_since(since) {
             Some((t, gap)) => judgement.unless(format!(
                 "the watch on {} had a gap at {:.1} s ({}): what happened in it was not seen",
@@ -136,6 +139,7 @@ impl Judgement {
             fight: None,
             facts: Map::new(),
             needed: failure.at,
+            watched: Duration::ZERO,
         }
     }
 
@@ -148,6 +152,7 @@ impl Judgement {
             fight: None,
             facts: Map::new(),
             needed: None,
+            watched: Duration::ZERO,
         }
     }
 

@@ -126,6 +126,14 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // For people who look into kubeclash itself: KUBECLASH_LOG=kubeclash=debug.
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_env_var("KUBECLASH_LOG")
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

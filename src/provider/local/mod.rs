@@ -182,6 +182,7 @@ impl LocalCluster {
             client_port,
         )?;
         apiserver::ready(&mut apiserver, &client).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
         let scheduler = order.binary(ComponentName::Scheduler)?;
         let mut scheduler =
             scheduler::start(&run, &logs, scheduler, &pki, &kubeconfig("kube-scheduler"), ks)?;
@@ -197,7 +198,7 @@ impl LocalCluster {
         )?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
-        tasks.spawn(kubelet::play(client.clone(), running.clone()));
+        tasks.spawn(kubelet::play(client.clone(), running.clone(), order.pace));
         kwok::register(
             &client,
             order.shape,
@@ -205,8 +206,11 @@ impl LocalCluster {
         )
         .await?;
         let health = Health::new(&pki)?;
+        tracing::debug!(after = ?start.elapsed(), "nodes are registered");
         scheduler::ready(&mut scheduler, &health, ks).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-scheduler is ready");
         controllers::ready(&mut controllers, &health, kcm).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-controller-manager is ready");
         let mut cluster = Self {
             client,
             pki,
@@ -220,6 +224,7 @@ impl LocalCluster {
         };
         cluster.nodes_ready(Duration::from_secs(60)).await?;
         cluster.ready_after = start.elapsed();
+        tracing::debug!(after = ?start.elapsed(), "nodes are ready");
         if let Some(load) = cluster.order.load.clone() {
             let (client, pace) = (cluster.client.clone(), cluster.order.pace);
             metrics::serve(&client, &cluster.pki, running, &load, pace, &mut cluster.tasks).await?;
