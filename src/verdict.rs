@@ -123,11 +123,16 @@ impl Judgement {
                 t.as_secs_f64(),
                 gap.why
             )),
-            // What was seen was seen; but that nothing was seen takes the whole window.
-            None if judgement.verdict == Verdict::Absent && !timeline.is_complete() => {
-                judgement.unless("the recording ends before its window does".to_owned())
-            }
             None => judgement,
+        }
+    }
+
+    /// The judgement of a recording that may be broken off: what was seen was seen, but that nothing was seen takes the
+    /// whole of it.
+    pub fn on(self, timeline: &Timeline) -> Self {
+        match timeline.broken_off() {
+            Some(why) if self.verdict != Verdict::Reproduced => self.unless(why),
+            _ => self,
         }
     }
 

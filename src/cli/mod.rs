@@ -15,10 +15,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cases::Case;
 use crate::component::ComponentError;
 use crate::exit;
 use crate::progress::Progress;
 use crate::report::Style;
+use crate::timeline::Header;
 
 const ABOUT: &str = "\
 Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, no fault is
@@ -188,8 +190,9 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 }
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
-    let judge =
-        |header: &crate::timeline::Header| crate::cases::Case::of(&header.case).map(|case| case.judge_of());
+    let judge = |header: &Header| {
+        Case::of(&header.case).map(|case| -> replay::Judge { Box::new(|timeline| case.judge(timeline)) })
+    };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
     Ok(match replayed.verdict {

@@ -32,7 +32,7 @@ use self::process::Process;
 use super::{Order, ProviderError};
 use crate::component::ComponentName;
 use crate::progress::Progress;
-use crate::rundir::{self, RunDir};
+use crate::rundir::RunDir;
 
 /// A cluster of the local provider.
 ///
@@ -81,7 +81,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let logs = run.path().join("logs");
     fs::create_dir_all(&logs).map_err(setup)?;
     let pki = Pki::create(&run.path().join("pki"))?;
-    let ports: [Port; 3] = ports::claim(&rundir::root().join("ports"))?;
+    let ports: [Port; 3] = ports::claim()?;
     let data = run.path().join("etcd");
     let etcd_ports = etcd::Ports {
         client: ports[0].number,
@@ -138,7 +138,7 @@ impl LocalCluster {
             run.keep();
         }
         let pki = Pki::create(&run.path().join("pki"))?;
-        let ports: [Port; 5] = ports::claim(&rundir::root().join("ports"))?;
+        let ports: [Port; 5] = ports::claim()?;
         let [client_port, peer, api, kcm, ks] = ports.each_ref().map(|port| port.number);
         let (logs, data) = (order.logs.clone(), run.path().join("etcd"));
         fs::create_dir_all(&logs).map_err(setup)?;

@@ -55,7 +55,7 @@ impl Process {
             .env_clear()
             .envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME" || key == "TMPDIR"))
             .env(crate::rundir::RUN_VARIABLE, run.path())
-            .env("GOGC", "400")
+            .env("GOGC", "200")
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(format!("\"{}\": {e}", program.display())))?;
