@@ -20,3 +20,4 @@ mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
 mod recordings;
+mod quick_start;

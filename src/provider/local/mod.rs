@@ -36,7 +36,7 @@ use crate::rundir::RunDir;
 
 /// A cluster of the local provider.
 ///
-/// [`LocalCluster::down`] ends it; dropping it does the same, without waiting for more than its processes.
+/// [`Cluster::down`](super::Cluster::down) ends it; dropping it does the same, without waiting for more than its processes.
 pub struct LocalCluster {
     order: Order,
     client: Client,
