@@ -16,7 +16,7 @@ use crate::observe::{Recorder, RecorderError};
 use crate::provider::{Cluster, Order, Provider, ProviderError};
 use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
 use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
-use crate::verdict::{Expect, Judgement, Verdict};
+use crate::verdict::{Expect, Verdict};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -169,7 +169,7 @@ pub async fn drive(
     cluster.down().await;
     let timeline = timeline?;
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
-    outcome.judged(conclude(plan.case, &timeline));
+    outcome.judged(plan.case.judge(&timeline));
     let file = evidence.join("verdict.json");
     fs::write(
         &file,
@@ -177,17 +177,6 @@ pub async fn drive(
     )
     .map_err(|source| DriveError::Evidence { path: file, source })?;
     Ok(Finished { outcome, timeline })
-}
-
-/// The judge's word on a recording, unless the recording itself says that the stage was never set.
-pub fn conclude(case: &Case, timeline: &Timeline) -> Judgement {
-    let mut judgement = case.judge(timeline);
-    if let Some(What::End(Ending::Broken(why))) = timeline.entries.last().map(|entry| &entry.what)
-        && judgement.verdict != Verdict::Reproduced
-    {
-        judgement.verdict = Verdict::Inconclusive(why.clone());
-    }
-    judgement
 }
 
 /// What the steps of one arm need.
@@ -360,10 +349,6 @@ impl Stage<'_> {
 
     fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
         let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
-        let last_mark = timeline
-            .entries
-            .iter()
-            .find(|entry| matches!(entry.what, What::Mark(_)));
         Outcome {
             case: timeline.header.case.clone(),
             arm: self.plan.arm,
@@ -374,9 +359,7 @@ impl Stage<'_> {
             elapsed_ms: ms(elapsed),
             ready_ms: ms(ready),
             needed_ms: None,
-            watched_ms: ms(timeline
-                .end()
-                .saturating_sub(last_mark.map_or(Duration::ZERO, |entry| entry.t))),
+            watched_ms: 0,
             provider: timeline.header.provider.clone(),
             pace: self.plan.pace,
             components: timeline.header.components.clone(),

@@ -72,6 +72,7 @@ impl Outcome {
         self.needed_ms = judgement
             .needed
             .map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+        self.watched_ms = u64::try_from(judgement.watched.as_millis()).unwrap_or(u64::MAX);
         self.fight = judgement.fight;
         self.facts = judgement.facts;
     }

@@ -101,6 +101,8 @@ pub struct Judgement {
     pub facts: Map<String, Value>,
     /// When the failure was first complete, since its mark; `None` where it was not observed.
     pub needed: Option<Duration>,
+    /// For how long was watched since that mark.
+    pub watched: Duration,
 }
 
 impl Judgement {
@@ -113,6 +115,7 @@ impl Judgement {
         };
         let mut judgement = judge(since);
         judgement.needed = judgement.needed.map(|t| t.saturating_sub(since));
+        judgement.watched = timeline.end().saturating_sub(since);
         match timeline.gap_since(since) {
             Some((t, gap)) => judgement.unless(format!(
                 "the watch on {} had a gap at {:.1} s ({}): what happened in it was not seen",
@@ -120,11 +123,16 @@ impl Judgement {
                 t.as_secs_f64(),
                 gap.why
             )),
-            // What was seen was seen; but that nothing was seen takes the whole window.
-            None if judgement.verdict == Verdict::Absent && !timeline.is_complete() => {
-                judgement.unless("the recording ends before its window does".to_owned())
-            }
             None => judgement,
+        }
+    }
+
+    /// The judgement of a recording that may be broken off: what was seen was seen, but that nothing was seen takes the
+    /// whole of it.
+    pub fn on(self, timeline: &Timeline) -> Self {
+        match timeline.broken_off() {
+            Some(why) if self.verdict != Verdict::Reproduced => self.unless(why),
+            _ => self,
         }
     }
 
@@ -136,6 +144,7 @@ impl Judgement {
             fight: None,
             facts: Map::new(),
             needed: failure.at,
+            watched: Duration::ZERO,
         }
     }
 
@@ -148,6 +157,7 @@ impl Judgement {
             fight: None,
             facts: Map::new(),
             needed: None,
+            watched: Duration::ZERO,
         }
     }
 

@@ -61,7 +61,10 @@ fn judge(timeline: &Timeline) -> Judgement {
         let back = reached.at.map(|at| wanted.since(at).falls_to(max / 2));
         let one = reached.at.and_then(|at| wanted.since(at).first(|&n| n <= 1));
         let failure = match back {
-            Some(back) => reached.clone().and(back),
+            Some(back) => Finding::when(
+                back.at,
+                format!("{max} replicas wanted with no load at all; then it {}", back.why),
+            ),
             None => reached.clone(),
         };
         let since = |t: Option<std::time::Duration>| t.map(|t| t.saturating_sub(applied));

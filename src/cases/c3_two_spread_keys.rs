@@ -114,9 +114,9 @@ fn stuck(world: &World) -> bool {
         && world.has_room(pod.cpu_request_m)
 }
 
-/// The scheduler's message without its tail about preemption.
+/// The scheduler's message without what it says of preemption and claims.
 fn short(message: &str) -> &str {
-    message.split(". preemption").next().unwrap_or(message)
+    message.split(". ").next().unwrap_or(message)
 }
 
 fn pulse(timeline: &Timeline) -> String {

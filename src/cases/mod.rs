@@ -71,14 +71,10 @@ impl Case {
     }
 
     /// What is to be said of a timeline of this case. A pure function.
+    ///
+    /// A recording that is broken off can still show the failure, but not its absence.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
-        (self.judge)(timeline)
-    }
-
-    /// The judge itself, for a replay.
-    #[must_use]
-    pub fn judge_of(&self) -> fn(&Timeline) -> Judgement {
-        self.judge
+        (self.judge)(timeline).on(timeline)
     }
 
     /// The number that the verdict hangs on, as it stands.

@@ -85,7 +85,7 @@ pub struct RunFlags {
         env = "KUBECLASH_OUT"
     )]
     pub out: PathBuf,
-    /// A folder of cases to read in place of the built-in manifests: DIR/<case>/case.yaml, …
+    /// A folder of cases to read in place of the built-in manifests: DIR/CASE/case.yaml, …
     #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
     pub manifests: Option<PathBuf>,
     /// How long each component of a cluster may take to become ready

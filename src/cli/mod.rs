@@ -15,10 +15,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cases::Case;
 use crate::component::ComponentError;
 use crate::exit;
 use crate::progress::Progress;
 use crate::report::Style;
+use crate::timeline::Header;
 
 const ABOUT: &str = "\
 Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, no fault is
@@ -148,6 +150,14 @@ pub fn run() -> ExitCode {
     let _ = miette::set_hook(Box::new(|_| {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
     }));
+    // For people who look into kubeclash itself: KUBECLASH_LOG=kubeclash=debug.
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_env_var("KUBECLASH_LOG")
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -206,8 +216,9 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
 }
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
-    let judge =
-        |header: &crate::timeline::Header| crate::cases::Case::of(&header.case).map(|case| case.judge_of());
+    let judge = |header: &Header| {
+        Case::of(&header.case).map(|case| -> replay::Judge { Box::new(|timeline| case.judge(timeline)) })
+    };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
     Ok(match replayed.verdict {

@@ -11,11 +11,11 @@ use serde_json::json;
 
 use crate::report::{Picture, Style, terminal};
 use crate::scenario::Arm;
-use crate::timeline::{Ending, FormatError, Header, Recorded, Timeline, What, read};
+use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
 use crate::verdict::{Expect, Judgement, Verdict};
 
 /// What judges the timelines of a case: a pure function.
-pub type Judge = fn(&Timeline) -> Judgement;
+pub type Judge = Box<dyn Fn(&Timeline) -> Judgement>;
 
 /// Judge a recorded timeline again, without a cluster.
 ///
@@ -99,11 +99,8 @@ pub fn replay(
         path: path.clone(),
         case: title(header, false),
     })?;
-    let cut = cut.or_else(|| broken_off(&timeline));
-    let mut judgement = judge(&timeline);
-    if let (Some(cut), Verdict::Absent) = (&cut, &judgement.verdict) {
-        judgement = judgement.unless(format!("{cut}; the failure was not seen up to there"));
-    }
+    let cut = cut.or_else(|| timeline.broken_off());
+    let judgement = judge(&timeline);
     let expected = expected(header.arm);
     let replayed = Replayed {
         agrees: expected.met_by(&judgement.verdict),
@@ -116,14 +113,6 @@ pub fn replay(
     };
     out.write_all(text.as_bytes()).map_err(ReplayError::Print)?;
     Ok(replayed)
-}
-
-/// What a run says that ended before its last step.
-fn broken_off(timeline: &Timeline) -> Option<String> {
-    timeline.entries.iter().rev().find_map(|e| match &e.what {
-        What::End(Ending::Broken(why)) => Some(format!("the run ended early: {why}")),
-        _ => None,
-    })
 }
 
 fn expected(arm: Arm) -> Expect {

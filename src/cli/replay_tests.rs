@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::timeline::drawn::Draft;
-use crate::timeline::{Sink, deployment};
+use crate::timeline::{Ending, Sink, What, deployment};
 
 #[derive(Parser)]
 struct Command {
@@ -21,10 +21,11 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("least_replicas", series.min())
             .fight(|| "kubectl apply against the HPA".to_owned())
     })
+    .on(timeline)
 }
 
 fn judge_of(header: &Header) -> Option<Judge> {
-    (header.case == "c2_replicas_omitted").then_some(judge as Judge)
+    (header.case == "c2_replicas_omitted").then(|| -> Judge { Box::new(judge) })
 }
 
 /// A redeploy that leaves this many replicas; complete.
@@ -143,7 +144,8 @@ fn an_absence_is_not_read_from_half_a_file() {
     let mut half = timeline(5);
     half.entries.pop();
     let (replayed, text) = run(file(&folder, &half), ReplayFormat::Text);
-    assert_matches!(replayed.unwrap().verdict, Verdict::Inconclusive(why) if why.contains("no end line"));
+    assert_matches!(replayed.unwrap().verdict, Verdict::Inconclusive(why) if why.contains("has no end"));
+
     assert!(text.contains("inconclusive, UNEXPECTED"), "{text}");
     let mut broken = half;
     broken.entries.push(crate::timeline::Entry {

@@ -227,10 +227,6 @@ mod tests {
             1
         );
         assert_eq!(
-            fast[1]["spec"]["template"]["metadata"]["annotations"][TIME_TO_DIE],
-            "200ms"
-        );
-        assert_eq!(
             fast[1]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
             2
         );

@@ -51,13 +51,14 @@ impl Timeline {
         self.entries.last().map_or(Duration::ZERO, |e| e.t)
     }
 
-    /// Whether every step was carried out.
+    /// Why the recording is not whole; `None` where every step was carried out.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        matches!(
-            self.entries.last().map(|entry| &entry.what),
-            Some(What::End(Ending::Complete))
-        )
+    pub fn broken_off(&self) -> Option<String> {
+        match self.entries.last().map(|entry| &entry.what) {
+            Some(What::End(Ending::Complete)) => None,
+            Some(What::End(Ending::Broken(why))) => Some(why.clone()),
+            _ => Some("the recording has no end: what came after it was not seen".to_owned()),
+        }
     }
 
     /// When a mark was first put.

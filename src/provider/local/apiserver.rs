@@ -32,7 +32,6 @@ pub(super) fn start(
         "--bind-address=127.0.0.1".to_owned(),
         "--advertise-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
-        "--permit-port-sharing".to_owned(),
         format!("--tls-cert-file={}", file("serving.crt")),
         format!("--tls-private-key-file={}", file("serving.key")),
         format!("--client-ca-file={}", file("ca.crt")),

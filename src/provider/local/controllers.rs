@@ -30,7 +30,6 @@ pub(super) fn start(
         "--controllers=*,-nodeipam".to_owned(),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--secure-port={port}"),
-        "--permit-port-sharing".to_owned(),
         format!("--tls-cert-file={}", pki.file("serving.crt").display()),
         format!("--tls-private-key-file={}", pki.file("serving.key").display()),
         "--profiling=false".to_owned(),

@@ -39,7 +39,6 @@ pub(super) async fn start(
         format!("--listen-peer-urls={peer}"),
         format!("--initial-advertise-peer-urls={peer}"),
         format!("--initial-cluster=kubeclash={peer}"),
-        "--socket-reuse-port".to_owned(),
         "--unsafe-no-fsync".to_owned(),
         "--log-level=warn".to_owned(),
     ];

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
@@ -15,6 +15,8 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+
+use crate::scenario::Pace;
 
 /// What is known of the containers that run.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +67,15 @@ impl Running {
     }
 }
 
+/// What a kubelet takes from seeing a pod to having written its first status, at the recorded pace.
+///
+/// Set by C7's rate, which hangs on it: a ReplicaSet controller that sees every state of a rejected pod spends three of
+/// its 20 requests a second on it (create, and two status updates). A real kind cluster (v1.36.3) makes 357–375 pods a minute.
+const ANSWER: Duration = Duration::from_millis(150);
+
 /// Plays all kubelets of a cluster until it is dropped or aborted.
-pub(super) async fn play(client: Client, running: Running) {
+pub(super) async fn play(client: Client, running: Running, pace: Pace) {
+    let answer_after = pace.scale(ANSWER);
     let config = || watcher::Config::default();
     let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).map_ok(Seen::Node);
     let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).map_ok(Seen::Pod);
@@ -84,7 +93,7 @@ pub(super) async fn play(client: Client, running: Running) {
                     waiting.drain(..).partition(|pod| node_of(pod) == Some(&name));
                 waiting = rest;
                 for pod in here {
-                    admit(&client, &pod, &taints[&name]);
+                    admit(&client, &pod, &taints[&name], answer_after);
                 }
             }
             Ok(Seen::Node(Event::Delete(node))) => {
@@ -97,7 +106,7 @@ pub(super) async fn play(client: Client, running: Running) {
                     continue;
                 }
                 match node_of(&pod).and_then(|node| taints.get(node)) {
-                    Some(taints) => admit(&client, &pod, taints),
+                    Some(taints) => admit(&client, &pod, taints, answer_after),
                     None => waiting.push(pod),
                 }
             }
@@ -132,7 +141,7 @@ fn is_new(pod: &Pod) -> bool {
         && status.is_none_or(|s| s.start_time.is_none())
 }
 
-fn admit(client: &Client, pod: &Pod, taints: &[Taint]) {
+fn admit(client: &Client, pod: &Pod, taints: &[Taint], answer_after: Duration) {
     let tolerations = pod
         .spec
         .as_ref()
@@ -155,6 +164,7 @@ fn admit(client: &Client, pod: &Pod, taints: &[Taint]) {
     let name = pod.name_any();
     // A pod is answered for by itself: one slow answer must not hold up the others.
     tokio::spawn(async move {
+        tokio::time::sleep(answer_after).await;
         let answer = pods
             .patch_status(&name, &PatchParams::default(), &Patch::Strategic(&status))
             .await;

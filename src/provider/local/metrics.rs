@@ -2,7 +2,7 @@
 //!
 //! metrics-server can't sample faster than every 10 s, and hollow pods burn nothing. This serves what
 //! metrics-server would: every `RESOLUTION` it takes a sample of each container's CPU time as the kubelet last
-//! measured it (`LAG` ago), and a pod's usage is the rate between its last two samples. A pod younger than two
+//! measured it (`LAG` ago, not before the container's `FIRST` seconds), and a pod's usage is the rate between its last two samples. A pod younger than two
 //! samples has no metric, which is what C1's staircase is made of (metrics-server `pkg/storage/pod.go`).
 
 use std::collections::BTreeMap;
@@ -33,7 +33,11 @@ use crate::scenario::{CpuCurve, Load, Pace, secs};
 /// How often samples are taken, at the recorded pace (`--metric-resolution=10s` in the study).
 const RESOLUTION: Duration = secs(10);
 /// How old the kubelet's measurement is when it is sampled, at the recorded pace (cAdvisor measures every 10–15 s).
-const LAG: Duration = secs(5);
+const LAG: Duration = secs(8);
+/// How old a container is when the kubelet first measures it, at the recorded pace (cAdvisor's housekeeping interval).
+///
+/// With two samples 10 s apart, a pod has its first metric 28–38 s after its start; the study saw 26–32 s.
+const FIRST: Duration = secs(10);
 
 /// The metrics API of one cluster, from the CPU curves of its pods.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ struct Sampler {
     curve: CpuCurve,
     resolution: Duration,
     lag: Duration,
+    first: Duration,
     running: Running,
     pods: Mutex<BTreeMap<String, Sampled>>,
 }
@@ -75,10 +80,10 @@ impl Sampler {
         let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
         pods.retain(|uid, _| running.contains_key(uid));
         for (uid, container) in running {
-            // Not measured yet: the kubelet's last look was before it started.
-            let Some(age) = at.checked_duration_since(container.since) else {
-                continue;
-            };
+            let age = at
+                .checked_duration_since(container.since)
+                .filter(|age| *age >= self.first);
+            let Some(age) = age else { continue };
             let mine = container.labels.get("app").map(String::as_str) == Some(self.app);
             let used = if mine { self.curve.used(age) } else { 0.0 };
             let last = Sample { at, date, used };
@@ -183,6 +188,7 @@ pub(super) async fn serve(
         curve: load.curve.compressed(pace.factor()),
         resolution: pace.scale(RESOLUTION),
         lag: pace.scale(LAG),
+        first: pace.scale(FIRST),
         running,
         pods: Mutex::default(),
     });

@@ -36,7 +36,7 @@ use crate::rundir::RunDir;
 
 /// A cluster of the local provider.
 ///
-/// [`LocalCluster::down`] ends it; dropping it does the same, without waiting for more than its processes.
+/// [`Cluster::down`](super::Cluster::down) ends it; dropping it does the same, without waiting for more than its processes.
 pub struct LocalCluster {
     order: Order,
     client: Client,
@@ -204,6 +204,7 @@ impl LocalCluster {
             client_port,
         )?;
         apiserver::ready(&mut apiserver, &client, order.ready_timeout).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
         let scheduler = order.binary(ComponentName::Scheduler)?;
         let mut scheduler =
             scheduler::start(&run, &logs, scheduler, &pki, &kubeconfig("kube-scheduler"), ks)?;
@@ -219,7 +220,7 @@ impl LocalCluster {
         )?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
-        tasks.spawn(kubelet::play(client.clone(), running.clone()));
+        tasks.spawn(kubelet::play(client.clone(), running.clone(), order.pace));
         kwok::register(
             &client,
             order.shape,
@@ -227,8 +228,11 @@ impl LocalCluster {
         )
         .await?;
         let health = Health::new(&pki, order.ready_timeout)?;
+        tracing::debug!(after = ?start.elapsed(), "nodes are registered");
         scheduler::ready(&mut scheduler, &health, ks).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-scheduler is ready");
         controllers::ready(&mut controllers, &health, kcm).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-controller-manager is ready");
         let mut cluster = Self {
             client,
             pki,
@@ -242,6 +246,7 @@ impl LocalCluster {
         };
         cluster.nodes_ready(cluster.order.ready_timeout).await?;
         cluster.ready_after = start.elapsed();
+        tracing::debug!(after = ?start.elapsed(), "nodes are ready");
         if let Some(load) = cluster.order.load.clone() {
             let (client, pace) = (cluster.client.clone(), cluster.order.pace);
             metrics::serve(

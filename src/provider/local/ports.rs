@@ -1,8 +1,9 @@
 //! Free ports without races.
 //!
-//! The kernel chooses a port and keeps it for us: it is bound, and not listened on, by a socket that the component
-//! may share (`SO_REUSEPORT`, which etcd and Kubernetes have flags for). Until the component listens, connections
-//! are refused; nobody else can bind it, be it another run, another user or an outgoing connection.
+//! A port is held by a socket that is bound and never listens. The kernel gives it to nobody else: neither to whoever
+//! asks for any free port, nor to an outgoing connection. A component that is told the number can listen on it all
+//! the same, because both sockets allow the address to be reused, as every Go listener does (bind(2), SO_REUSEADDR
+//! on Linux: no conflict while neither listens). No lock file, so users and temporary directories don't matter.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,63 +11,82 @@ use tokio::net::TcpSocket;
 
 use super::super::ProviderError;
 
-/// A port on 127.0.0.1 that is nobody else's while this value lives.
+/// A port on 127.0.0.1 that nobody else is given while this value lives.
 #[derive(Debug)]
 pub(super) struct Port {
     /// The port.
     pub(super) number: u16,
-    _held: TcpSocket,
+    /// Other systems than Linux don't let a second socket bind; there the number is only likely to be free.
+    _held: Option<TcpSocket>,
 }
 
 /// Claims `N` ports.
 pub(super) fn claim<const N: usize>() -> Result<[Port; N], ProviderError> {
-    let ports: std::io::Result<Vec<Port>> = (0..N).map(|_| one()).collect();
-    let ports = ports.map_err(|e| ProviderError::Setup {
-        what: "ports on 127.0.0.1".to_owned(),
+    let failed = |e: std::io::Error| ProviderError::Setup {
+        what: "ports".to_owned(),
         why: e.to_string(),
-    })?;
-    Ok(ports.try_into().expect("N of them were claimed"))
+    };
+    let mut ports = Vec::with_capacity(N);
+    for _ in 0..N {
+        ports.push(one().map_err(failed)?);
+    }
+    Ok(ports.try_into().expect("there are N of them"))
 }
 
 fn one() -> std::io::Result<Port> {
-    let held = TcpSocket::new_v4()?;
-    held.set_reuseport(true)?;
-    held.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let socket = TcpSocket::new_v4()?;
+    // Bound before reuse is allowed: the kernel then picks a port that no other socket has, in whatever state.
+    socket.set_reuseaddr(false)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    socket.set_reuseaddr(true)?;
+    let number = socket.local_addr()?.port();
     Ok(Port {
-        number: held.local_addr()?.port(),
-        _held: held,
+        number,
+        _held: cfg!(target_os = "linux").then_some(socket),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
 
     #[test]
-    fn a_claimed_port_is_nobody_elses() {
-        let ports = claim::<64>().unwrap();
-        let numbers: std::collections::BTreeSet<u16> = ports.iter().map(|port| port.number).collect();
-        assert_eq!(numbers.len(), 64);
-        for number in numbers {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, number)).unwrap_err();
-        }
+    fn claims_never_share_a_port() {
+        let claims: Vec<[Port; 5]> = (0..100).map(|_| claim().unwrap()).collect();
+        let numbers: BTreeSet<u16> = claims.iter().flatten().map(|port| port.number).collect();
+        assert_eq!(numbers.len(), 500);
     }
 
-    #[tokio::test]
-    async fn its_component_listens_on_it_and_nobody_is_answered_before() {
-        let [port] = claim::<1>().unwrap();
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).unwrap_err();
-        // As a component does that is told to share its port.
-        let component = TcpSocket::new_v4().unwrap();
-        component.set_reuseport(true).unwrap();
-        component
-            .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)))
-            .unwrap();
-        let _listening = component.listen(64).unwrap();
-        for _ in 0..20 {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).unwrap();
-        }
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_component_can_listen_on_a_claimed_port_and_nobody_is_given_it() {
+        let [port] = claim().unwrap();
+        let others: Vec<TcpSocket> = (0..2_000)
+            .map(|_| {
+                let socket = TcpSocket::new_v4().unwrap();
+                socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+                socket
+            })
+            .collect();
+        assert!(
+            others
+                .iter()
+                .all(|other| other.local_addr().unwrap().port() != port.number)
+        );
+        let plain = TcpSocket::new_v4().unwrap();
+        assert!(
+            plain
+                .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)))
+                .is_err(),
+            "bound twice without reuse"
+        );
+        // The standard library's listener allows reuse, as Go's does.
+        let component = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number)).unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port.number)).unwrap();
+        drop(component);
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port.number)).expect("it can start again");
     }
 }

@@ -58,7 +58,7 @@ impl Process {
             .env("HOME", run.path())
             .env("TMPDIR", run.path())
             .env(crate::rundir::RUN_VARIABLE, run.path())
-            .env("GOGC", "400")
+            .env("GOGC", "200")
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(format!("\"{}\": {e}", program.display())))?;

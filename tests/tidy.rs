@@ -1,0 +1,403 @@
+//! Invariants of the repository, as tests: what a reviewer would otherwise have to remember.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kubeclash::cases;
+use kubeclash::exit;
+use kubeclash::report::fidelity::figures;
+
+// How long a test of a case may be, any source file, and a decision record (a page).
+const CASE_LINES: usize = 50;
+const FILE_LINES: usize = 500;
+const ADR_LINES: usize = 60;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(file: impl AsRef<Path>) -> String {
+    let file = root().join(file);
+    fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+/// The names in a folder, in order.
+fn names(dir: &str) -> Vec<String> {
+    let dir = root().join(dir);
+    let entries = fs::read_dir(&dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The files of a folder that end so, without that end.
+fn stems(dir: &str, end: &str) -> BTreeSet<String> {
+    names(dir)
+        .iter()
+        .filter_map(|name| name.strip_suffix(end).map(str::to_owned))
+        .collect()
+}
+
+/// Every file below a folder, relative to the root.
+fn below(dir: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut dirs = vec![PathBuf::from(dir)];
+    while let Some(dir) = dirs.pop() {
+        for name in names(&dir.to_string_lossy()) {
+            let path = dir.join(name);
+            if root().join(&path).is_dir() {
+                dirs.push(path);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut files = below("src");
+    files.extend(below("tests"));
+    files.retain(|file| file.extension().is_some_and(|end| end == "rs"));
+    assert!(files.len() > 50, "{files:?}");
+    files
+}
+
+/// What stands in a Markdown file between `<!-- name -->` and `<!-- /name -->`.
+fn between(text: &str, name: &str) -> String {
+    let (from, to) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let inner = text.split_once(&from).and_then(|(_, rest)| rest.split_once(&to));
+    inner.unwrap_or_else(|| panic!("no {from} … {to}")).0.to_owned()
+}
+
+fn is_case(name: &str) -> bool {
+    let id = name.split('_').next().unwrap_or_default();
+    name.contains('_') && id.len() > 1 && id[1..].chars().all(|c| c.is_ascii_digit())
+}
+
+/// The files of the cases: definitions and tests.
+fn case_files() -> Vec<String> {
+    let files = cases::ALL.iter().flat_map(|case| {
+        [
+            format!("src/cases/{}.rs", case.folder),
+            format!("tests/{}.rs", case.folder),
+        ]
+    });
+    files.collect()
+}
+
+fn kubeclash(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubeclash"))
+        .args(args)
+        .output()
+        .expect("the program was built for this test");
+    assert!(output.status.success(), "{args:?}: {}", output.status);
+    String::from_utf8(output.stdout).expect("the program prints UTF-8")
+}
+
+#[test]
+fn a_case_is_a_folder_a_definition_a_test_and_a_line_of_all() {
+    let listed: BTreeSet<String> = cases::ALL.iter().map(|case| case.folder.to_owned()).collect();
+    let mut folders: BTreeSet<String> = names("manifests").into_iter().collect();
+    assert!(folders.remove("_shared"));
+    let mut tests = stems("tests", ".rs");
+    assert!(tests.remove("tidy"));
+    let mut definitions = stems("src/cases", ".rs");
+    definitions.retain(|name| is_case(name));
+    assert_eq!(folders, listed, "manifests/ and cases::ALL");
+    assert_eq!(tests, listed, "tests/ and cases::ALL");
+    assert_eq!(definitions, listed, "src/cases/ and cases::ALL");
+    for case in &cases::ALL {
+        let test = text(format!("tests/{}.rs", case.folder));
+        assert!(
+            test.contains(&format!("\"{}\"", case.folder)),
+            "tests/{}.rs runs another case",
+            case.folder
+        );
+        for name in case.variants.iter().flatten() {
+            assert!(
+                test.contains(&format!("\"{name}\"")),
+                "{}: {name} is not tested",
+                case.folder
+            );
+        }
+        for arm in ["Arm::Broken", "Arm::Control"] {
+            let arms = test
+                .lines()
+                .filter(|line| line.contains("#[case::") && line.contains(arm));
+            assert_eq!(arms.count(), case.variants.len(), "{}: {arm}", case.folder);
+        }
+    }
+}
+
+#[test]
+fn the_tests_of_cases_are_short() {
+    for case in &cases::ALL {
+        let lines = text(format!("tests/{}.rs", case.folder)).lines().count();
+        assert!(lines <= CASE_LINES, "tests/{}.rs: {lines} lines", case.folder);
+    }
+}
+
+#[test]
+fn cases_neither_sleep_nor_unwrap() {
+    for file in case_files() {
+        for (number, line) in text(&file).lines().enumerate() {
+            for word in ["sleep", ".unwrap()", ".expect("] {
+                assert!(!line.contains(word), "{file}:{}: {word}", number + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_case_has_figures_that_can_be_read() {
+    let recorded = cases::recorded("figures.yaml");
+    let read = figures(&recorded).unwrap_or_else(|e| panic!("{e}"));
+    for case in &cases::ALL {
+        let mine = read.iter().filter(|figure| figure.case == case.folder);
+        assert!(mine.count() > 0, "{}: no figures", case.folder);
+    }
+}
+
+#[test]
+fn the_readme_has_the_table_of_cases() {
+    let table = kubeclash(&["list", "--format", "markdown"]);
+    assert_eq!(between(&text("README.md"), "cases"), table);
+}
+
+#[test]
+fn the_readme_and_the_help_have_the_exit_codes() {
+    let mut table = "| code | meaning |\n|---|---|\n".to_owned();
+    for (code, meaning) in exit::ALL {
+        table += &format!("| {code} | {meaning} |\n");
+    }
+    assert_eq!(between(&text("README.md"), "exit-codes"), table);
+    let help = kubeclash(&["--help"]);
+    let help: Vec<&str> = help.split_whitespace().collect();
+    let help = help.join(" ");
+    for (code, meaning) in exit::ALL {
+        let short = meaning.split([':', '(']).next().unwrap_or_default().trim();
+        // The help is shorter where the meaning is clear from its neighbours.
+        let short = short.split(" from ").next().unwrap_or_default();
+        assert!(
+            help.contains(&format!("{code} {short}")),
+            "--help: {code} {short}"
+        );
+    }
+}
+
+#[test]
+fn the_readme_has_the_versions_that_the_manifests_have() {
+    let readme = text("README.md");
+    let rust = env!("CARGO_PKG_RUST_VERSION");
+    assert!(
+        readme.contains(&format!("Rust {rust} or newer")),
+        "README.md: Rust {rust}"
+    );
+    for (module, path, name) in [
+        ("kubernetes", "k8s.io/kubernetes", "Kubernetes"),
+        ("etcd", "go.etcd.io/etcd/server/v3", "etcd"),
+        ("kwok", "sigs.k8s.io/kwok", "kwok"),
+        ("descheduler", "sigs.k8s.io/descheduler", "descheduler"),
+    ] {
+        let manifest = text(format!("components/{module}/go.mod"));
+        let line = |start: &str| {
+            let words = manifest
+                .lines()
+                .map(|line| line.trim_start_matches("require ").trim());
+            let found = words.filter_map(|line| line.strip_prefix(start)).next();
+            found
+                .unwrap_or_else(|| panic!("components/{module}/go.mod: no {start}"))
+                .to_owned()
+        };
+        let version = line(&format!("{path} "));
+        let version = if module == "etcd" {
+            version.trim_start_matches('v')
+        } else {
+            &version
+        };
+        assert!(
+            readme.contains(&format!("{name} {version}")),
+            "README.md: {name} {version}"
+        );
+        let go = line("go ");
+        let (go, _) = go.rsplit_once('.').unwrap_or((&go, ""));
+        assert!(
+            readme.contains(&format!("Go {go} or newer")),
+            "README.md: Go {go}"
+        );
+    }
+}
+
+/// `.ci/run` takes the commands out of the README with sed; here that very line is run.
+#[test]
+fn ci_runs_what_the_quick_start_says() {
+    let block = between(&text("README.md"), "quick-start");
+    let told: Vec<&str> = block.lines().filter(|line| !line.starts_with("```")).collect();
+    assert_eq!(told, ["cargo run --release -- run c7", "cargo test"]);
+    let ci = text(".ci/run");
+    let sed = ci
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("mapfile -t quick_start < <(")?
+                .strip_suffix(')')
+        })
+        .expect(".ci/run reads the quick start");
+    let output = Command::new("bash")
+        .args(["-c", sed])
+        .current_dir(root())
+        .output()
+        .expect("there is bash");
+    let taken = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(taken.lines().collect::<Vec<_>>(), told);
+    for at in 0..told.len() {
+        let runs = format!("bash -c \"${{quick_start[{at}]}}\"");
+        assert!(
+            ci.lines().any(|line| line.starts_with(&runs)),
+            ".ci/run: no {runs}"
+        );
+    }
+}
+
+#[test]
+fn every_file_of_the_harness_tests_is_in_their_program() {
+    let main = text("tests/it/main.rs");
+    let listed: BTreeSet<String> = main
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()))
+        .collect();
+    let mut files = stems("tests/it", ".rs");
+    assert!(files.remove("main"));
+    assert_eq!(files, listed);
+}
+
+#[test]
+fn one_module_knows_the_yaml_library() {
+    let library = ["serde", "yaml"].join("_");
+    for file in sources() {
+        let knows = text(&file).contains(&library);
+        let may = file == Path::new("src/scenario/yaml.rs");
+        assert_eq!(knows, may, "{}", file.display());
+    }
+}
+
+#[test]
+fn nothing_is_ignored_or_left_for_later() {
+    // Put together here, so that this file has none of them.
+    let words = [
+        ["#[ign", "ore"],
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["todo", "!("],
+        ["unimplemented", "!("],
+        ["dbg", "!("],
+    ];
+    for file in sources() {
+        let text = text(&file);
+        for word in words {
+            let word = word.concat();
+            assert!(!text.contains(&word), "{}: {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn files_are_not_long() {
+    for file in sources() {
+        let lines = text(&file).lines().count();
+        assert!(
+            lines <= FILE_LINES,
+            "{}: {lines} lines: is there a second concept in it?",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn decisions_are_numbered_without_gaps_and_fit_a_page() {
+    let records = names("docs/adr");
+    for (at, name) in records.iter().enumerate() {
+        assert!(
+            name.starts_with(&format!("{:03}-", at + 1)),
+            "docs/adr/{name}: not number {}",
+            at + 1
+        );
+        let text = text(format!("docs/adr/{name}"));
+        assert!(
+            text.lines().count() <= ADR_LINES,
+            "docs/adr/{name}: longer than a page"
+        );
+        for heading in ["## Context", "## Decision", "## Consequences"] {
+            assert!(text.contains(heading), "docs/adr/{name}: no {heading}");
+        }
+    }
+    assert!(!records.is_empty());
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let mut files: Vec<PathBuf> = names("docs/adr")
+        .iter()
+        .map(|name| Path::new("docs/adr").join(name))
+        .collect();
+    files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from));
+    for file in files {
+        let text = text(&file);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if target.contains("://") || path.is_empty() {
+                continue;
+            }
+            let there = root().join(&file).with_file_name(path);
+            assert!(there.exists(), "{}: {target}", file.display());
+        }
+    }
+}
+
+#[test]
+fn actions_are_pinned_and_get_no_more_than_they_need() {
+    for name in names(".github/workflows") {
+        let text = text(format!(".github/workflows/{name}"));
+        assert!(text.contains("\npermissions: {}\n"), "{name}: permissions");
+        for line in text
+            .lines()
+            .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "))
+        {
+            let (action, version) = line.split_once(" # v").unwrap_or((line, ""));
+            let sha = action.split_once('@').map_or("", |(_, sha)| sha);
+            let pinned = sha.len() == 40 && sha.chars().all(|c| c.is_ascii_hexdigit());
+            assert!(pinned && !version.is_empty(), "{name}: {line}");
+        }
+        let jobs = text.matches("\n    runs-on: ").count();
+        assert_eq!(
+            text.matches("\n    timeout-minutes: ").count(),
+            jobs,
+            "{name}: timeouts"
+        );
+        assert_eq!(
+            text.matches("\n    permissions:").count(),
+            jobs,
+            "{name}: permissions of jobs"
+        );
+    }
+}
+
+#[test]
+fn every_shape_of_a_case_is_there_for_kind_as_well() {
+    for case in &cases::ALL {
+        let card = cases::load(case, None).unwrap_or_else(|e| panic!("{e}")).card;
+        let name = ["one", "two", "three"][card.workers - 1];
+        let config = text(format!("kind-configs/{name}-worker.yaml"));
+        assert_eq!(
+            config.matches("- role: worker").count(),
+            card.workers,
+            "{}",
+            case.folder
+        );
+    }
+}
