@@ -160,7 +160,8 @@ impl Recorder {
         let mut changes = self.tape.changed.subscribe();
         let mut looks = tokio::time::interval(Duration::from_millis(50));
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while !self.look(|timeline, _| done(timeline)) {
+        // What can't be written any more need not be watched: `check` has the reason.
+        while !self.look(|timeline, _| done(timeline)) && self.tape.lock().failed.is_none() {
             match tokio::time::timeout_at(
                 deadline.min(tokio::time::Instant::now() + STILL),
                 changes.changed(),

@@ -62,6 +62,8 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     for (title, error) in summary.errors {
         let failed = paint(&format!("{:<VERDICT$}", "failed"), Ink::new().red().bold(), style);
         let first = error.lines().next().unwrap_or_default();
+        // What follows is with the error, where it happened.
+        let first = first.strip_suffix("; its last lines:").unwrap_or(first);
         let title = format!("{title:<0$}", case + arm + 2);
         text.push_str(&format!("{title}  {failed}  {}\n", style.fit(first)));
     }

@@ -136,6 +136,9 @@ impl Drop for Process {
     }
 }
 
+/// The most that is quoted of one line; some carry a stack trace.
+const LINE: usize = 400;
+
 /// The last lines of a log, without reading all of it.
 pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
     let mut file = File::open(log)?;
@@ -148,5 +151,63 @@ pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
         .lines()
         .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
         .collect();
-    Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+    let last = all[all.len().saturating_sub(lines)..].iter().map(|line| {
+        let mut characters = line.chars();
+        let mut quoted: String = characters.by_ref().take(LINE).collect();
+        if characters.next().is_some() {
+            quoted.push('…');
+        }
+        quoted
+    });
+    Ok(last.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_quoted_and_no_more_of_a_line_than_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("etcd.log");
+        let long = "é".repeat(LINE + 1);
+        std::fs::write(&log, format!("# etcd --flag\nfirst\n\nsecond\n{long}\nlast")).unwrap();
+        let cut = "é".repeat(LINE);
+        assert_eq!(tail(&log, 3).unwrap(), format!("second\n{cut}…\nlast"));
+    }
+
+    /// What a component started goes with it, also when it ended by itself.
+    #[tokio::test]
+    async fn the_group_goes_with_its_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = RunDir::create().unwrap();
+        let file = dir.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; exit 3", file.display());
+        let start = || {
+            Process::start(
+                &run,
+                dir.path(),
+                "sh",
+                Path::new("/bin/sh"),
+                &["-c".to_owned(), script.clone()],
+            )
+        };
+        let lives = |pid: i32| {
+            // A zombie of nobody's is still there for a moment; it is not running.
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or_else(
+                |_| nix::sys::signal::kill(Pid::from_raw(pid), None).is_ok() && !cfg!(target_os = "linux"),
+                |stat| !stat.contains(") Z "),
+            )
+        };
+        let mut process = start().unwrap();
+        while process.exited().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        let start = Instant::now();
+        while lives(pid) {
+            assert!(start.elapsed() < Duration::from_secs(10), "its child outlived it");
+            tokio::task::yield_now().await;
+        }
+    }
 }
