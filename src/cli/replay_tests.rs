@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::timeline::drawn::Draft;
-use crate::timeline::{Sink, deployment};
+use crate::timeline::{Ending, Sink, What, deployment};
 
 #[derive(Parser)]
 struct Command {

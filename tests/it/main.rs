@@ -19,4 +19,5 @@ mod inject_live_rules;
 mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
+mod recordings;
 mod quick_start;

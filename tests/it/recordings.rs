@@ -1,0 +1,195 @@
+//! Every judge, on what was recorded of both arms: no cluster. Proves the judges, not the failures.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use assert_matches::assert_matches;
+use kubeclash::cases::{ALL, Case};
+use kubeclash::scenario::Arm;
+use kubeclash::timeline::{Change, Ending, Entry, Gap, Timeline, What, read};
+use kubeclash::verdict::Verdict;
+use rstest::rstest;
+
+/// The recordings: `manifests/<case>/recorded/<arm>[-<variant>].jsonl`.
+fn recording(case: &Case, arm: Arm, variant: Option<&str>) -> PathBuf {
+    let name = variant.map_or_else(|| arm.to_string(), |variant| format!("{arm}-{variant}"));
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("manifests")
+        .join(case.folder)
+        .join(format!("recorded/{name}.jsonl"))
+}
+
+fn recorded(case: &Case, arm: Arm, variant: Option<&str>) -> Timeline {
+    let path = recording(case, arm, variant);
+    let recorded = read(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(recorded.cut, None, "{}", path.display());
+    recorded.timeline
+}
+
+/// Every case and variant there is.
+fn all() -> impl Iterator<Item = (&'static Case, Option<&'static str>)> {
+    ALL.iter()
+        .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
+}
+
+#[test]
+fn each_recording_is_judged_as_it_was_live() {
+    for (case, variant) in all() {
+        let broken = case.judge(&recorded(case, Arm::Broken, variant));
+        assert_eq!(
+            broken.verdict,
+            Verdict::Reproduced,
+            "{} {variant:?}: {}",
+            case.folder,
+            broken.why
+        );
+        assert!(
+            broken.fight.is_some() && broken.needed.is_some(),
+            "{} {variant:?}",
+            case.folder
+        );
+        let control = case.judge(&recorded(case, Arm::Control, variant));
+        assert_eq!(
+            control.verdict,
+            Verdict::Absent,
+            "{} {variant:?}: {}",
+            case.folder,
+            control.why
+        );
+        assert_eq!(
+            (control.fight, control.needed),
+            (None, None),
+            "{} {variant:?}",
+            case.folder
+        );
+    }
+}
+
+#[test]
+fn a_control_is_watched_at_least_twice_as_long_as_its_failure_needs() {
+    for (case, variant) in all() {
+        let needed = case
+            .judge(&recorded(case, Arm::Broken, variant))
+            .needed
+            .expect("it was reproduced");
+        let watched = case.judge(&recorded(case, Arm::Control, variant)).watched;
+        assert!(
+            watched >= needed * 2,
+            "{} {variant:?}: needed {needed:?}, watched {watched:?}",
+            case.folder
+        );
+    }
+}
+
+#[rstest]
+#[case::broken(Arm::Broken)]
+#[case::control(Arm::Control)]
+fn no_part_of_a_recording_shows_an_absence(#[case] arm: Arm) {
+    for (case, variant) in all() {
+        let whole = recorded(case, arm, variant);
+        for tenth in 0..10 {
+            let mut part = whole.clone();
+            part.entries.truncate(whole.entries.len() * tenth / 10);
+            let verdict = case.judge(&part).verdict;
+            assert_ne!(
+                verdict,
+                Verdict::Absent,
+                "{} {arm} {variant:?}, {tenth} tenths",
+                case.folder
+            );
+            if arm == Arm::Control {
+                assert_ne!(
+                    verdict,
+                    Verdict::Reproduced,
+                    "{} {variant:?}, {tenth} tenths",
+                    case.folder
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gap_after_the_mark_leaves_no_verdict() {
+    for (case, variant) in all() {
+        for arm in Arm::ALL {
+            let mut timeline = recorded(case, arm, variant);
+            let gap = Gap {
+                watch: "pods".to_owned(),
+                why: "410 Gone".to_owned(),
+            };
+            let end = timeline.entries.len() - 1;
+            let t = timeline.entries[end].t;
+            timeline.entries.insert(
+                end,
+                Entry {
+                    t,
+                    what: What::Gap(gap),
+                },
+            );
+            assert_matches!(case.judge(&timeline).verdict, Verdict::Inconclusive(why) if why.contains("gap"));
+        }
+    }
+}
+
+#[test]
+fn without_its_failure_a_broken_recording_is_no_reproduction() {
+    for (case, variant) in all() {
+        // What makes each failure, taken out of its recording.
+        let mut timeline = recorded(case, Arm::Broken, variant);
+        let marks = timeline
+            .entries
+            .iter()
+            .filter(|e| matches!(e.what, What::Mark(_)))
+            .count();
+        match case.id() {
+            // The autoscaler's maximum, the dip, the stuck pod.
+            "c1" => timeline
+                .entries
+                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.wanted == 6)),
+            "c2" => timeline
+                .entries
+                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.wanted == 1)),
+            "c3" => timeline
+                .entries
+                .retain(|e| !matches!(&e.what, What::Pod(p) if p.state.unschedulable.is_some())),
+            // Nobody is told to go.
+            "c5" | "c8" => timeline.entries.retain(
+                |e| !matches!(&e.what, What::Pod(p) if p.state.terminating || p.change == Change::Gone),
+            ),
+            // It ends after ten pods.
+            "c7" => {
+                let mut first = BTreeSet::new();
+                timeline.entries.retain(|e| match &e.what {
+                    What::Pod(pod) => first.len() < 10 && first.insert(pod.state.uid.clone()),
+                    _ => true,
+                });
+            }
+            // The second drain takes one pod less.
+            "c6" => timeline
+                .entries
+                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.available == 1)),
+            other => panic!("say what makes the failure of {other}"),
+        }
+        assert_eq!(
+            marks,
+            timeline
+                .entries
+                .iter()
+                .filter(|e| matches!(e.what, What::Mark(_)))
+                .count()
+        );
+        assert_matches!(
+            timeline.entries.last().map(|e| &e.what),
+            Some(What::End(Ending::Complete))
+        );
+        let judgement = case.judge(&timeline);
+        assert_ne!(
+            judgement.verdict,
+            Verdict::Reproduced,
+            "{} {variant:?}: {}",
+            case.folder,
+            judgement.why
+        );
+    }
+}
