@@ -41,6 +41,8 @@ pub struct Plan {
     pub manifests: Option<PathBuf>,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
+    /// How long each component may take to become ready.
+    pub ready_timeout: Duration,
     /// Whether the cluster's run directory is left in place.
     pub keep: bool,
 }
@@ -86,16 +88,38 @@ pub enum DriveError {
         file: String,
     },
     /// The evidence could not be written.
-    #[error("failed to write the evidence to \"{}\": {source}; is there room, and may you write there? (--out names another folder)", .path.display())]
+    #[error("failed to write the evidence to \"{}\": {source}", .path.display())]
     Evidence {
         /// The file or folder.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
+    /// A mistake in kubeclash itself; the cluster is gone.
+    #[error("kubeclash panicked: {0}")]
+    Panicked(String),
     /// Ctrl-C or SIGTERM; the cluster is gone.
     #[error("interrupted; the cluster is torn down")]
     Interrupted,
+}
+
+impl DriveError {
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        use miette::Diagnostic;
+        match self {
+            Self::Component(error) => error.help().map(|help| help.to_string()),
+            Self::Provider(error) => error.help(),
+            Self::Evidence { .. } | Self::Recorder(RecorderError::Timeline(_)) => {
+                Some("the evidence needs a folder that can be written and has some MiB of room: --out names another".to_owned())
+            }
+            Self::Panicked(_) => {
+                Some("that is a bug, please report it; RUST_BACKTRACE=1 says where".to_owned())
+            }
+            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::NoFile { .. } | Self::Interrupted => None,
+        }
+    }
 }
 
 /// Runs an arm, and says what it is at through `say`: phase, and the number that the verdict hangs on.
@@ -118,6 +142,7 @@ pub async fn drive(
         load: scenario.load.clone(),
         logs: evidence.join("logs"),
         seeds: plan.seeds.clone(),
+        ready_timeout: plan.ready_timeout,
         keep: plan.keep,
     };
     let start = Instant::now();

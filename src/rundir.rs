@@ -1,25 +1,38 @@
 //! The directory of one run, and what a killed run left: `sweep`.
 //!
-//! Every cluster has a directory of its own (0700) that records its owner and each process that it starts, with
-//! the process's start time. A process is ours if it carries our run directory in its environment, or if it has
-//! the recorded id *and* start time; names are never looked at, so nothing of anybody else's is ever touched.
+//! ```text
+//! $TMPDIR/kubeclash-<uid>/     0700; goes when the last run has
+//!   lock                       held while a run is begun, judged or cleared away
+//!   run-<id>/                  0700
+//!     owner.json               locked by the kubeclash that works here, as long as it lives
+//!     processes.jsonl          what it started, with start times
+//! ```
+//!
+//! Whether a run's owner lives is asked of the kernel, which lets go of a lock when its holder dies: no process id
+//! to be given away again, no clock to be set. A process is ours if it carries our run directory in its
+//! environment, or if it has the recorded id *and* start time; names are never looked at, so nothing of anybody
+//! else's is ever touched.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getuid};
 use serde::{Deserialize, Serialize};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 /// The environment variable by which a child process says whose it is.
 pub(crate) const RUN_VARIABLE: &str = "KUBECLASH_RUN";
 
+const LOCK: &str = "lock";
+const PREFIX: &str = "run-";
 const OWNER: &str = "owner.json";
 const PROCESSES: &str = "processes.jsonl";
+const KEPT: &str = "kept";
 
 /// A process, unmistakably.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +49,8 @@ pub struct RunDir {
     path: PathBuf,
     registry: Mutex<File>,
     kept: bool,
+    /// Says that we live, by the lock on it.
+    _owner: File,
 }
 
 impl RunDir {
@@ -43,29 +58,34 @@ impl RunDir {
     ///
     /// # Errors
     /// When the directory can't be written.
-    pub fn create() -> std::io::Result<Self> {
-        let root = root();
-        DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
-        let path = root.join(format!(
-            "run-{}",
-            &uuid::Uuid::new_v4().simple().to_string()[..12]
-        ));
+    pub fn create() -> io::Result<Self> {
+        Self::create_in(&root())
+    }
+
+    fn create_in(root: &Path) -> io::Result<Self> {
+        let _guard = guard(root)?;
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let path = root.join(format!("{PREFIX}{}", &id[..12]));
         DirBuilder::new().mode(0o700).create(&path)?;
-        let made = || -> std::io::Result<Self> {
-            let owner = described("kubeclash", std::process::id());
-            fs::write(path.join(OWNER), serde_json::to_vec(&owner)?)?;
+        let made = || -> io::Result<Self> {
+            let mut owner = private(&path.join(OWNER))?;
+            owner.lock()?;
+            owner.write_all(&serde_json::to_vec(&described("kubeclash", std::process::id()))?)?;
             let registry = OpenOptions::new()
                 .create(true)
                 .append(true)
+                .mode(0o600)
                 .open(path.join(PROCESSES))?;
             Ok(Self {
                 path: path.clone(),
                 registry: Mutex::new(registry),
                 kept: false,
+                _owner: owner,
             })
         };
         made().inspect_err(|_| {
             let _ = fs::remove_dir_all(&path);
+            clear_if_unused(root);
         })
     }
 
@@ -78,6 +98,8 @@ impl RunDir {
     /// Leaves the directory in place when this value is dropped.
     pub fn keep(&mut self) {
         self.kept = true;
+        // Tells a later `sweep` that somebody wanted it.
+        let _ = File::create(self.path.join(KEPT));
     }
 
     /// Records a process of this run, for [`sweep`].
@@ -92,8 +114,14 @@ impl RunDir {
 
 impl Drop for RunDir {
     fn drop(&mut self) {
-        if !self.kept {
-            let _ = fs::remove_dir_all(&self.path);
+        if self.kept {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, run = %self.path.display(), "the run directory was not removed");
+        }
+        if let Some(root) = self.path.parent() {
+            clear(root);
         }
     }
 }
@@ -101,7 +129,79 @@ impl Drop for RunDir {
 /// Where the run directories of this user are: `$TMPDIR/kubeclash-<uid>`.
 #[must_use]
 pub fn root() -> PathBuf {
-    std::env::temp_dir().join(format!("kubeclash-{}", nix::unistd::getuid()))
+    std::env::temp_dir().join(format!("kubeclash-{}", getuid()))
+}
+
+/// Creates `root` where it is missing, and holds it: while the guard lives, nobody begins a run or clears one away.
+fn guard(root: &Path) -> io::Result<File> {
+    let path = root.join(LOCK);
+    loop {
+        our_own(root)?;
+        let file = match private(&path) {
+            // The last run went in between, and the root with it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            file => file?,
+        };
+        file.lock()?;
+        let ours = file.metadata()?.ino();
+        if fs::metadata(&path).is_ok_and(|there| there.ino() == ours) {
+            return Ok(file);
+        }
+    }
+}
+
+/// A directory in a place where everybody may write: it must be ours, and nobody else may look into it.
+fn our_own(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().recursive(true).mode(0o700).create(dir) {
+        // It was there, and may be gone by now.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let there = match fs::symlink_metadata(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        there => there?,
+    };
+    if !there.is_dir() || there.uid() != getuid().as_raw() {
+        let why = format!(
+            "\"{}\" belongs to somebody else; set TMPDIR to a directory of your own",
+            dir.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    if there.mode() & 0o077 != 0 {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Removes the root when no run is left in it.
+fn clear(root: &Path) {
+    if root.is_dir()
+        && let Ok(_guard) = guard(root)
+    {
+        clear_if_unused(root);
+    }
+}
+
+/// The same for one who holds the guard.
+fn clear_if_unused(root: &Path) {
+    let Ok(mut entries) = fs::read_dir(root) else {
+        return;
+    };
+    let unused = entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == LOCK));
+    if unused {
+        let _ = fs::remove_file(root.join(LOCK));
+        let _ = fs::remove_dir(root);
+    }
 }
 
 fn described(name: &str, pid: u32) -> Registered {
@@ -127,58 +227,96 @@ pub struct Leftover {
     pub run: PathBuf,
     /// Its processes that still run: (name, process id).
     pub processes: Vec<(String, u32)>,
+    /// Whether the run ended well, and its directory was to be kept.
+    pub kept: bool,
 }
 
 /// Finds what killed runs left. Runs whose owner is alive are not leftovers.
 #[must_use]
 pub fn leftovers() -> Vec<Leftover> {
+    leftovers_in(&root())
+}
+
+fn leftovers_in(root: &Path) -> Vec<Leftover> {
+    // A run that is just being begun has no owner yet. Without a guard (a full disk) that is a risk of microseconds.
+    let guard = root.is_dir().then(|| guard(root).ok());
     let system = all_processes();
-    let Ok(entries) = fs::read_dir(root()) else {
-        return Vec::new();
-    };
-    let mut found: Vec<Leftover> = entries
-        .flatten()
+    let runs = fs::read_dir(root).into_iter().flatten().flatten();
+    let mut runs: Vec<PathBuf> = runs
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|n| n.to_string_lossy().starts_with("run-"))
-                && path.is_dir()
-        })
-        .filter(|path| !owner_lives(&system, path))
+        .filter(|path| is_run(root, path) && path.is_dir() && !owner_lives(&system, path))
+        .chain(orphans(&system, root))
+        .collect();
+    drop(guard);
+    runs.sort();
+    runs.dedup();
+    runs.into_iter()
         .map(|run| Leftover {
             processes: processes_of(&system, &run),
+            kept: run.join(KEPT).exists(),
             run,
         })
-        .collect();
-    found.sort_by(|a, b| a.run.cmp(&b.run));
-    found
+        .collect()
+}
+
+fn is_run(root: &Path, path: &Path) -> bool {
+    path.parent() == Some(root)
+        && path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
+}
+
+/// The run directories of processes that outlived theirs: one that was begun in the moment of a kill and a sweep.
+fn orphans(system: &System, root: &Path) -> Vec<PathBuf> {
+    let marked = system.processes().values().filter(|process| alive(process));
+    marked
+        .filter_map(|process| {
+            let run = process.environ().iter().find_map(|variable| {
+                let text = variable.to_string_lossy();
+                Some(PathBuf::from(text.strip_prefix(RUN_VARIABLE)?.strip_prefix('=')?))
+            })?;
+            (is_run(root, &run) && !run.exists()).then_some(run)
+        })
+        .collect()
 }
 
 /// Kills what a killed run left, and removes its directory.
 ///
 /// # Errors
 /// When its directory can't be removed, or a process doesn't end.
-pub fn sweep(leftover: &Leftover) -> std::io::Result<()> {
-    // A second look just before: a process id may have been given to somebody else since.
-    let mut system = all_processes();
-    for (_, pid) in processes_of(&system, &leftover.run) {
-        let _ = kill(
-            Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
-            Signal::SIGKILL,
-        );
-    }
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    while !processes_of(&system, &leftover.run).is_empty() {
-        if std::time::Instant::now() > deadline {
-            return Err(std::io::Error::other(format!(
-                "processes of {} do not end",
-                leftover.run.display()
+pub fn sweep(leftover: &Leftover) -> io::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        // Looked at anew each time: a process id may have been given to somebody else since, and one that we kill
+        // may have started another.
+        let left = processes_of(&all_processes(), &leftover.run);
+        if left.is_empty() {
+            break;
+        }
+        if Instant::now() > deadline {
+            let names: Vec<String> = left.iter().map(|(name, pid)| format!("{name} ({pid})")).collect();
+            return Err(io::Error::other(format!(
+                "still there 5 s after SIGKILL: {}",
+                names.join(", ")
             )));
         }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        system = all_processes();
+        for (_, pid) in left {
+            let _ = kill(
+                Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
+                Signal::SIGKILL,
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
-    fs::remove_dir_all(&leftover.run)
+    match fs::remove_dir_all(&leftover.run) {
+        // Somebody else swept it.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Some(root) = leftover.run.parent() {
+        clear(root);
+    }
+    Ok(())
 }
 
 fn all_processes() -> System {
@@ -190,17 +328,15 @@ fn all_processes() -> System {
     system
 }
 
+/// The lock tells. Where a file system has none, the recorded process does; a garbled record is nobody.
 fn owner_lives(system: &System, run: &Path) -> bool {
-    let owner = fs::read(run.join(OWNER))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Registered>(&text).ok());
-    match owner {
-        Some(owner) => is(system, &owner),
-        // Just being created, or garbled: leave young ones alone.
-        None => fs::metadata(run)
-            .and_then(|m| m.modified())
-            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age.as_secs() < 60)),
+    let Ok(file) = File::open(run.join(OWNER)) else {
+        return false;
+    };
+    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return true;
     }
+    serde_json::from_reader::<_, Registered>(&file).is_ok_and(|owner| is(system, &owner))
 }
 
 fn is(system: &System, registered: &Registered) -> bool {
@@ -208,9 +344,15 @@ fn is(system: &System, registered: &Registered) -> bool {
         .process(sysinfo::Pid::from_u32(registered.pid))
         .is_some_and(|process| {
             // The start time is whole seconds derived from the boot time, which may be off by one between two readings.
-            process.start_time().abs_diff(registered.start_time) <= 1
-                && process.status() != sysinfo::ProcessStatus::Zombie
+            registered.start_time > 0
+                && process.start_time().abs_diff(registered.start_time) <= 1
+                && alive(process)
         })
+}
+
+/// A zombie has nothing left but its exit status.
+fn alive(process: &sysinfo::Process) -> bool {
+    process.status() != sysinfo::ProcessStatus::Zombie
 }
 
 fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
@@ -218,7 +360,7 @@ fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
     let mut found: Vec<(String, u32)> = text
         .lines()
         .filter_map(|line| serde_json::from_str::<Registered>(line).ok())
-        .filter(|registered| registered.start_time > 0 && is(system, registered))
+        .filter(|registered| is(system, registered))
         .map(|registered| (registered.name, registered.pid))
         .collect();
     let mine = format!("{RUN_VARIABLE}={}", run.display());
@@ -227,12 +369,13 @@ fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
             .environ()
             .iter()
             .any(|variable| variable.to_string_lossy() == mine);
-        if marked
-            && process.status() != sysinfo::ProcessStatus::Zombie
-            && found.iter().all(|(_, known)| *known != pid.as_u32())
-        {
+        if marked && alive(process) && found.iter().all(|(_, known)| *known != pid.as_u32()) {
             found.push((process.name().to_string_lossy().into_owned(), pid.as_u32()));
         }
     }
     found
 }
+
+#[cfg(test)]
+#[path = "rundir_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::cases::Case;
 use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub out: PathBuf,
     /// A folder of cases to read in place of the embedded ones.
     pub manifests: Option<PathBuf>,
+    /// How long each component may take to become ready.
+    pub ready_timeout: Duration,
     /// Whether run directories are left in place.
     pub keep: bool,
 }
@@ -76,6 +79,7 @@ impl Session {
             load: None,
             logs: PathBuf::new(),
             seeds: None,
+            ready_timeout: settings.ready_timeout,
             keep: false,
         };
         prepare(&order, &seeds, progress).await?;
@@ -112,6 +116,7 @@ impl Session {
             seeds: Some(self.seeds.clone()),
             manifests: self.settings.manifests.clone(),
             out: self.settings.out.clone(),
+            ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
         }
     }
@@ -126,6 +131,7 @@ impl Session {
             load: None,
             logs,
             seeds: Some(self.seeds.clone()),
+            ready_timeout: self.settings.ready_timeout,
             keep: false,
         }
     }

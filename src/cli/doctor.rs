@@ -10,10 +10,12 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::components::print;
 use super::flags::ComponentFlags;
+use super::run::{ARM_MEMORY, default_jobs};
 use crate::component::{
     Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Module, Platform, Resolver, State,
 };
 use crate::progress::{Progress, elapsed};
+use crate::rundir::{self, Leftover};
 
 /// Says what is there, what is missing, what would be fetched or built, and how long that took last time.
 #[derive(Debug, Clone, Args)]
@@ -49,6 +51,8 @@ pub struct Examination {
     pub cache: CacheRoom,
     /// One for each component.
     pub components: Vec<Finding>,
+    /// What killed runs left: `kubeclash sweep` removes it.
+    pub leftovers: Vec<Leftover>,
 }
 
 /// What there is to run on.
@@ -62,6 +66,10 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// Memory that is free or can be freed, in bytes.
     pub memory_available_bytes: u64,
+    /// How many arms run side by side without `--jobs`.
+    pub jobs: usize,
+    /// Why clusters could not listen on this machine, or not be found there.
+    pub network_problem: Option<String>,
 }
 
 /// Which Go there is.
@@ -109,6 +117,8 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_bytes: system.total_memory(),
             memory_available_bytes: system.available_memory(),
+            jobs: default_jobs(),
+            network_problem: network_problem(),
         },
         go: go(resolver.builder()).await,
         cache: CacheRoom {
@@ -116,6 +126,21 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             room_bytes: room(resolver.cache().root()),
         },
         components: resolver.probe(&components.selection(), &ComponentName::ALL).await,
+        leftovers: rundir::leftovers(),
+    }
+}
+
+/// Ports are chosen by the kernel, so a server that listens already is in nobody's way. What matters is that
+/// 127.0.0.1 is there, and that it is what `localhost` means: that is how the API server reaches the metrics API.
+fn network_problem() -> Option<String> {
+    use std::net::{Ipv4Addr, TcpListener, ToSocketAddrs};
+    if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)) {
+        return Some(format!("nothing can listen on 127.0.0.1: {error}"));
+    }
+    match ("localhost", 0).to_socket_addrs() {
+        Ok(mut found) => (!found.any(|address| address.ip() == Ipv4Addr::LOCALHOST))
+            .then(|| "\"localhost\" is not 127.0.0.1 here: see /etc/hosts".to_owned()),
+        Err(error) => Some(format!("\"localhost\" has no address: {error}; see /etc/hosts")),
     }
 }
 
@@ -168,6 +193,7 @@ fn text(found: &Examination) -> Vec<String> {
         go,
         cache,
         components,
+        leftovers,
     } = found;
     let mut lines = vec![
         format!(
@@ -176,6 +202,16 @@ fn text(found: &Examination) -> Vec<String> {
             machine.cores,
             HumanBytes(machine.memory_available_bytes),
             HumanBytes(machine.memory_bytes)
+        ),
+        format!(
+            "jobs      {} arms side by side, at about {} each{}",
+            machine.jobs,
+            HumanBytes(ARM_MEMORY),
+            if machine.jobs < 2 * machine.cores {
+                "; more memory would allow more"
+            } else {
+                ""
+            }
         ),
         match (&go.version, &go.problem) {
             (Some(version), None) => {
@@ -197,9 +233,30 @@ fn text(found: &Examination) -> Vec<String> {
                 .room_bytes
                 .map_or_else(String::new, |room| format!(", {} of room", HumanBytes(room)))
         ),
-        String::new(),
     ];
+    lines.extend(
+        machine
+            .network_problem
+            .iter()
+            .map(|problem| format!("network   {problem}")),
+    );
+    lines.push(String::new());
     lines.extend(components.iter().flat_map(component));
+    if !leftovers.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(leftovers.iter().map(|left| {
+        let what = if left.kept {
+            "a run that was to be kept"
+        } else {
+            "a killed run"
+        };
+        format!(
+            "leftover  {what}, {} processes, in {}: \"kubeclash sweep\" removes it",
+            left.processes.len(),
+            left.run.display()
+        )
+    }));
     lines
 }
 

@@ -36,7 +36,7 @@ pub fn run(args: &FidelityArgs) -> Result<(), Failure> {
         );
         return Err(Failure::new(exit::NOTHING, message));
     }
-    print!("{}", page(&outcomes, &figures));
+    super::say(&page(&outcomes, &figures));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Flags that several verbs share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -87,6 +88,9 @@ pub struct RunFlags {
     /// A folder of cases to read in place of the built-in manifests: DIR/CASE/case.yaml, …
     #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
     pub manifests: Option<PathBuf>,
+    /// How long each component of a cluster may take to become ready
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, env = "KUBECLASH_READY_TIMEOUT")]
+    pub ready_timeout: Duration,
     /// Leave the clusters' run directories in place
     #[arg(long)]
     pub keep: bool,
@@ -121,7 +125,17 @@ impl RunFlags {
             // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
             out: std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone()),
             manifests: self.manifests.clone(),
+            ready_timeout: self.ready_timeout,
             keep: self.keep,
         }
+    }
+}
+
+/// A length of time that is more than nothing, as in `90s` or `2m`.
+fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time.is_zero() => Err("it must be more than nothing".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(format!("{error}; write it as in \"90s\" or \"2m\"")),
     }
 }

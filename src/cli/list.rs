@@ -49,24 +49,23 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                 } else {
                     format!(" ({})", variants.join(", "))
                 };
-                println!(
-                    "{:<4}{}{variants}\n    {}\n    fix: {}\n",
+                super::say(&format!(
+                    "{:<4}{}{variants}\n    {}\n    fix: {}\n\n",
                     card.id,
                     card.slug(),
                     card.title,
                     card.control
-                );
+                ));
             }
         }
         ListFormat::Json => {
             for (card, variants) in &cards {
-                println!("{}", line(card, variants));
+                super::say(&format!("{}\n", line(card, variants)));
             }
         }
-        ListFormat::Markdown => print!(
-            "{}",
-            markdown(&cards.into_iter().map(|(card, _)| card).collect::<Vec<_>>())
-        ),
+        ListFormat::Markdown => super::say(&markdown(
+            &cards.into_iter().map(|(card, _)| card).collect::<Vec<_>>(),
+        )),
     }
     Ok(())
 }

@@ -105,6 +105,17 @@ impl Failure {
             report: miette::Report::msg(message.into()),
         }
     }
+
+    /// The same, saying what to do next.
+    #[must_use]
+    pub fn with_help(code: u8, message: impl Into<String>, help: Option<String>) -> Self {
+        let mut diagnostic = miette::MietteDiagnostic::new(message);
+        diagnostic.help = help;
+        Self {
+            code,
+            report: diagnostic.into(),
+        }
+    }
 }
 
 impl From<ComponentError> for Failure {
@@ -114,6 +125,13 @@ impl From<ComponentError> for Failure {
             report: error.into(),
         }
     }
+}
+
+/// Prints on standard output. A reader that has gone away is no reason to stop: the evidence is on disk.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Runs the command.
@@ -128,6 +146,10 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Whatever is wider than the terminal wraps there, and is whole when it is copied.
+    let _ = miette::set_hook(Box::new(|_| {
+        Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
+    }));
     // For people who look into kubeclash itself: KUBECLASH_LOG=kubeclash=debug.
     let filter = tracing_subscriber::EnvFilter::builder()
         .with_env_var("KUBECLASH_LOG")
@@ -158,6 +180,12 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let progress = Progress::detect();
     let style = style(cli.color);
+    // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
+    let patience = match &cli.verb {
+        Verb::Run(_) => std::time::Duration::from_secs(4),
+        _ => std::time::Duration::ZERO,
+    };
+    let interrupt = crate::interrupt::token();
     let interruptible = async {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
@@ -174,14 +202,12 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         }
         Ok(exit::EXPECTED)
     };
-    let interrupt = crate::interrupt::token();
     tokio::pin!(interruptible);
     tokio::select! {
         code = &mut interruptible => code,
         () = interrupt.cancelled() => {
             progress.println("interrupted: tearing everything down");
-            // A run ends by itself when it is interrupted, with its clusters; anything else is dropped here.
-            match tokio::time::timeout(std::time::Duration::from_secs(4), interruptible).await {
+            match tokio::time::timeout(patience, interruptible).await {
                 Ok(Ok(_)) | Err(_) => Ok(exit::INTERRUPTED),
                 Ok(Err(failure)) => Err(Failure { code: exit::INTERRUPTED, ..failure }),
             }

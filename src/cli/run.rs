@@ -1,10 +1,11 @@
 //! `kubeclash run`: arms side by side, and what is said of them.
 
-use std::io::Write;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use futures::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -126,14 +127,9 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         Some(pictures[at].clone())
     };
     match args.format {
-        RunFormat::Text => print!("{}", terminal::summary(&summary, style)),
-        RunFormat::Markdown => print!("{}", markdown::report(&summary, picture)),
+        RunFormat::Text => super::say(&terminal::summary(&summary, style)),
+        RunFormat::Markdown => super::say(&markdown::report(&summary, picture)),
         RunFormat::Json => {}
-    }
-    if args.format == RunFormat::Json {
-        for (title, error) in &told {
-            eprintln!("error: {title}: {error}");
-        }
     }
     Ok(code(
         &outcomes,
@@ -176,19 +172,25 @@ fn expectation(arm: Arm) -> Expect {
     }
 }
 
-/// Two arms a core: they mostly wait. An arm's control plane takes about 600 MiB.
-fn default_jobs() -> usize {
+/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
+pub(super) const ARM_MEMORY: u64 = 700 << 20;
+
+/// Two arms a core: they mostly wait. Fewer where there is no memory for so many.
+pub(super) fn default_jobs() -> usize {
     use sysinfo::{MemoryRefreshKind, RefreshKind, System};
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let system = System::new_with_specifics(
         RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
     );
-    let room = usize::try_from(system.available_memory() / (700 << 20)).unwrap_or(usize::MAX);
+    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
     (2 * cores).min(room).max(1)
 }
 
 fn hint_at_leftovers(progress: &Progress) {
-    let left = crate::rundir::leftovers().len();
+    let left = crate::rundir::leftovers()
+        .iter()
+        .filter(|leftover| !leftover.kept)
+        .count();
     if left > 0 {
         let runs = if left == 1 {
             "a killed run is".to_owned()
@@ -234,7 +236,10 @@ async fn side_by_side(
                 };
             }
             let task = progress.task(title.clone());
-            let end = drive(&plan, &interrupt, &|now| task.say(now)).await;
+            let end = AssertUnwindSafe(drive(&plan, &interrupt, &|now| task.say(now)))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))));
             drop(slot);
             Ended { order, title, end }
         });
@@ -250,6 +255,14 @@ async fn side_by_side(
         }
     }
     all
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word")
+        .to_owned()
 }
 
 fn title(plan: &Plan) -> String {
@@ -274,7 +287,7 @@ fn weight(plan: &Plan) -> u64 {
 fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
     let Ok(finished) = &ended.end else {
         if let Err(error) = &ended.end {
-            progress.println(format!("{}: {error}", ended.title));
+            progress.println(told(&ended.title, error));
         }
         return;
     };
@@ -285,11 +298,7 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
         RunFormat::Json => json::line(&finished.outcome) + "\n",
         RunFormat::Markdown => return,
     };
-    progress.suspend(|| {
-        let mut out = std::io::stdout().lock();
-        // A reader that has gone away is no reason to stop: the evidence is on disk.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    });
+    progress.suspend(|| super::say(&text));
 }
 
 fn failure(error: DriveError) -> Failure {
@@ -299,8 +308,14 @@ fn failure(error: DriveError) -> Failure {
             code,
             report: (*error).into(),
         },
-        error => Failure::new(code, error.to_string()),
+        error => Failure::with_help(code, error.to_string(), error.help()),
     }
+}
+
+/// The error of one arm among others.
+fn told(title: &str, error: &DriveError) -> String {
+    let failure = Failure::with_help(code_of(error), format!("{title}: {error}"), error.help());
+    format!("error: {:?}", failure.report).trim_end().to_owned()
 }
 
 fn code_of(error: &DriveError) -> u8 {
@@ -308,7 +323,10 @@ fn code_of(error: &DriveError) -> u8 {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
         DriveError::Library(_) | DriveError::NoFile { .. } => exit::USAGE,
-        DriveError::Recorder(_) | DriveError::Step { .. } | DriveError::Evidence { .. } => exit::ERROR,
+        DriveError::Recorder(_)
+        | DriveError::Step { .. }
+        | DriveError::Evidence { .. }
+        | DriveError::Panicked(_) => exit::ERROR,
     }
 }
 

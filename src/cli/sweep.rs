@@ -36,10 +36,11 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
             .map(|(name, pid)| format!("{name} ({pid})"))
             .collect();
         if args.json {
-            println!(
-                "{}",
-                json!({"run": leftover.run, "processes": leftover.processes, "removed": !args.dry_run})
-            );
+            let line = json!({
+                "run": leftover.run, "processes": leftover.processes, "kept": leftover.kept,
+                "removed": !args.dry_run,
+            });
+            super::say(&format!("{line}\n"));
         } else {
             let verb = if args.dry_run { "would remove" } else { "removing" };
             let names = if names.is_empty() {
@@ -47,7 +48,7 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
             } else {
                 names.join(", ")
             };
-            println!("{verb} {}: {names}", leftover.run.display());
+            super::say(&format!("{verb} {}: {names}\n", leftover.run.display()));
         }
         if !args.dry_run
             && let Err(error) = rundir::sweep(leftover)
@@ -56,7 +57,7 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
         }
     }
     if leftovers.is_empty() && !args.json {
-        println!("nothing was left behind");
+        super::say("nothing was left behind\n");
     }
     if failed.is_empty() {
         Ok(exit::EXPECTED)

@@ -58,6 +58,8 @@ pub struct Order {
     pub logs: PathBuf,
     /// Where [`prepare`] kept what clusters start from; without it, or before that, a cluster starts from nothing.
     pub seeds: Option<PathBuf>,
+    /// How long each component may take to become ready.
+    pub ready_timeout: Duration,
     /// Whether its run directory is left in place.
     pub keep: bool,
 }
@@ -181,6 +183,8 @@ pub enum ProviderError {
         after: Duration,
         /// The end of its log.
         last: String,
+        /// All of it.
+        log: PathBuf,
     },
     /// A component did not become ready.
     #[error("\"{component}\" was not ready after {:.1} s: {seen}; its last lines:\n{last}", .waited.as_secs_f64())]
@@ -193,6 +197,8 @@ pub enum ProviderError {
         seen: String,
         /// The end of its log.
         last: String,
+        /// All of it.
+        log: PathBuf,
     },
     /// The API server refused something that the cluster needs.
     #[error("failed to {what}: {source}")]
@@ -202,4 +208,28 @@ pub enum ProviderError {
         /// What it answered.
         source: Box<kube::Error>,
     },
+}
+
+impl ProviderError {
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        // The log of a first start goes with its run directory.
+        let all_of = |log: &PathBuf| {
+            log.exists()
+                .then(|| format!("all that it said is in \"{}\"", log.display()))
+        };
+        match self {
+            Self::Exited { log, .. } => all_of(log),
+            Self::NotReady { log, .. } => {
+                let longer = "on a slow machine, --ready-timeout gives it longer".to_owned();
+                Some(all_of(log).map_or(longer.clone(), |log| format!("{log}; {longer}")))
+            }
+            Self::Setup { why, .. } if why.contains("No space left") => Some(format!(
+                "make room in \"{}\" (a cluster takes about 100 MiB), or set TMPDIR to a directory on another disk",
+                std::env::temp_dir().display()
+            )),
+            Self::Setup { .. } | Self::Start { .. } | Self::Api { .. } => None,
+        }
+    }
 }

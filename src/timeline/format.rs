@@ -25,14 +25,14 @@ pub const FORMAT: u64 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// It can't be read or written.
-    #[error("failed to {doing} \"{}\"", .path.display())]
+    #[error("failed to {doing} \"{}\": {error}", .path.display())]
     Io {
         /// What was tried.
         doing: &'static str,
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// Its first line is no header.
     #[error("\"{}\" is not a timeline: line 1 has no header (\"kubeclash_timeline\")", .path.display())]
@@ -80,10 +80,10 @@ impl Sink {
     /// # Errors
     /// When the file can't be written.
     pub fn create(path: &Path, header: &Header) -> Result<Self, FormatError> {
-        let io = |source| FormatError::Io {
+        let io = |error| FormatError::Io {
             doing: "create",
             path: path.to_owned(),
-            source,
+            error,
         };
         let file = File::create(path).map_err(io)?;
         let mut sink = Self {
@@ -109,10 +109,10 @@ impl Sink {
         let mut text = serde_json::to_vec(line).expect("a timeline's types are plain data");
         text.push(b'\n');
         // One write a line: whoever reads a killed run finds at most its last line cut.
-        self.file.write_all(&text).map_err(|source| FormatError::Io {
+        self.file.write_all(&text).map_err(|error| FormatError::Io {
             doing: "write",
             path: self.path.clone(),
-            source,
+            error,
         })
     }
 }
@@ -133,10 +133,10 @@ pub struct Recorded {
 /// # Errors
 /// When it is no timeline, of another version, or has a line in the middle that is none.
 pub fn read(path: &Path) -> Result<Recorded, FormatError> {
-    let io = |source| FormatError::Io {
+    let io = |error| FormatError::Io {
         doing: "read",
         path: path.to_owned(),
-        source,
+        error,
     };
     let mut file = BufReader::new(File::open(path).map_err(io)?);
     let mut line = Vec::new();

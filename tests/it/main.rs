@@ -5,6 +5,8 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod cli_end;
+mod cli_sandbox;
 mod component_build;
 mod component_cache;
 mod component_cli;

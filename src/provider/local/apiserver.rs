@@ -59,8 +59,12 @@ pub(super) fn start(
 }
 
 /// Waits until the API server says on `/readyz` that it is.
-pub(super) async fn ready(process: &mut Process, client: &kube::Client) -> Result<(), ProviderError> {
-    wait::until_ready(process, Duration::from_secs(60), || async {
+pub(super) async fn ready(
+    process: &mut Process,
+    client: &kube::Client,
+    patience: Duration,
+) -> Result<(), ProviderError> {
+    wait::until_ready(process, patience, || async {
         let request = http::Request::get("/readyz")
             .body(Vec::new())
             .map_err(|e| e.to_string())?;

@@ -26,6 +26,7 @@ pub(super) async fn start(
     kubeconfig: &Path,
     policy: &Value,
     pace: Pace,
+    patience: Duration,
 ) -> Result<Process, ProviderError> {
     let file = run.path().join("descheduler-policy.yaml");
     std::fs::write(&file, yaml::text(policy)).map_err(|e| ProviderError::Setup {
@@ -42,7 +43,7 @@ pub(super) async fn start(
     let log = logs.join("descheduler.log");
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
     let mut process = Process::start(run, logs, "descheduler", &binary.path, &args)?;
-    wait::until_ready(&mut process, Duration::from_secs(30), || async {
+    wait::until_ready(&mut process, patience, || async {
         // Without a port it has no health endpoint; its log says when it has gone through its first cycle:
         // "Number of evicted pods" up to v0.33, "Number of evictions/requests" after.
         let begun = std::fs::read(&log).is_ok_and(|text| {

@@ -27,6 +27,7 @@ pub(super) async fn start(
     binary: &Binary,
     data: &Path,
     ports: Ports,
+    patience: Duration,
 ) -> Result<Process, ProviderError> {
     let client = format!("http://127.0.0.1:{}", ports.client);
     let peer = format!("http://127.0.0.1:{}", ports.peer);
@@ -42,7 +43,7 @@ pub(super) async fn start(
         "--log-level=warn".to_owned(),
     ];
     let mut process = Process::start(run, logs, "etcd", &binary.path, &args)?;
-    wait::until_ready(&mut process, Duration::from_secs(30), || async {
+    wait::until_ready(&mut process, patience, || async {
         match tokio::net::TcpStream::connect(("127.0.0.1", ports.client)).await {
             Ok(_) => Ok(()),
             Err(e) => Err(format!("its port: {e}")),

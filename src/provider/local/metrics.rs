@@ -171,6 +171,7 @@ pub(super) async fn serve(
     running: Running,
     load: &Load,
     pace: Pace,
+    patience: Duration,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ProviderError> {
     let failed = |why: String| ProviderError::Setup {
@@ -204,7 +205,7 @@ pub(super) async fn serve(
             sampler.sample();
         }
     });
-    register(client, pki, port).await
+    register(client, pki, port, patience).await
 }
 
 fn routes(sampler: Arc<Sampler>) -> Router {
@@ -289,7 +290,7 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, routes: Router) {
 }
 
 /// An `APIService` over a Service of type ExternalName: works without kube-proxy.
-async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderError> {
+async fn register(client: &Client, pki: &Pki, port: u16, patience: Duration) -> Result<(), ProviderError> {
     let api = |what: &str, source: kube::Error| ProviderError::Api {
         what: what.to_owned(),
         source: Box::new(source),
@@ -323,7 +324,7 @@ async fn register(client: &Client, pki: &Pki, port: u16) -> Result<(), ProviderE
         let request = request.map_err(|e| api("ask the metrics API", kube::Error::HttpError(e)))?;
         match client.request::<Value>(request).await {
             Ok(_) => return Ok(()),
-            Err(e) if start.elapsed() > Duration::from_secs(30) => {
+            Err(e) if start.elapsed() > patience => {
                 return Err(api("reach the metrics API", e));
             }
             // The aggregation layer looks at a new APIService when it gets to it; there is nothing to watch but its answer.

@@ -87,13 +87,27 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
         client: ports[0].number,
         peer: ports[1].number,
     };
-    let etcd = etcd::start(&run, &logs, order.binary(ComponentName::Etcd)?, &data, etcd_ports).await?;
+    let etcd = etcd::start(
+        &run,
+        &logs,
+        order.binary(ComponentName::Etcd)?,
+        &data,
+        etcd_ports,
+        order.ready_timeout,
+    )
+    .await?;
     let binary = order.binary(ComponentName::Apiserver)?;
     let mut apiserver = apiserver::start(&run, &logs, binary, &pki, ports[2].number, ports[0].number)?;
-    apiserver::ready(&mut apiserver, &apiserver::client(&pki, ports[2].number)?).await?;
+    apiserver::ready(
+        &mut apiserver,
+        &apiserver::client(&pki, ports[2].number)?,
+        order.ready_timeout,
+    )
+    .await?;
     apiserver.stop(Duration::from_secs(10)).await;
     etcd.stop(Duration::from_secs(10)).await;
-    let partial = cache.join(format!("partial-{}", std::process::id()));
+    // Under the lock, so no other start is at it: what is there is of one that was killed.
+    let partial = cache.join("partial");
     let _ = fs::remove_dir_all(&partial);
     etcd::copy_data(&data, &partial)
         .and_then(|()| fs::rename(&partial, &seed))
@@ -172,7 +186,15 @@ impl LocalCluster {
             client: client_port,
             peer,
         };
-        let etcd = etcd::start(&run, &logs, order.binary(ComponentName::Etcd)?, &data, etcd_ports).await?;
+        let etcd = etcd::start(
+            &run,
+            &logs,
+            order.binary(ComponentName::Etcd)?,
+            &data,
+            etcd_ports,
+            order.ready_timeout,
+        )
+        .await?;
         let mut apiserver = apiserver::start(
             &run,
             &logs,
@@ -181,7 +203,7 @@ impl LocalCluster {
             api,
             client_port,
         )?;
-        apiserver::ready(&mut apiserver, &client).await?;
+        apiserver::ready(&mut apiserver, &client, order.ready_timeout).await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
         let scheduler = order.binary(ComponentName::Scheduler)?;
         let mut scheduler =
@@ -205,7 +227,7 @@ impl LocalCluster {
             &order.binary(ComponentName::Apiserver)?.version,
         )
         .await?;
-        let health = Health::new(&pki)?;
+        let health = Health::new(&pki, order.ready_timeout)?;
         tracing::debug!(after = ?start.elapsed(), "nodes are registered");
         scheduler::ready(&mut scheduler, &health, ks).await?;
         tracing::debug!(after = ?start.elapsed(), "kube-scheduler is ready");
@@ -222,12 +244,21 @@ impl LocalCluster {
             run,
             order,
         };
-        cluster.nodes_ready(Duration::from_secs(60)).await?;
+        cluster.nodes_ready(cluster.order.ready_timeout).await?;
         cluster.ready_after = start.elapsed();
         tracing::debug!(after = ?start.elapsed(), "nodes are ready");
         if let Some(load) = cluster.order.load.clone() {
             let (client, pace) = (cluster.client.clone(), cluster.order.pace);
-            metrics::serve(&client, &cluster.pki, running, &load, pace, &mut cluster.tasks).await?;
+            metrics::serve(
+                &client,
+                &cluster.pki,
+                running,
+                &load,
+                pace,
+                cluster.order.ready_timeout,
+                &mut cluster.tasks,
+            )
+            .await?;
         }
         Ok(cluster)
     }
@@ -255,6 +286,7 @@ impl LocalCluster {
             &config,
             policy,
             self.order.pace,
+            self.order.ready_timeout,
         )
         .await?;
         self.descheduler = Some(process);
@@ -332,10 +364,13 @@ fn takes_pods(node: &Node) -> bool {
 
 /// Asks components for their health, over TLS with our own certificate authority.
 #[derive(Debug)]
-struct Health(reqwest::Client);
+struct Health {
+    client: reqwest::Client,
+    patience: Duration,
+}
 
 impl Health {
-    fn new(pki: &Pki) -> Result<Self, ProviderError> {
+    fn new(pki: &Pki, patience: Duration) -> Result<Self, ProviderError> {
         let failed = |why: String| ProviderError::Setup {
             what: "health checks".to_owned(),
             why,
@@ -348,7 +383,7 @@ impl Health {
             .no_proxy()
             .build()
             .map_err(|e| failed(e.to_string()))?;
-        Ok(Self(client))
+        Ok(Self { client, patience })
     }
 }
 
@@ -359,9 +394,9 @@ async fn until_healthy(
     path: &str,
 ) -> Result<(), ProviderError> {
     let url: Arc<str> = format!("https://localhost:{port}{path}").into();
-    wait::until_ready(process, Duration::from_secs(60), || async {
+    wait::until_ready(process, health.patience, || async {
         let answer = health
-            .0
+            .client
             .get(&*url)
             .send()
             .await

@@ -52,8 +52,11 @@ impl Process {
             .stdout(out)
             .stderr(err)
             .process_group(0)
+            // Nothing of the user's is there to be read (~/.kube/config, ~/.kwok), and no temporary file outlives the run.
             .env_clear()
-            .envs(std::env::vars_os().filter(|(key, _)| key == "PATH" || key == "HOME" || key == "TMPDIR"))
+            .envs(std::env::vars_os().filter(|(key, _)| key == "PATH"))
+            .env("HOME", run.path())
+            .env("TMPDIR", run.path())
             .env(crate::rundir::RUN_VARIABLE, run.path())
             .env("GOGC", "200")
             .kill_on_drop(true)
@@ -73,11 +76,14 @@ impl Process {
     /// What went wrong, if the process has exited.
     pub(super) fn exited(&mut self) -> Option<ProviderError> {
         let status = self.child.try_wait().ok().flatten()?;
+        // What it started goes with it.
+        let _ = killpg(self.group, Signal::SIGKILL);
         Some(ProviderError::Exited {
             component: self.name.clone(),
             status: status.to_string(),
             after: self.started.elapsed(),
             last: self.last_lines(),
+            log: self.log.clone(),
         })
     }
 
@@ -88,6 +94,7 @@ impl Process {
             waited,
             seen: seen.to_owned(),
             last: self.last_lines(),
+            log: self.log.clone(),
         }
     }
 
@@ -96,11 +103,16 @@ impl Process {
         // The group may be gone already; then there is nobody to ask.
         let _ = killpg(self.group, Signal::SIGTERM);
         let _ = tokio::time::timeout(patience, self.child.wait()).await;
+        // What did not end, and what it started.
+        let _ = killpg(self.group, Signal::SIGKILL);
     }
 
     /// Kills its group, without waiting.
     pub(super) fn kill(&mut self) {
-        let _ = killpg(self.group, Signal::SIGKILL);
+        // No id means that it was waited for: the number may belong to somebody else by now.
+        if self.child.id().is_some() {
+            let _ = killpg(self.group, Signal::SIGKILL);
+        }
     }
 
     /// Waits until it has gone.
@@ -119,7 +131,7 @@ impl Drop for Process {
         // Reaps it: a SIGKILLed child ends in milliseconds.
         let deadline = Instant::now() + Duration::from_secs(2);
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::provider::ProviderError;
 /// How often a probe is asked again. A component that listens can't be watched for, only asked.
 const EVERY: Duration = Duration::from_millis(15);
 
+/// How long one answer is waited for.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// Returns when `probe` says `Ok`; a process that has exited ends the wait at once, with its last lines.
 ///
 /// `probe` says what it sees, for the error.
@@ -22,18 +25,20 @@ where
     R: Future<Output = Result<(), String>>,
 {
     let start = Instant::now();
-    let mut seen = "nothing yet".to_owned();
+    let mut seen = None;
     loop {
         if let Some(exited) = process.exited() {
             return Err(exited);
         }
-        match tokio::time::timeout(Duration::from_secs(5), probe()).await {
+        let answer = patience.saturating_sub(start.elapsed()).min(ANSWER);
+        match tokio::time::timeout(answer, probe()).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(now)) => seen = now,
-            Err(_) => "no answer within 5 s".clone_into(&mut seen),
+            Ok(Err(now)) => seen = Some(now),
+            // The last look may have had no time left; what was seen before says more.
+            Err(_) => seen = seen.or_else(|| Some(format!("no answer within {:.1} s", answer.as_secs_f64()))),
         }
         if start.elapsed() > patience {
-            return Err(process.not_ready(start.elapsed(), &seen));
+            return Err(process.not_ready(start.elapsed(), &seen.unwrap_or_default()));
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -1,0 +1,275 @@
+//! The command in a world of its own: temporary directory, home, evidence; components come from the user's cache.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
+use kubeclash::progress::Progress;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+/// How long anything may take that a warm cache makes fast, on a machine that has other things to do as well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Gets what clusters are made of, once a test program: a cold cache must not look like a command that hangs.
+pub(crate) async fn components() {
+    static THERE: OnceCell<()> = OnceCell::const_new();
+    let fetch = || async {
+        let resolver = Resolver::new(Cache::open(None).unwrap(), Progress::detect()).unwrap();
+        resolver
+            .resolve(&Selection::default(), &ComponentName::ALL)
+            .await
+            .unwrap();
+    };
+    THERE.get_or_init(fetch).await;
+}
+
+/// Looks until there is something to see; what is looked at here (processes, other processes' files) can't be
+/// watched.
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Directories that nobody else uses, removed in the end.
+pub(crate) struct Sandbox {
+    dir: TempDir,
+}
+
+impl Sandbox {
+    pub(crate) async fn new() -> Self {
+        components().await;
+        Self::without_components()
+    }
+
+    /// For commands that need none.
+    pub(crate) fn without_components() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["tmp", "home", "out"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Where run directories are.
+    pub(crate) fn tmp(&self) -> PathBuf {
+        self.path("tmp")
+    }
+
+    /// Writes an executable file, and gives `path:FILE`.
+    pub(crate) fn program(&self, name: &str, script: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        format!("path:{}", path.display())
+    }
+
+    /// The command, with nothing of the caller's environment that could change what it does.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.with(Command::new(env!("CARGO_BIN_EXE_kubeclash")), args)
+    }
+
+    /// Another program, in the same world.
+    pub(crate) fn with(&self, mut command: Command, args: &[&str]) -> Command {
+        let cache = Cache::open(None).unwrap();
+        command
+            .args(args)
+            .env_clear()
+            .envs(std::env::vars_os().filter(|(key, _)| ["PATH", "LANG"].map(Into::into).contains(key)))
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.tmp())
+            .env("KUBECLASH_CACHE", cache.root())
+            .env("KUBECLASH_OUT", self.path("out"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            // Ctrl-C at the test must not reach it before the test has had its say.
+            .process_group(0);
+        command
+    }
+
+    /// Runs the command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+        ended(self.command(args))
+    }
+
+    /// Starts the command, and lets it run.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        let out = self.path("stdout");
+        let err = self.path("stderr");
+        let mut command = self.command(args);
+        command
+            .stdout(File::create(&out).unwrap())
+            .stderr(File::create(&err).unwrap());
+        Running {
+            child: command.spawn().unwrap(),
+            out,
+            err,
+        }
+    }
+
+    /// Every timeline that was begun.
+    pub(crate) fn timelines(&self) -> Vec<PathBuf> {
+        files_below(&self.path("out"))
+            .into_iter()
+            .filter(|path| path.ends_with("timeline.jsonl"))
+            .collect()
+    }
+
+    /// Waits until a run is in the middle of its experiment.
+    pub(crate) fn until_marked(&self, running: &mut Running) -> PathBuf {
+        until("a mark on a timeline", || {
+            assert_eq!(
+                running.child.try_wait().unwrap(),
+                None,
+                "it ended: {}",
+                running.said()
+            );
+            self.timelines()
+                .into_iter()
+                .find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("\"mark\"")))
+        })
+    }
+
+    /// The processes that carry a run directory of this sandbox in their environment: id and name.
+    pub(crate) fn processes(&self) -> BTreeMap<u32, String> {
+        let mut system = System::new();
+        let what = ProcessRefreshKind::nothing()
+            .with_environ(UpdateKind::Always)
+            .without_tasks();
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+        let mine = format!("KUBECLASH_RUN={}", self.tmp().display());
+        let marked = system.processes().iter().filter(|(_, process)| {
+            process.status() != sysinfo::ProcessStatus::Zombie
+                && process
+                    .environ()
+                    .iter()
+                    .any(|variable| variable.to_string_lossy().starts_with(&mine))
+        });
+        marked
+            .map(|(pid, process)| (pid.as_u32(), process.name().to_string_lossy().into_owned()))
+            .collect()
+    }
+
+    /// That there is no process, no file and no directory of any run.
+    pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.processes(), BTreeMap::new());
+        assert_eq!(files_below(&self.tmp()), Vec::<PathBuf>::new());
+        assert_eq!(
+            fs::read_dir(self.tmp()).unwrap().count(),
+            0,
+            "an empty directory is left"
+        );
+    }
+}
+
+impl Drop for Sandbox {
+    /// Whatever a failed test left.
+    fn drop(&mut self) {
+        for pid in self.processes().into_keys() {
+            let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+        }
+    }
+}
+
+pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files_below(&entry.path())),
+            _ => found.push(entry.path()),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A command that runs; killed when dropped.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Running {
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// All that it said so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.out).unwrap_or_default() + &self.stderr()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        until("the command's end", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// That it ended with `code`, and said all of `words` on standard error.
+    #[track_caller]
+    pub(crate) fn assert(&self, code: u8, words: &[&str]) {
+        assert_eq!(self.code, Some(code.into()), "{self}");
+        for word in words {
+            assert!(self.stderr.contains(word), "no {word:?} in\n{self}");
+        }
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "exit code {:?}, standard output:", self.code)?;
+        writeln!(f, "{}\nstandard error:\n{}", self.stdout, self.stderr)
+    }
+}
+
+pub(crate) fn ended(mut command: Command) -> Ended {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    Ended {
+        code: status.code(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
