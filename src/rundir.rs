@@ -117,11 +117,14 @@ impl Drop for RunDir {
         if self.kept {
             return;
         }
+        let root = self.path.parent().unwrap_or(&self.path).to_owned();
+        // Under the guard, because a directory that has lost its owner's file, and no more, looks like a killed run's.
+        let guard = guard(&root);
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(%error, run = %self.path.display(), "the run directory was not removed");
         }
-        if let Some(root) = self.path.parent() {
-            clear(root);
+        if guard.is_ok() {
+            clear_if_unused(&root);
         }
     }
 }
