@@ -244,7 +244,9 @@ fn leftovers_in(root: &Path) -> Vec<Leftover> {
     // A run that is just being begun has no owner yet. Without a guard (a full disk) that is a risk of microseconds.
     let guard = root.is_dir().then(|| guard(root).ok());
     let system = all_processes();
-    let runs = fs::read_dir(root).into_iter().flatten().flatten();
+    // A root that has come since belongs to a run that is just being begun.
+    let entries = guard.is_some().then(|| fs::read_dir(root).ok()).flatten();
+    let runs = entries.into_iter().flatten().flatten();
     let mut runs: Vec<PathBuf> = runs
         .map(|entry| entry.path())
         .filter(|path| is_run(root, path) && path.is_dir() && !owner_lives(&system, path))
