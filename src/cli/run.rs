@@ -19,7 +19,7 @@ use crate::interrupt;
 use crate::progress::Progress;
 use crate::report::{Picture, Style, Summary, json, markdown, terminal};
 use crate::scenario::Arm;
-use crate::session::Session;
+use crate::session::{Session, Settings};
 use crate::verdict::Expect;
 
 /// Run cases, and say which failures were observed.
@@ -79,7 +79,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         if selected.iter().any(|(chosen, ..)| chosen.folder == case.folder) {
             // Mistakes in a case's files are told before anything is fetched or built.
             cases::load(case, settings.manifests.as_deref())
-                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
+                .map_err(|e| Failure::with_help(exit::USAGE, e.to_string(), where_from(&settings)))?;
         }
     }
     hint_at_leftovers(progress);
@@ -134,6 +134,15 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     Ok(code(
         &outcomes,
         &errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>(),
+    ))
+}
+
+/// Where a case's files were read, if not from the built-in ones.
+fn where_from(settings: &Settings) -> Option<String> {
+    let dir = settings.manifests.as_ref()?;
+    Some(format!(
+        "--manifests says that cases are in \"{}\": a folder each, with a case.yaml",
+        dir.display()
     ))
 }
 

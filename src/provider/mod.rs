@@ -219,16 +219,23 @@ impl ProviderError {
             log.exists()
                 .then(|| format!("all that it said is in \"{}\"", log.display()))
         };
+        let room = || {
+            format!(
+                "make room in \"{}\" (a cluster takes about 100 MiB), or set TMPDIR to a directory on another disk",
+                std::env::temp_dir().display()
+            )
+        };
         match self {
+            Self::Exited { last, .. } if last.to_lowercase().contains("no space left") => Some(room()),
             Self::Exited { log, .. } => all_of(log),
             Self::NotReady { log, .. } => {
                 let longer = "on a slow machine, --ready-timeout gives it longer".to_owned();
                 Some(all_of(log).map_or(longer.clone(), |log| format!("{log}; {longer}")))
             }
-            Self::Setup { why, .. } if why.contains("No space left") => Some(format!(
-                "make room in \"{}\" (a cluster takes about 100 MiB), or set TMPDIR to a directory on another disk",
-                std::env::temp_dir().display()
-            )),
+            Self::Setup { why, .. } if why.contains("No space left") => Some(room()),
+            Self::Start { why, .. } if why.starts_with("its log ") => {
+                Some("logs are evidence: --out names another folder for it".to_owned())
+            }
             Self::Setup { .. } | Self::Start { .. } | Self::Api { .. } => None,
         }
     }

@@ -22,7 +22,6 @@ use serde_json::{Value, json};
 use super::{inject_live_kubectl, inject_live_node, inject_live_rules};
 
 /// Everything, one after the other.
-#[expect(dead_code, reason = "for the tests of the local provider to call")]
 pub(crate) async fn injection_is_what_a_user_would_do(client: &Client, kubeconfig: &Path) {
     inject_live_rules::the_merge_rules_are_those_of_the_api_server(client).await;
     inject_live_kubectl::applying_gives_what_kubectl_gives(client, kubeconfig).await;

@@ -5,6 +5,8 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod cli_ambient;
+mod cli_bad_input;
 mod cli_end;
 mod cli_sandbox;
 mod component_build;
@@ -14,6 +16,7 @@ mod component_download;
 mod component_given;
 mod component_image;
 mod component_site;
+mod conformance;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;

@@ -58,22 +58,36 @@ pub(super) fn start(
     Process::start(run, logs, "kube-apiserver", &binary.path, &args)
 }
 
-/// Waits until the API server says on `/readyz` that it is.
+/// Waits until the API server says on `/readyz` that it is; without its etcd it never will be.
 pub(super) async fn ready(
     process: &mut Process,
+    etcd: &mut Process,
     client: &kube::Client,
     patience: Duration,
 ) -> Result<(), ProviderError> {
-    wait::until_ready(process, patience, || async {
+    wait::until_ready_on(process, Some(etcd), patience, || async {
         let request = http::Request::get("/readyz")
             .body(Vec::new())
             .map_err(|e| e.to_string())?;
         match client.request_text(request).await {
             Ok(_) => Ok(()),
-            Err(e) => Err(format!("/readyz: {e}")),
+            Err(e) => Err(format!("/readyz: {}", failing(&e.to_string()))),
         }
     })
     .await
+}
+
+/// The checks that fail, out of the answer's long list of all.
+fn failing(answer: &str) -> String {
+    let failing: Vec<&str> = answer
+        .lines()
+        .filter_map(|line| line.split_once("[-]")?.1.split_whitespace().next())
+        .collect();
+    if failing.is_empty() {
+        answer.lines().next().unwrap_or_default().to_owned()
+    } else {
+        format!("not yet {}", failing.join(", "))
+    }
 }
 
 /// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read.
@@ -125,4 +139,17 @@ pub(super) fn write_kubeconfig(pki: &Pki, identity: &str, port: u16, to: &Path) 
     // Read back as what clients will read it as.
     let _: Kubeconfig = serde_json::from_value(config.clone()).map_err(|e| failed(e.to_string()))?;
     super::pki::write(to, &crate::scenario::yaml::text(&config)).map_err(|e| failed(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_all_checks_those_that_fail_are_told() {
+        let answer =
+            "ApiError: [+]ping ok\n[-]etcd failed: reason withheld\n[+]log ok\n[-]poststarthook/x failed\n";
+        assert_eq!(failing(answer), "not yet etcd, poststarthook/x");
+        assert_eq!(failing("connection refused\n: more"), "connection refused");
+    }
 }

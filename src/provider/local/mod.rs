@@ -87,7 +87,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
         client: ports[0].number,
         peer: ports[1].number,
     };
-    let etcd = etcd::start(
+    let mut etcd = etcd::start(
         &run,
         &logs,
         order.binary(ComponentName::Etcd)?,
@@ -100,6 +100,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let mut apiserver = apiserver::start(&run, &logs, binary, &pki, ports[2].number, ports[0].number)?;
     apiserver::ready(
         &mut apiserver,
+        &mut etcd,
         &apiserver::client(&pki, ports[2].number)?,
         order.ready_timeout,
     )
@@ -186,7 +187,7 @@ impl LocalCluster {
             client: client_port,
             peer,
         };
-        let etcd = etcd::start(
+        let mut etcd = etcd::start(
             &run,
             &logs,
             order.binary(ComponentName::Etcd)?,
@@ -203,7 +204,7 @@ impl LocalCluster {
             api,
             client_port,
         )?;
-        apiserver::ready(&mut apiserver, &client, order.ready_timeout).await?;
+        apiserver::ready(&mut apiserver, &mut etcd, &client, order.ready_timeout).await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
         let scheduler = order.binary(ComponentName::Scheduler)?;
         let mut scheduler =

@@ -24,10 +24,28 @@ where
     F: Fn() -> R,
     R: Future<Output = Result<(), String>>,
 {
+    until_ready_on(process, None, patience, probe).await
+}
+
+/// The same for a process that stands on another: where that one has exited, it is to blame.
+pub(super) async fn until_ready_on<F, R>(
+    process: &mut Process,
+    mut ground: Option<&mut Process>,
+    patience: Duration,
+    probe: F,
+) -> Result<(), ProviderError>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<(), String>>,
+{
     let start = Instant::now();
     let mut seen = None;
     loop {
-        if let Some(exited) = process.exited() {
+        if let Some(exited) = ground
+            .as_deref_mut()
+            .and_then(Process::exited)
+            .or_else(|| process.exited())
+        {
             return Err(exited);
         }
         let answer = patience.saturating_sub(start.elapsed()).min(ANSWER);

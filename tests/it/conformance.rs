@@ -1,0 +1,541 @@
+//! What holds for the clusters of every provider; `KUBECLASH_PROVIDER` says of which.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
+use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use kubeclash::cli::flags::RunFlags;
+use kubeclash::inject;
+use kubeclash::observe::Recorder;
+use kubeclash::progress::Progress;
+use kubeclash::provider::{Cluster, Order};
+use kubeclash::rundir;
+use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
+use kubeclash::session::Session;
+use kubeclash::timeline::{Ending, Header, Timeline, What};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use tokio::sync::OnceCell;
+
+use crate::inject_live;
+
+/// How long anything may take on a machine that has other things to do as well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn session() -> &'static Session {
+    static SESSION: OnceCell<Session> = OnceCell::const_new();
+    let open = || async {
+        let settings = RunFlags::from_environment().unwrap().settings();
+        Session::open(settings, &Progress::detect()).await.unwrap()
+    };
+    SESSION.get_or_init(open).await
+}
+
+async fn up(load: Option<Load>, logs: &Path) -> Cluster {
+    let session = session().await;
+    let shape = Shape {
+        workers: 2,
+        worker_cpu: 8,
+    };
+    let order = Order {
+        load,
+        ..session.order(shape, logs.to_owned())
+    };
+    session.settings().provider.up(order).await.unwrap()
+}
+
+/// Waits until `seen` says something of the objects that a watch shows, each as it changes; `None` is one that went.
+async fn watch<K, T>(api: Api<K>, name: &str, what: &str, mut seen: impl FnMut(Option<&K>) -> Option<T>) -> T
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = watcher::watcher(api, config).default_backoff().boxed();
+    let found = async {
+        let mut there = false;
+        while let Some(event) = events.try_next().await.unwrap() {
+            let answer = match &event {
+                watcher::Event::Apply(object) | watcher::Event::InitApply(object) => {
+                    there = true;
+                    seen(Some(object))
+                }
+                watcher::Event::Delete(_) => seen(None),
+                watcher::Event::InitDone if !there => seen(None),
+                watcher::Event::Init | watcher::Event::InitDone => None,
+            };
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
+        unreachable!("a watcher does not end")
+    };
+    tokio::time::timeout(PATIENCE, found)
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))
+}
+
+fn object<K: DeserializeOwned>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+fn pod(name: &str, more: &Value) -> Pod {
+    let mut spec = json!({"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]});
+    for (key, value) in more.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    object(json!({"metadata": {"name": name}, "spec": spec}))
+}
+
+fn deployment(name: &str, replicas: i32) -> Deployment {
+    object(json!({
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10",
+                                     "resources": {"requests": {"cpu": "100m"}}}]}}},
+    }))
+}
+
+fn hpa(name: &str, floor: i32) -> HorizontalPodAutoscaler {
+    object(json!({
+        "metadata": {"name": name},
+        "spec": {"minReplicas": floor, "maxReplicas": 8,
+                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+                 "metrics": [{"type": "Resource", "resource": {
+                     "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}]},
+    }))
+}
+
+fn phase(pod: &Pod) -> &str {
+    pod.status
+        .as_ref()
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_does_what_the_cases_depend_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let cluster = up(None, scratch.path()).await;
+    let client = cluster.client();
+    let node = client_nodes(client).await.remove(0);
+    a_watch_sees_a_dip_of_200_ms(client, scratch.path()).await;
+    an_hpa_without_metrics_still_clamps_to_its_floor(client).await;
+    a_running_pod_stays_for_its_time_to_die(client, &node).await;
+    a_node_can_be_tainted(client, &node).await;
+    a_pod_that_does_not_tolerate_the_taint_is_rejected(client, &node).await;
+    cluster.down().await;
+}
+
+async fn client_nodes(client: &Client) -> Vec<String> {
+    let nodes = Api::<Node>::all(client.clone())
+        .list(&kube::api::ListParams::default())
+        .await
+        .unwrap();
+    let mut names: Vec<String> = nodes.iter().map(ResourceExt::name_any).collect();
+    names.sort();
+    assert_eq!(names, ["kind-worker", "kind-worker2"]);
+    names
+}
+
+fn taint() -> Taint {
+    Taint {
+        key: "conformance".into(),
+        value: Some("yes".into()),
+        effect: "NoExecute".into(),
+        time_added: None,
+    }
+}
+
+async fn a_node_can_be_tainted(client: &Client, node: &str) {
+    inject::taint(client, node, &taint()).await.unwrap();
+    watch(Api::<Node>::all(client.clone()), node, "the taint", |node| {
+        let taints = node?.spec.as_ref()?.taints.as_ref()?;
+        taints
+            .iter()
+            .any(|taint| taint.key == "conformance")
+            .then_some(())
+    })
+    .await;
+}
+
+async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
+    let deployments = Api::<Deployment>::default_namespaced(client.clone());
+    let header = Header {
+        case: "conformance".into(),
+        arm: Arm::Broken,
+        variant: None,
+        provider: "any".into(),
+        pace: session().await.settings().pace,
+        date: String::new(),
+        shape: Shape {
+            workers: 2,
+            worker_cpu: 8,
+        },
+        components: Default::default(),
+        manifests_sha256: String::new(),
+    };
+    let recorder = Recorder::arm(client, header, &scratch.join("timeline.jsonl"))
+        .await
+        .unwrap();
+    deployments
+        .create(&PostParams::default(), &deployment("dip", 3))
+        .await
+        .unwrap();
+    let scale = async |replicas: i32| {
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        deployments
+            .patch("dip", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
+    };
+    scale(1).await;
+    // The dip's length is what is tested.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    scale(3).await;
+    watch(deployments.clone(), "dip", "the end of the dip", |dip| {
+        (dip?.spec.as_ref()?.replicas == Some(3)).then_some(())
+    })
+    .await;
+    let wanted = |timeline: &Timeline| {
+        let seen = timeline.entries.iter().filter_map(|entry| match &entry.what {
+            What::Deployment(seen) if seen.state.name == "dip" => Some(seen.state.wanted),
+            _ => None,
+        });
+        let mut seen: Vec<i64> = seen.collect();
+        seen.dedup();
+        seen
+    };
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    recorder
+        .watch(deadline, |timeline| wanted(timeline).len() > 2)
+        .await;
+    let timeline = recorder.finish(Ending::Complete).unwrap();
+    assert_eq!(wanted(&timeline), [3, 1, 3]);
+}
+
+async fn an_hpa_without_metrics_still_clamps_to_its_floor(client: &Client) {
+    let deployments = Api::<Deployment>::default_namespaced(client.clone());
+    deployments
+        .create(&PostParams::default(), &deployment("floor", 1))
+        .await
+        .unwrap();
+    let hpas = Api::<HorizontalPodAutoscaler>::default_namespaced(client.clone());
+    hpas.create(&PostParams::default(), &hpa("floor", 3))
+        .await
+        .unwrap();
+    watch(deployments, "floor", "the floor", |deployment| {
+        (deployment?.spec.as_ref()?.replicas == Some(3)).then_some(())
+    })
+    .await;
+}
+
+async fn a_pod_that_does_not_tolerate_the_taint_is_rejected(client: &Client, node: &str) {
+    let pods = Api::<Pod>::default_namespaced(client.clone());
+    let wait = {
+        let (pods, mut phases) = (pods.clone(), Vec::new());
+        tokio::spawn(async move {
+            let mut reason = None;
+            watch(pods, "rejected", "the rejected pod's end", |pod| {
+                let Some(pod) = pod else {
+                    // Not there yet, or gone.
+                    return (!phases.is_empty()).then(|| (phases.clone(), reason.clone()));
+                };
+                phases.push(phase(pod).to_owned());
+                reason = reason
+                    .clone()
+                    .or_else(|| pod.status.as_ref().and_then(|status| status.reason.clone()));
+                None
+            })
+            .await
+        })
+    };
+    // A grace period that would be seen: a pod of which no container runs does not wait for it.
+    let start = Instant::now();
+    let spec = json!({"nodeName": node, "terminationGracePeriodSeconds": 60});
+    pods.create(&PostParams::default(), &pod("rejected", &spec))
+        .await
+        .unwrap();
+    // Somebody deletes it who minds the taint, or we do.
+    let (phases, reason) = wait.await.unwrap();
+    assert!(phases.iter().all(|phase| phase != "Running"), "{phases:?}");
+    assert_eq!(phases.last().map(String::as_str), Some("Failed"), "{phases:?}");
+    assert_eq!(reason.as_deref(), Some("TaintToleration"));
+    assert!(
+        start.elapsed() < Duration::from_secs(30),
+        "it waited for its grace period"
+    );
+
+    // One that tolerates it runs.
+    let tolerations = json!([{"key": "conformance", "operator": "Exists"}]);
+    let spec = json!({"nodeName": node, "tolerations": tolerations});
+    pods.create(&PostParams::default(), &pod("tolerant", &spec))
+        .await
+        .unwrap();
+    watch(pods, "tolerant", "the tolerant pod", |pod| {
+        (phase(pod?) == "Running").then_some(())
+    })
+    .await;
+}
+
+/// A pod that takes long to die lives longer than one that does not, and none longer than its grace period.
+async fn a_running_pod_stays_for_its_time_to_die(client: &Client, node: &str) {
+    let pods = Api::<Pod>::default_namespaced(client.clone());
+    let factor = session().await.settings().pace.factor();
+    // At the recorded pace: ends at once, after 4 s at fast pace, and would take minutes.
+    let die = [
+        ("quick", 1),
+        ("slow", 4_000 * factor),
+        ("stubborn", 600_000 * factor),
+    ];
+    let mut ends = Vec::new();
+    for (name, time_to_die) in die {
+        let mut pod = pod(
+            name,
+            &json!({"nodeName": node, "terminationGracePeriodSeconds": if name == "stubborn" { 2 } else { 30 }}),
+        );
+        pod.annotations_mut()
+            .insert(TIME_TO_DIE.to_owned(), time_to_die.to_string());
+        pods.create(&PostParams::default(), &pod).await.unwrap();
+        watch(pods.clone(), name, "a pod that runs", |pod| {
+            (phase(pod?) == "Running").then_some(())
+        })
+        .await;
+        let start = Instant::now();
+        pods.delete(name, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
+        let mut terminating = false;
+        let gone = watch(pods.clone(), name, "a pod that is gone", |pod| {
+            let Some(pod) = pod else {
+                return Some(start.elapsed());
+            };
+            terminating |= pod.metadata.deletion_timestamp.is_some() && phase(pod) == "Running";
+            None
+        })
+        .await;
+        assert!(
+            terminating || name == "quick",
+            "{name} was never seen Terminating"
+        );
+        ends.push(gone);
+    }
+    let [quick, slow, stubborn] = ends[..] else {
+        unreachable!()
+    };
+    assert!(quick < slow, "{quick:?} {slow:?}");
+    assert!(
+        slow >= Duration::from_secs(4) && slow < Duration::from_secs(25),
+        "{slow:?}"
+    );
+    assert!(
+        stubborn >= Duration::from_secs(1) && stubborn < Duration::from_secs(25),
+        "its grace period is 2 s: {stubborn:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_has_no_metric_before_two_samples() {
+    let scratch = tempfile::tempdir().unwrap();
+    let load = Load {
+        app: "busy",
+        curve: CpuCurve::burst(100, Duration::from_secs(3600), 100),
+    };
+    let cluster = up(Some(load), scratch.path()).await;
+    let client = cluster.client();
+    let deployments = Api::<Deployment>::default_namespaced(client.clone());
+    deployments
+        .create(&PostParams::default(), &deployment("busy", 1))
+        .await
+        .unwrap();
+    let pods = Api::<Pod>::default_namespaced(client.clone());
+    let list = kube::api::ListParams::default().labels("app=busy");
+    let running = async {
+        loop {
+            let found = pods.list(&list).await.unwrap();
+            if let Some(pod) = found.iter().find(|pod| phase(pod) == "Running") {
+                return pod.name_any();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, running).await.unwrap();
+    let running = Instant::now();
+    let metrics = async || -> Vec<Value> {
+        let request = http::Request::get("/apis/metrics.k8s.io/v1beta1/namespaces/default/pods")
+            .body(Vec::new())
+            .unwrap();
+        let list: Value = client.request(request).await.unwrap();
+        list["items"].as_array().unwrap().clone()
+    };
+    let first = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let found = metrics().await;
+            if let Some(first) = found.into_iter().next() {
+                return first;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+    // Two samples are 10 s apart, at the recorded pace.
+    let apart = session().await.settings().pace.scale(Duration::from_secs(10));
+    assert!(
+        running.elapsed() >= apart / 2,
+        "a metric after {:?}, samples are {apart:?} apart",
+        running.elapsed()
+    );
+    let usage = first["containers"][0]["usage"]["cpu"].as_str().unwrap();
+    let nano: f64 = usage.strip_suffix('n').unwrap().parse().unwrap();
+    assert!((80e6..120e6).contains(&nano), "{usage} is not 100m");
+    cluster.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn injection_is_what_a_user_would_do() {
+    let scratch = tempfile::tempdir().unwrap();
+    let cluster = up(None, scratch.path()).await;
+    inject_live::injection_is_what_a_user_would_do(cluster.client(), &cluster.kubeconfig()).await;
+    cluster.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (logs, more_logs) = (scratch.path().join("one"), scratch.path().join("two"));
+    let (one, two) = tokio::join!(up(None, &logs), up(None, &more_logs));
+    let pods = |cluster: &Cluster| Api::<Pod>::default_namespaced(cluster.client().clone());
+    pods(&one)
+        .create(&PostParams::default(), &pod("mine", &json!({})))
+        .await
+        .unwrap();
+    assert!(pods(&two).get_opt("mine").await.unwrap().is_none());
+    let mut left = Vec::new();
+    for cluster in [&one, &two] {
+        let kubeconfig = cluster.kubeconfig();
+        let run = kubeconfig.parent().unwrap().to_owned();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&run), mode(&kubeconfig)), (0o700, 0o600));
+        for key in fs::read_dir(run.join("pki")).unwrap().flatten() {
+            assert_eq!(mode(&key.path()), 0o600, "{key:?}");
+        }
+        nobody_gets_in_without_a_certificate(&kubeconfig).await;
+        let processes = processes_of(&run);
+        assert!(processes.len() >= 5, "{processes:?}");
+        let listening = listening(&processes);
+        assert!(
+            cfg!(not(target_os = "linux")) || listening.len() >= 5,
+            "{listening:?}"
+        );
+        left.push((run, listening));
+    }
+    let found: Vec<PathBuf> = rundir::leftovers().into_iter().map(|left| left.run).collect();
+    assert!(left.iter().all(|(run, _)| !found.contains(run)), "{found:?}");
+    one.down().await;
+    assert_gone(&left[0].0, &left[0].1);
+    // The other one is none the worse.
+    pods(&two).get_opt("mine").await.unwrap();
+    two.down().await;
+    assert_gone(&left[1].0, &left[1].1);
+}
+
+async fn nobody_gets_in_without_a_certificate(kubeconfig: &Path) {
+    let text = fs::read_to_string(kubeconfig).unwrap();
+    let server = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("server: "))
+        .unwrap();
+    assert!(server.starts_with("https://127.0.0.1:"), "{server}");
+    let ca = fs::read(kubeconfig.with_file_name("pki").join("ca.crt")).unwrap();
+    let anybody = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
+        .no_proxy()
+        .build()
+        .unwrap();
+    for path in ["/api", "/readyz", "/version", "/metrics"] {
+        let answer = anybody.get(format!("{server}{path}")).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+    }
+}
+
+/// A test that panics is the last that a cluster has of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_takes_its_cluster_with_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let cluster = up(None, scratch.path()).await;
+    let run = cluster.kubeconfig().parent().unwrap().to_owned();
+    let listening = listening(&processes_of(&run));
+    let task = tokio::spawn(async move {
+        let _cluster = cluster;
+        std::panic::resume_unwind(Box::new("a mistake in a case"));
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    assert_gone(&run, &listening);
+}
+
+fn processes_of(run: &Path) -> BTreeSet<u32> {
+    let mut system = System::new();
+    let what = ProcessRefreshKind::nothing()
+        .with_environ(UpdateKind::Always)
+        .without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
+    let mine = format!("KUBECLASH_RUN={}", run.display());
+    let ours = system
+        .processes()
+        .iter()
+        .filter(|(_, process)| process.environ().iter().any(|v| v.to_string_lossy() == mine));
+    ours.map(|(pid, _)| pid.as_u32()).collect()
+}
+
+/// The ports on which processes listen, all of them on 127.0.0.1; nothing where there is no `/proc`.
+#[track_caller]
+fn listening(processes: &BTreeSet<u32>) -> BTreeSet<u16> {
+    let mut sockets = BTreeSet::new();
+    for pid in processes {
+        for fd in fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let target = fs::read_link(fd.path()).unwrap_or_default();
+            let target = target.to_string_lossy().into_owned();
+            let inode = target.strip_prefix("socket:[").and_then(|t| t.strip_suffix(']'));
+            sockets.extend(inode.map(str::to_owned));
+        }
+    }
+    let mut ports = BTreeSet::new();
+    for (table, loopback) in [("tcp", "0100007F"), ("tcp6", "none is allowed")] {
+        let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            // State 0A is LISTEN.
+            if fields[3] == "0A" && sockets.contains(fields[9]) {
+                let (address, port) = fields[1].split_once(':').unwrap();
+                assert_eq!(address, loopback, "listens on more than 127.0.0.1: {line}");
+                ports.insert(u16::from_str_radix(port, 16).unwrap());
+            }
+        }
+    }
+    ports
+}
+
+#[track_caller]
+fn assert_gone(run: &Path, ports: &BTreeSet<u16>) {
+    assert_eq!(processes_of(run), BTreeSet::new());
+    assert!(!run.exists());
+    for port in ports {
+        std::net::TcpStream::connect(("127.0.0.1", *port)).unwrap_err();
+    }
+}
