@@ -193,6 +193,32 @@ impl Stage<'_> {
     async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
         let client = cluster.client().clone();
         let recorder = Recorder::arm(&client, self.header(), &self.evidence.join("timeline.jsonl")).await?;
+        let limit = self.limit();
+        let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {
+            Ok(ending) => ending?,
+            Err(_) => Ending::Broken(format!(
+                "not over after {:.0} s, which is all it gets",
+                limit.as_secs_f64()
+            )),
+        };
+        Ok(recorder.finish(ending)?)
+    }
+
+    /// How long the steps may take: what the study's script ran, and a control twice that, because it watches twice as long.
+    fn limit(&self) -> Duration {
+        let expected = self.folder.card.expected_runtime;
+        let recorded = match self.plan.arm {
+            Arm::Broken => expected,
+            Arm::Control => expected * 2,
+        };
+        // A floor at the fast pace, where start-up and a slow machine weigh more than any interval.
+        self.plan
+            .pace
+            .scale(recorded)
+            .max(Duration::from_secs(120).min(recorded))
+    }
+
+    async fn steps(&self, cluster: &mut Cluster, recorder: &Recorder) -> Result<Ending, DriveError> {
         let mut drained = None;
         for step in &self.scenario.steps {
             (self.say)(&step.to_string());
@@ -204,10 +230,9 @@ impl Stage<'_> {
             match step {
                 Step::Settle { condition, within } => {
                     if let Err(missing) = recorder.wait(condition, self.plan.pace.deadline(*within)).await {
-                        if let Some(trouble) = cluster.trouble() {
-                            return Err(trouble.into());
-                        }
-                        return Ok(recorder.finish(Ending::Broken(missing))?);
+                        return cluster
+                            .trouble()
+                            .map_or(Ok(Ending::Broken(missing)), |trouble| Err(trouble.into()));
                     }
                 }
                 Step::AwaitUpTo { condition, within } => {
@@ -217,15 +242,15 @@ impl Stage<'_> {
                 Step::Observe {
                     window,
                     until_verdict,
-                } => self.observe(&recorder, *window, *until_verdict).await,
-                step => self.act(cluster, &recorder, step, &mut drained).await?,
+                } => self.observe(recorder, *window, *until_verdict).await,
+                step => self.act(cluster, recorder, step, &mut drained).await?,
             }
             recorder.check()?;
             if let Some(trouble) = cluster.trouble() {
                 return Err(trouble.into());
             }
         }
-        Ok(recorder.finish(Ending::Complete)?)
+        Ok(Ending::Complete)
     }
 
     async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {

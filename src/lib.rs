@@ -10,7 +10,7 @@
 //!  (value)       └ component     (before touching)            (value)    (pure)     (value)      (files)     (views)
 //! ```
 //!
-//! - [`scenario`]: what is done, as a value. [`cases`]: the failures of the study, each with its steps and its judge.
+//! - [`experiment`]: arm, pace and shape. [`scenario`]: what is done, as a value. [`cases`]: the failures of the study, each with its steps and its judge.
 //! - [`component`]: from what the user asked for to a verified binary. [`provider`]: from binaries to a cluster.
 //! - [`inject`]: changes made as a user would make them. [`observe`]: watches, turned into a timeline.
 //! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+pub mod experiment;
 pub mod scenario;
 pub mod cases;
 pub mod component;

@@ -117,11 +117,14 @@ impl Drop for RunDir {
         if self.kept {
             return;
         }
+        let root = self.path.parent().unwrap_or(&self.path).to_owned();
+        // Under the guard, because a directory that has lost its owner's file, and no more, looks like a killed run's.
+        let guard = guard(&root);
         if let Err(error) = fs::remove_dir_all(&self.path) {
             tracing::warn!(%error, run = %self.path.display(), "the run directory was not removed");
         }
-        if let Some(root) = self.path.parent() {
-            clear(root);
+        if guard.is_ok() {
+            clear_if_unused(&root);
         }
     }
 }
@@ -241,7 +244,9 @@ fn leftovers_in(root: &Path) -> Vec<Leftover> {
     // A run that is just being begun has no owner yet. Without a guard (a full disk) that is a risk of microseconds.
     let guard = root.is_dir().then(|| guard(root).ok());
     let system = all_processes();
-    let runs = fs::read_dir(root).into_iter().flatten().flatten();
+    // A root that has come since belongs to a run that is just being begun.
+    let entries = guard.is_some().then(|| fs::read_dir(root).ok()).flatten();
+    let runs = entries.into_iter().flatten().flatten();
     let mut runs: Vec<PathBuf> = runs
         .map(|entry| entry.path())
         .filter(|path| is_run(root, path) && path.is_dir() && !owner_lives(&system, path))

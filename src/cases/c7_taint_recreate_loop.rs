@@ -49,7 +49,7 @@ fn judge(timeline: &Timeline) -> Judgement {
                 ),
             ),
             None => Finding::not_seen(format!(
-                "{} distinct pods of one ReplicaSet, of {MANY} that make a loop",
+                "no more than {} of one ReplicaSet's pods came and went, and {MANY} make a loop",
                 most.len()
             )),
         };

@@ -22,21 +22,22 @@ use crate::progress::Progress;
 use crate::report::Style;
 use crate::timeline::Header;
 
-const ABOUT: &str = "\
-Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, no fault is
-injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which it must be
-observed, and a control, in which it must not.";
+const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
+no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
+it must be observed, and a control, in which it must not.";
 
 const EXAMPLES: &str = "\
 Examples:
-  kubeclash run c7                                    both arms of one case, on a local control plane
-  kubeclash run                                       everything
+  kubeclash run c7                             both arms of one case
+  kubeclash run                                everything
   kubeclash run 'c[58]' --descheduler path:./descheduler
   kubeclash run --format json --jobs 2 | jq -c 'select(.ok | not)'
-  kubeclash doctor                                    what is there, and what would be fetched or built
+  kubeclash doctor                             what is there, what would be fetched or built
 
-Exit codes: 0 as expected · 1 unexpected error · 2 usage · 3 a verdict differed · 4 nothing selected ·
-5 inconclusive · 6 provider or component unavailable · 130 interrupted";
+Exit codes:
+  0 as expected              3 a verdict differed     6 provider or component unavailable
+  1 unexpected error         4 nothing selected     130 interrupted
+  2 usage                    5 inconclusive";
 
 /// The command.
 #[derive(Debug, Parser)]

@@ -195,8 +195,9 @@ impl Recorder {
     pub fn finish(self, ending: Ending) -> Result<Timeline, RecorderError> {
         self.tape.put(What::End(ending));
         self.check()?;
-        let timeline = self.tape.lock().timeline.clone();
-        Ok(timeline)
+        let mut record = self.tape.lock();
+        let nothing = Timeline::new(record.timeline.header.clone());
+        Ok(std::mem::replace(&mut record.timeline, nothing))
     }
 }
 

@@ -6,46 +6,18 @@
 mod card;
 mod curve;
 mod manifest;
-mod pace;
-mod shape;
 mod step;
 pub mod yaml;
 
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
 pub use manifest::{Manifest, ManifestError, TIME_TO_DIE, manifests_of, policy_of};
-pub use pace::Pace;
-pub use shape::{Shape, worker};
-pub use step::{Condition, NodePick, Outlook, Step};
+pub use step::{NodePick, Step};
 
-use std::fmt;
+pub use crate::experiment::{Arm, Pace, Shape, worker};
+pub use crate::timeline::{Condition, Outlook};
+
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-/// One half of an experiment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Arm {
-    /// The misconfiguration; the failure must be observed.
-    Broken,
-    /// The smallest known fix; the failure must not be observed.
-    Control,
-}
-
-impl Arm {
-    /// Both arms, in the order in which they are reported.
-    pub const ALL: [Self; 2] = [Self::Broken, Self::Control];
-}
-
-impl fmt::Display for Arm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Broken => "broken",
-            Self::Control => "control",
-        })
-    }
-}
 
 /// The steps of one arm of one case, ready to be carried out on a cluster of its shape.
 ///

@@ -1,66 +1,9 @@
-//! The steps that a scenario is made of, and the conditions that it waits for.
+//! The steps that a scenario is made of.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::timeline::World;
-
-/// How a wait stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outlook {
-    /// What was waited for is there.
-    Done,
-    /// Not yet, and what is missing. The last one is quoted when the wait runs out.
-    NotYet(String),
-}
-
-type Check = dyn Fn(&World) -> Outlook + Send + Sync;
-
-/// Something to wait for: a name and a closure over what the watches have seen.
-#[derive(Clone)]
-#[must_use]
-pub struct Condition {
-    name: String,
-    check: Arc<Check>,
-}
-
-impl Condition {
-    /// A condition of any closure.
-    pub fn new(name: impl Into<String>, check: impl Fn(&World) -> Outlook + Send + Sync + 'static) -> Self {
-        Self {
-            name: name.into(),
-            check: Arc::new(check),
-        }
-    }
-
-    /// How it stands in a world.
-    #[must_use]
-    pub fn look(&self, world: &World) -> Outlook {
-        (self.check)(world)
-    }
-
-    /// Both.
-    pub fn and(self, other: Self) -> Self {
-        let name = format!("{self} and {other}");
-        Self::new(name, move |world| match self.look(world) {
-            Outlook::Done => other.look(world),
-            not_yet => not_yet,
-        })
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
-}
-
-impl fmt::Debug for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Condition({})", self.name)
-    }
-}
+use crate::timeline::Condition;
 
 /// Which node a drain takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::{
     Change, DeploymentSeen, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen, Series, Sighting,
     Timeline, What,
 };
-use crate::scenario::{Arm, Pace, Shape};
+use crate::experiment::{Arm, Pace, Shape};
 
 /// Seconds.
 pub(crate) fn s(seconds: f64) -> Duration {

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod drawn;
+mod condition;
 mod finding;
 mod format;
 mod lives;
@@ -13,6 +14,7 @@ mod seen;
 mod series;
 mod world;
 
+pub use condition::{Condition, Outlook};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
 pub use lives::{PodLife, lives};

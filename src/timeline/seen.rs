@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::{Arm, Pace, Shape};
+use crate::experiment::{Arm, Pace, Shape};
 
 /// Where, with what, and at which pace a timeline was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, DeploymentSeen, HpaSeen, NodeSeen, PodSeen, ReplicaSetSeen, Sighting, What};
-use crate::scenario::{Condition, Outlook};
+use super::{
+    Change, Condition, DeploymentSeen, HpaSeen, NodeSeen, Outlook, PodSeen, ReplicaSetSeen, Sighting, What,
+};
 
 /// The state of a cluster at one time.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,0 +1,35 @@
+//! What an experiment is called by: its arm, its pace, its shape. Plain values that everything else shares.
+
+mod pace;
+mod shape;
+
+pub use pace::Pace;
+pub use shape::{Shape, worker};
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One half of an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arm {
+    /// The misconfiguration; the failure must be observed.
+    Broken,
+    /// The smallest known fix; the failure must not be observed.
+    Control,
+}
+
+impl Arm {
+    /// Both arms, in the order in which they are reported.
+    pub const ALL: [Self; 2] = [Self::Broken, Self::Control];
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Broken => "broken",
+            Self::Control => "control",
+        })
+    }
+}
