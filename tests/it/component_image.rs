@@ -4,27 +4,9 @@ use kubeclash::component::{Binary, ComponentError, ComponentName, Origin, Select
 use serde_json::json;
 use tempfile::tempdir;
 
-use crate::component_site::{Lines, Reply, Site, closed, resolver, sha256};
+use crate::component_site::{Lines, Reply, Site, closed, digest, layer, resolver, sha256};
 
 const REPOSITORY: &str = "/v2/descheduler/descheduler";
-
-fn layer(files: &[(&str, &str)]) -> Vec<u8> {
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
-        Vec::new(),
-        flate2::Compression::fast(),
-    ));
-    for (name, body) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(body.len() as u64);
-        header.set_mode(0o755);
-        tar.append_data(&mut header, name, body.as_bytes()).unwrap();
-    }
-    tar.into_inner().unwrap().finish().unwrap()
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", sha256(bytes))
-}
 
 /// What a registry serves for one image: per platform its layers, from the lowest to the uppermost.
 struct Image {

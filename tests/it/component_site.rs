@@ -178,6 +178,27 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     digest.finish()
 }
 
+/// A `.tar.gz` of these files, as images have it.
+pub(crate) fn layer(files: &[(&str, impl AsRef<[u8]>)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
+        Vec::new(),
+        flate2::Compression::fast(),
+    ));
+    for (name, body) in files {
+        let body = body.as_ref();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(body.len() as u64);
+        header.set_mode(0o755);
+        tar.append_data(&mut header, name, body).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// As registries and manifests write it.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", sha256(bytes))
+}
+
 /// An address at which nobody listens.
 pub(crate) async fn closed() -> String {
     TcpListener::bind("127.0.0.1:0")

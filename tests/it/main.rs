@@ -15,6 +15,7 @@ mod component_cli;
 mod component_download;
 mod component_given;
 mod component_image;
+mod component_registry;
 mod component_site;
 mod conformance;
 mod inject_live;
