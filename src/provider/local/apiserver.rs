@@ -8,25 +8,18 @@ use kube::config::{AuthInfo, Kubeconfig};
 
 use super::pki::Pki;
 use super::process::Process;
+use super::site::Site;
 use super::wait;
 use crate::component::Binary;
 use crate::provider::ProviderError;
-use crate::rundir::RunDir;
 
 /// Starts the API server; [`ready`] waits for it.
 ///
 /// Everything that a verdict could depend on is at its default; what is switched off is what costs start-up time
 /// and has nobody to serve here (authorization of our own components, priority and fairness) or would need more
 /// certificates than it is worth (service account admission).
-pub(super) fn start(
-    run: &RunDir,
-    logs: &Path,
-    binary: &Binary,
-    pki: &Pki,
-    port: u16,
-    etcd: u16,
-) -> Result<Process, ProviderError> {
-    let file = |name: &str| pki.file(name).display().to_string();
+pub(super) fn start(site: &Site, binary: &Binary, port: u16, etcd: u16) -> Result<Process, ProviderError> {
+    let file = |name: &str| site.pki.file(name).display().to_string();
     let args = [
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         "--bind-address=127.0.0.1".to_owned(),
@@ -55,7 +48,7 @@ pub(super) fn start(
         "--enable-aggregator-routing=false".to_owned(),
         "--profiling=false".to_owned(),
     ];
-    Process::start(run, logs, "kube-apiserver", &binary.path, &args)
+    site.start(binary, &args)
 }
 
 /// Waits until the API server says on `/readyz` that it is; without its etcd it never will be.

@@ -1,15 +1,14 @@
 //! The descheduler, started and stopped by a scenario's steps.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::process::Process;
+use super::site::Site;
 use super::wait;
 use crate::component::Binary;
 use crate::provider::ProviderError;
-use crate::rundir::RunDir;
 use crate::scenario::{Pace, secs, yaml};
 
 /// The study's descheduling interval.
@@ -20,30 +19,24 @@ const INTERVAL: Duration = secs(10);
 /// # Errors
 /// One that exits, e.g. because it refuses the policy, is reported with its last lines.
 pub(super) async fn start(
-    run: &RunDir,
-    logs: &Path,
+    site: &Site,
     binary: &Binary,
-    kubeconfig: &Path,
     policy: &Value,
     pace: Pace,
-    patience: Duration,
 ) -> Result<Process, ProviderError> {
-    let file = run.path().join("descheduler-policy.yaml");
-    std::fs::write(&file, yaml::text(policy)).map_err(|e| ProviderError::Setup {
-        what: "the descheduler's policy".to_owned(),
-        why: e.to_string(),
-    })?;
+    let file = site.write("descheduler-policy.yaml", &yaml::text(policy))?;
     let args = [
-        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--kubeconfig={}", site.kubeconfig("descheduler").display()),
         format!("--policy-config-file={}", file.display()),
         format!("--descheduling-interval={}ms", pace.scale(INTERVAL).as_millis()),
         "--secure-port=0".to_owned(),
         "--v=3".to_owned(),
     ];
-    let log = logs.join("descheduler.log");
+    // A scenario may start it more than once; then its log goes on.
+    let log = site.log(&binary.name.to_string());
     let before = std::fs::metadata(&log).map_or(0, |m| m.len());
-    let mut process = Process::start(run, logs, "descheduler", &binary.path, &args)?;
-    wait::until_ready(&mut process, patience, || async {
+    let mut process = site.start(binary, &args)?;
+    wait::until_ready(&mut process, site.patience, || async {
         // Without a port it has no health endpoint; its log says when it has gone through its first cycle:
         // "Number of evicted pods" up to v0.33, "Number of evictions/requests" after.
         let begun = std::fs::read(&log).is_ok_and(|text| {

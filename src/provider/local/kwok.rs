@@ -1,16 +1,14 @@
 //! KWOK, which plays the containers of the hollow nodes, and the nodes themselves.
 
-use std::path::Path;
-
 use k8s_openapi::api::core::v1::Node;
 use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 
 use super::process::Process;
+use super::site::Site;
 use crate::component::Binary;
 use crate::provider::ProviderError;
-use crate::rundir::RunDir;
 use crate::scenario::{Pace, Shape};
 
 const STAGES: &str = include_str!(concat!(
@@ -19,29 +17,20 @@ const STAGES: &str = include_str!(concat!(
 ));
 
 /// Starts KWOK with the stages, set to a pace.
-pub(super) fn start(
-    run: &RunDir,
-    logs: &Path,
-    binary: &Binary,
-    kubeconfig: &Path,
-    pace: Pace,
-) -> Result<Process, ProviderError> {
-    let stages = run.path().join("kwok-stages.yaml");
-    std::fs::write(&stages, STAGES.replace("$PACE", &pace.factor().to_string())).map_err(|e| {
-        ProviderError::Setup {
-            what: "KWOK's stages".to_owned(),
-            why: e.to_string(),
-        }
-    })?;
+pub(super) fn start(site: &Site, binary: &Binary, pace: Pace) -> Result<Process, ProviderError> {
+    let stages = site.write(
+        "kwok-stages.yaml",
+        &STAGES.replace("$PACE", &pace.factor().to_string()),
+    )?;
     let args = [
-        format!("--kubeconfig={}", kubeconfig.display()),
+        format!("--kubeconfig={}", site.kubeconfig("kwok").display()),
         format!("--config={}", stages.display()),
         "--manage-all-nodes".to_owned(),
         // A kubelet's lease: 40 s, renewed every 10 s.
         "--node-lease-duration-seconds=40".to_owned(),
         "--node-ip=127.0.0.1".to_owned(),
     ];
-    Process::start(run, logs, "kwok", &binary.path, &args)
+    site.start(binary, &args)
 }
 
 /// Registers the workers, ready, as a kubelet registers its node.

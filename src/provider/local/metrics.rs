@@ -27,6 +27,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::kubelet::{Container, Running};
 use super::pki::Pki;
+use super::site::Site;
 use crate::provider::ProviderError;
 use crate::scenario::{CpuCurve, Load, Pace, secs};
 
@@ -167,18 +168,17 @@ fn pod_metrics(sampled: &Sampled) -> Option<Value> {
 /// Serves the metrics API and registers it with the API server, in `tasks`. Returns when it answers through it.
 pub(super) async fn serve(
     client: &Client,
-    pki: &Pki,
+    site: &Site,
     running: Running,
     load: &Load,
     pace: Pace,
-    patience: Duration,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ProviderError> {
     let failed = |why: String| ProviderError::Setup {
         what: "the metrics API".to_owned(),
         why,
     };
-    let tls = tls(pki).map_err(|e| failed(e.to_string()))?;
+    let tls = tls(&site.pki).map_err(|e| failed(e.to_string()))?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
         .await
         .map_err(|e| failed(e.to_string()))?;
@@ -205,7 +205,7 @@ pub(super) async fn serve(
             sampler.sample();
         }
     });
-    register(client, pki, port, patience).await
+    register(client, site, port).await
 }
 
 fn routes(sampler: Arc<Sampler>) -> Router {
@@ -290,7 +290,7 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, routes: Router) {
 }
 
 /// An `APIService` over a Service of type ExternalName: works without kube-proxy.
-async fn register(client: &Client, pki: &Pki, port: u16, patience: Duration) -> Result<(), ProviderError> {
+async fn register(client: &Client, site: &Site, port: u16) -> Result<(), ProviderError> {
     let api = |what: &str, source: kube::Error| ProviderError::Api {
         what: what.to_owned(),
         source: Box::new(source),
@@ -304,7 +304,7 @@ async fn register(client: &Client, pki: &Pki, port: u16, patience: Duration) -> 
         "metadata": {"name": "v1beta1.metrics.k8s.io"},
         "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
                  "service": {"name": "metrics-server", "namespace": "kube-system", "port": port},
-                 "caBundle": base64(pki.ca.as_bytes())}});
+                 "caBundle": base64(site.pki.ca.as_bytes())}});
     for (path, object) in [
         ("/api/v1/namespaces/kube-system/services", service),
         ("/apis/apiregistration.k8s.io/v1/apiservices", registration),
@@ -324,7 +324,7 @@ async fn register(client: &Client, pki: &Pki, port: u16, patience: Duration) -> 
         let request = request.map_err(|e| api("ask the metrics API", kube::Error::HttpError(e)))?;
         match client.request::<Value>(request).await {
             Ok(_) => return Ok(()),
-            Err(e) if start.elapsed() > patience => {
+            Err(e) if start.elapsed() > site.patience => {
                 return Err(api("reach the metrics API", e));
             }
             // The aggregation layer looks at a new APIService when it gets to it; there is nothing to watch but its answer.

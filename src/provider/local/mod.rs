@@ -5,6 +5,7 @@ mod apiserver;
 mod controllers;
 mod descheduler;
 mod etcd;
+mod health;
 mod kubelet;
 mod kwok;
 mod metrics;
@@ -12,11 +13,11 @@ mod pki;
 mod ports;
 mod process;
 mod scheduler;
+mod seed;
+mod site;
 mod wait;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
@@ -26,13 +27,14 @@ use kube::{Api, Client};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use self::pki::Pki;
+pub use self::seed::prepare;
+
+use self::health::Health;
 use self::ports::Port;
 use self::process::Process;
+use self::site::Site;
 use super::{Order, ProviderError};
 use crate::component::ComponentName;
-use crate::progress::Progress;
-use crate::rundir::RunDir;
 
 /// A cluster of the local provider.
 ///
@@ -40,101 +42,19 @@ use crate::rundir::RunDir;
 pub struct LocalCluster {
     order: Order,
     client: Client,
-    pki: Pki,
     ports: [Port; 5],
     processes: Vec<Process>,
     descheduler: Option<Process>,
     tasks: JoinSet<()>,
     ready_after: Duration,
-    // Last: the directory goes when the processes have.
-    run: RunDir,
-}
-
-/// Makes what clusters of these binaries start from: an etcd data directory that an API server has bootstrapped.
-///
-/// Spares every start about a second. Kept in `cache`, one for each pair of etcd and API server, by their SHA-256;
-/// nothing is done when it is there.
-///
-/// # Errors
-/// When etcd or the API server can't be started.
-pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result<(), ProviderError> {
-    let seed = seed_dir(order, cache)?;
-    let setup = |e: std::io::Error| ProviderError::Setup {
-        what: format!("seed \"{}\"", seed.display()),
-        why: e.to_string(),
-    };
-    if seed.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(cache).map_err(setup)?;
-    let lock = fs::File::create(cache.join("lock")).map_err(setup)?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
-    let _lock = lock
-        .map_err(|e| setup(std::io::Error::other(e)))?
-        .map_err(setup)?;
-    if seed.is_dir() {
-        return Ok(());
-    }
-    let task = progress.task("first start");
-    task.say("bootstrapping an API server once, so that later ones start faster");
-    let run = RunDir::create().map_err(setup)?;
-    let logs = run.path().join("logs");
-    fs::create_dir_all(&logs).map_err(setup)?;
-    let pki = Pki::create(&run.path().join("pki"))?;
-    let ports: [Port; 3] = ports::claim()?;
-    let data = run.path().join("etcd");
-    let etcd_ports = etcd::Ports {
-        client: ports[0].number,
-        peer: ports[1].number,
-    };
-    let mut etcd = etcd::start(
-        &run,
-        &logs,
-        order.binary(ComponentName::Etcd)?,
-        &data,
-        etcd_ports,
-        order.ready_timeout,
-    )
-    .await?;
-    let binary = order.binary(ComponentName::Apiserver)?;
-    let mut apiserver = apiserver::start(&run, &logs, binary, &pki, ports[2].number, ports[0].number)?;
-    apiserver::ready(
-        &mut apiserver,
-        &mut etcd,
-        &apiserver::client(&pki, ports[2].number)?,
-        order.ready_timeout,
-    )
-    .await?;
-    apiserver.stop(Duration::from_secs(10)).await;
-    etcd.stop(Duration::from_secs(10)).await;
-    // Under the lock, so no other start is at it: what is there is of one that was killed.
-    let partial = cache.join("partial");
-    let _ = fs::remove_dir_all(&partial);
-    etcd::copy_data(&data, &partial)
-        .and_then(|()| fs::rename(&partial, &seed))
-        .map_err(|e| {
-            let _ = fs::remove_dir_all(&partial);
-            setup(e)
-        })
-}
-
-fn seed_dir(order: &Order, cache: &Path) -> Result<PathBuf, ProviderError> {
-    let sha = |name| {
-        order
-            .binary(name)
-            .map(|binary| binary.sha256.chars().take(12).collect::<String>())
-    };
-    Ok(cache.join(format!(
-        "etcd-{}-apiserver-{}",
-        sha(ComponentName::Etcd)?,
-        sha(ComponentName::Apiserver)?
-    )))
+    // Last: its directory goes when the processes have.
+    site: Site,
 }
 
 impl std::fmt::Debug for LocalCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LocalCluster")
-            .field("run", &self.run)
+            .field("site", &self.site)
             .finish_non_exhaustive()
     }
 }
@@ -144,122 +64,57 @@ impl LocalCluster {
     ///
     /// The API server starts first and alone: on two cores, everything at once makes everything late.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
-        let setup = |e: std::io::Error| ProviderError::Setup {
-            what: "the run directory".to_owned(),
-            why: e.to_string(),
-        };
-        let mut run = RunDir::create().map_err(setup)?;
-        if order.keep {
-            run.keep();
-        }
-        let pki = Pki::create(&run.path().join("pki"))?;
+        let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
         let ports: [Port; 5] = ports::claim()?;
-        let [client_port, peer, api, kcm, ks] = ports.each_ref().map(|port| port.number);
-        let (logs, data) = (order.logs.clone(), run.path().join("etcd"));
-        fs::create_dir_all(&logs).map_err(setup)?;
-        for identity in [
-            "admin",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "kwok",
-            "descheduler",
-        ] {
-            apiserver::write_kubeconfig(
-                &pki,
-                identity,
-                api,
-                &run.path().join(format!("{identity}.kubeconfig")),
-            )?;
-        }
-        if let Some(seed) = order
-            .seeds
-            .as_ref()
-            .map(|cache| seed_dir(&order, cache))
-            .transpose()?
-            .filter(|s| s.is_dir())
-        {
-            etcd::copy_data(&seed, &data).map_err(setup)?;
-        }
-        let client = apiserver::client(&pki, api)?;
+        let [client, peer, api, controllers, scheduler] = ports.each_ref().map(|port| port.number);
+        site.write_kubeconfigs(api)?;
+        let data = site.path().join("etcd");
+        seed::sow(&order, &data)?;
         let start = Instant::now();
-        let kubeconfig = |name: &str| run.path().join(format!("{name}.kubeconfig"));
-        let etcd_ports = etcd::Ports {
-            client: client_port,
-            peer,
-        };
+        let binary = |name| order.binary(name);
         let mut etcd = etcd::start(
-            &run,
-            &logs,
-            order.binary(ComponentName::Etcd)?,
+            &site,
+            binary(ComponentName::Etcd)?,
             &data,
-            etcd_ports,
-            order.ready_timeout,
+            etcd::Ports { client, peer },
         )
         .await?;
-        let mut apiserver = apiserver::start(
-            &run,
-            &logs,
-            order.binary(ComponentName::Apiserver)?,
-            &pki,
-            api,
-            client_port,
-        )?;
-        apiserver::ready(&mut apiserver, &mut etcd, &client, order.ready_timeout).await?;
+        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client)?;
+        let client = apiserver::client(&site.pki, api)?;
+        apiserver::ready(&mut apiserver, &mut etcd, &client, site.patience).await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
-        let scheduler = order.binary(ComponentName::Scheduler)?;
-        let mut scheduler =
-            scheduler::start(&run, &logs, scheduler, &pki, &kubeconfig("kube-scheduler"), ks)?;
-        let binary = order.binary(ComponentName::ControllerManager)?;
-        let config = kubeconfig("kube-controller-manager");
-        let mut controllers = controllers::start(&run, &logs, binary, &pki, &config, kcm, order.pace)?;
-        let kwok = kwok::start(
-            &run,
-            &logs,
-            order.binary(ComponentName::Kwok)?,
-            &kubeconfig("kwok"),
+        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler)?;
+        let mut kcm = controllers::start(
+            &site,
+            binary(ComponentName::ControllerManager)?,
+            controllers,
             order.pace,
         )?;
+        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace)?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
         tasks.spawn(kubelet::play(client.clone(), running.clone(), order.pace));
-        kwok::register(
-            &client,
-            order.shape,
-            &order.binary(ComponentName::Apiserver)?.version,
-        )
-        .await?;
-        let health = Health::new(&pki, order.ready_timeout)?;
-        tracing::debug!(after = ?start.elapsed(), "nodes are registered");
-        scheduler::ready(&mut scheduler, &health, ks).await?;
-        tracing::debug!(after = ?start.elapsed(), "kube-scheduler is ready");
-        controllers::ready(&mut controllers, &health, kcm).await?;
-        tracing::debug!(after = ?start.elapsed(), "kube-controller-manager is ready");
+        kwok::register(&client, order.shape, &binary(ComponentName::Apiserver)?.version).await?;
+        let health = Health::new(&site)?;
+        health.wait(&mut ks, scheduler).await?;
+        health.wait(&mut kcm, controllers).await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-scheduler and kube-controller-manager are ready");
         let mut cluster = Self {
             client,
-            pki,
             ports,
-            processes: vec![kwok, scheduler, controllers, apiserver, etcd],
+            processes: vec![kwok, ks, kcm, apiserver, etcd],
             descheduler: None,
             tasks,
             ready_after: Duration::ZERO,
-            run,
+            site,
             order,
         };
-        cluster.nodes_ready(cluster.order.ready_timeout).await?;
+        cluster.nodes_ready().await?;
         cluster.ready_after = start.elapsed();
-        tracing::debug!(after = ?start.elapsed(), "nodes are ready");
-        if let Some(load) = cluster.order.load.clone() {
-            let (client, pace) = (cluster.client.clone(), cluster.order.pace);
-            metrics::serve(
-                &client,
-                &cluster.pki,
-                running,
-                &load,
-                pace,
-                cluster.order.ready_timeout,
-                &mut cluster.tasks,
-            )
-            .await?;
+        tracing::debug!(after = ?cluster.ready_after, "nodes are ready");
+        if let Some(load) = &cluster.order.load {
+            let (client, pace) = (&cluster.client, cluster.order.pace);
+            metrics::serve(client, &cluster.site, running, load, pace, &mut cluster.tasks).await?;
         }
         Ok(cluster)
     }
@@ -269,7 +124,7 @@ impl LocalCluster {
     }
 
     pub(super) fn kubeconfig(&self) -> PathBuf {
-        self.run.path().join("admin.kubeconfig")
+        self.site.kubeconfig("admin")
     }
 
     pub(super) fn ready_after(&self) -> Duration {
@@ -279,18 +134,7 @@ impl LocalCluster {
     pub(super) async fn start_descheduler(&mut self, policy: &Value) -> Result<(), ProviderError> {
         self.stop_descheduler().await;
         let binary = self.order.binary(ComponentName::Descheduler)?;
-        let config = self.run.path().join("descheduler.kubeconfig");
-        let process = descheduler::start(
-            &self.run,
-            &self.order.logs,
-            binary,
-            &config,
-            policy,
-            self.order.pace,
-            self.order.ready_timeout,
-        )
-        .await?;
-        self.descheduler = Some(process);
+        self.descheduler = Some(descheduler::start(&self.site, binary, policy, self.order.pace).await?);
         Ok(())
     }
 
@@ -322,7 +166,7 @@ impl LocalCluster {
     }
 
     /// Waits until every node is ready and takes pods: the controller-manager removes the taint that a new node begins with.
-    async fn nodes_ready(&mut self, patience: Duration) -> Result<(), ProviderError> {
+    async fn nodes_ready(&mut self) -> Result<(), ProviderError> {
         let nodes = Api::<Node>::all(self.client.clone());
         let wanted = self.order.shape.workers;
         let mut open = std::collections::BTreeSet::new();
@@ -342,13 +186,13 @@ impl LocalCluster {
                 }
             }
         };
-        let in_time = tokio::time::timeout(patience, all).await.is_ok();
+        let in_time = tokio::time::timeout(self.site.patience, all).await.is_ok();
         if in_time && open.len() == wanted {
             return Ok(());
         }
         let trouble = self.trouble();
         let seen = format!("{} of {wanted} nodes take pods", open.len());
-        Err(trouble.unwrap_or_else(|| self.processes[2].not_ready(patience, &seen)))
+        Err(trouble.unwrap_or_else(|| self.processes[2].not_ready(self.site.patience, &seen)))
     }
 }
 
@@ -361,52 +205,4 @@ fn takes_pods(node: &Node) -> bool {
         .and_then(|s| s.taints.as_ref())
         .is_some_and(|taints| !taints.is_empty());
     ready && !tainted
-}
-
-/// Asks components for their health, over TLS with our own certificate authority.
-#[derive(Debug)]
-struct Health {
-    client: reqwest::Client,
-    patience: Duration,
-}
-
-impl Health {
-    fn new(pki: &Pki, patience: Duration) -> Result<Self, ProviderError> {
-        let failed = |why: String| ProviderError::Setup {
-            what: "health checks".to_owned(),
-            why,
-        };
-        // Somebody else may have installed one already; any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let ca = reqwest::Certificate::from_pem(pki.ca.as_bytes()).map_err(|e| failed(e.to_string()))?;
-        let client = reqwest::Client::builder()
-            .tls_certs_only([ca])
-            .no_proxy()
-            .build()
-            .map_err(|e| failed(e.to_string()))?;
-        Ok(Self { client, patience })
-    }
-}
-
-async fn until_healthy(
-    process: &mut Process,
-    health: &Health,
-    port: u16,
-    path: &str,
-) -> Result<(), ProviderError> {
-    let url: Arc<str> = format!("https://localhost:{port}{path}").into();
-    wait::until_ready(process, health.patience, || async {
-        let answer = health
-            .client
-            .get(&*url)
-            .send()
-            .await
-            .map_err(|e| format!("{path}: {e}"))?;
-        if answer.status().is_success() {
-            Ok(())
-        } else {
-            Err(format!("{path}: {}", answer.status()))
-        }
-    })
-    .await
 }

@@ -29,7 +29,7 @@ impl Process {
     /// Starts a program. Its command line becomes the first line of its log, its output the rest.
     pub(super) fn start(
         run: &RunDir,
-        logs: &Path,
+        log: &Path,
         name: &str,
         program: &Path,
         args: &[String],
@@ -38,9 +38,8 @@ impl Process {
             component: name.to_owned(),
             why,
         };
-        let log = logs.join(format!("{name}.log"));
         let open = || -> std::io::Result<(File, File)> {
-            let mut out = OpenOptions::new().create(true).append(true).open(&log)?;
+            let mut out = OpenOptions::new().create(true).append(true).open(log)?;
             writeln!(out, "# {} {}", program.display(), args.join(" "))?;
             let err = out.try_clone()?;
             Ok((out, err))
@@ -66,7 +65,7 @@ impl Process {
         run.register(name, pid);
         Ok(Self {
             name: name.to_owned(),
-            log,
+            log: log.to_owned(),
             child,
             group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
             started: Instant::now(),
@@ -186,7 +185,7 @@ mod tests {
         let start = || {
             Process::start(
                 &run,
-                dir.path(),
+                &dir.path().join("sh.log"),
                 "sh",
                 Path::new("/bin/sh"),
                 &["-c".to_owned(), script.clone()],

@@ -1,0 +1,50 @@
+//! Asking components for their health, over TLS with our own certificate authority.
+
+use super::process::Process;
+use super::site::Site;
+use super::wait;
+use crate::provider::ProviderError;
+
+/// Asks components for their health.
+#[derive(Debug)]
+pub(super) struct Health<'a> {
+    client: reqwest::Client,
+    site: &'a Site,
+}
+
+impl<'a> Health<'a> {
+    /// Trusts the site's certificates and nobody else's.
+    pub(super) fn new(site: &'a Site) -> Result<Self, ProviderError> {
+        let failed = |why: String| ProviderError::Setup {
+            what: "health checks".to_owned(),
+            why,
+        };
+        // Somebody else may have installed one already; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let ca = reqwest::Certificate::from_pem(site.pki.ca.as_bytes()).map_err(|e| failed(e.to_string()))?;
+        let client = reqwest::Client::builder().tls_certs_only([ca]).no_proxy().build();
+        Ok(Self {
+            client: client.map_err(|e| failed(e.to_string()))?,
+            site,
+        })
+    }
+
+    /// Waits until a component says on `/healthz` that it is healthy.
+    pub(super) async fn wait(&self, process: &mut Process, port: u16) -> Result<(), ProviderError> {
+        let url = format!("https://localhost:{port}/healthz");
+        wait::until_ready(process, self.site.patience, || async {
+            let answer = self
+                .client
+                .get(&url)
+                .send()
+                .await
+                .map_err(|e| format!("/healthz: {e}"))?;
+            if answer.status().is_success() {
+                Ok(())
+            } else {
+                Err(format!("/healthz: {}", answer.status()))
+            }
+        })
+        .await
+    }
+}

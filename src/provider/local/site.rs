@@ -1,0 +1,119 @@
+//! What the processes of one cluster share: a run directory, certificates, a place for logs, and patience.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::apiserver;
+use super::pki::Pki;
+use super::process::Process;
+use crate::component::Binary;
+use crate::provider::ProviderError;
+use crate::rundir::RunDir;
+
+/// The certificates' names of those who talk to the API server.
+const IDENTITIES: [&str; 5] = [
+    "admin",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kwok",
+    "descheduler",
+];
+
+/// What the processes of one cluster share.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// The certificates.
+    pub(super) pki: Pki,
+    /// How long a component may take to become ready.
+    pub(super) patience: Duration,
+    logs: PathBuf,
+    run: RunDir,
+}
+
+impl Site {
+    /// Makes a run directory with certificates. Logs go to `logs`, or into the run directory, and then with it.
+    pub(super) fn create(
+        logs: Option<PathBuf>,
+        patience: Duration,
+        keep: bool,
+    ) -> Result<Self, ProviderError> {
+        let setup = |e: std::io::Error| ProviderError::Setup {
+            what: "the run directory".to_owned(),
+            why: e.to_string(),
+        };
+        let mut run = RunDir::create().map_err(setup)?;
+        if keep {
+            run.keep();
+        }
+        let logs = logs.unwrap_or_else(|| run.path().join("logs"));
+        fs::create_dir_all(&logs).map_err(setup)?;
+        let pki = Pki::create(&run.path().join("pki"))?;
+        Ok(Self {
+            pki,
+            patience,
+            logs,
+            run,
+        })
+    }
+
+    /// The run directory.
+    pub(super) fn path(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// The log of a component.
+    pub(super) fn log(&self, component: &str) -> PathBuf {
+        self.logs.join(format!("{component}.log"))
+    }
+
+    /// Starts a component.
+    pub(super) fn start(&self, binary: &Binary, args: &[String]) -> Result<Process, ProviderError> {
+        let name = binary.name.to_string();
+        Process::start(&self.run, &self.log(&name), &name, &binary.path, args)
+    }
+
+    /// Writes a file that a component reads.
+    pub(super) fn write(&self, file: &str, text: &str) -> Result<PathBuf, ProviderError> {
+        let path = self.path().join(file);
+        let failed = |e: std::io::Error| ProviderError::Setup {
+            what: format!("\"{file}\""),
+            why: e.to_string(),
+        };
+        super::pki::write(&path, text).map_err(failed)?;
+        Ok(path)
+    }
+
+    /// Writes a kubeconfig for everybody who talks to the API server.
+    pub(super) fn write_kubeconfigs(&self, api: u16) -> Result<(), ProviderError> {
+        IDENTITIES.iter().try_for_each(|identity| {
+            apiserver::write_kubeconfig(&self.pki, identity, api, &self.kubeconfig(identity))
+        })
+    }
+
+    /// The kubeconfig of an identity.
+    pub(super) fn kubeconfig(&self, identity: &str) -> PathBuf {
+        self.path().join(format!("{identity}.kubeconfig"))
+    }
+
+    /// The flags of a component that talks to the API server and serves its own health, on 127.0.0.1 only.
+    ///
+    /// With our certificate: making one of its own costs a component a third of a second.
+    pub(super) fn client_and_server(&self, binary: &Binary, port: u16) -> Vec<String> {
+        vec![
+            format!(
+                "--kubeconfig={}",
+                self.kubeconfig(&binary.name.to_string()).display()
+            ),
+            "--leader-elect=false".to_owned(),
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--secure-port={port}"),
+            format!("--tls-cert-file={}", self.pki.file("serving.crt").display()),
+            format!(
+                "--tls-private-key-file={}",
+                self.pki.file("serving.key").display()
+            ),
+            "--profiling=false".to_owned(),
+        ]
+    }
+}
