@@ -1,10 +1,7 @@
 //! What holds for the clusters of every provider; `KUBECLASH_PROVIDER` says of which.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt};
@@ -19,13 +16,11 @@ use kubeclash::inject;
 use kubeclash::observe::Recorder;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Order};
-use kubeclash::rundir;
 use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
 use kubeclash::session::Session;
 use kubeclash::timeline::{Ending, Header, Timeline, What};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use tokio::sync::{OnceCell, oneshot};
 
 use crate::inject_live;
@@ -33,7 +28,7 @@ use crate::inject_live;
 /// How long anything may take on a machine that has other things to do as well.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn session() -> &'static Session {
+pub(crate) async fn session() -> &'static Session {
     static SESSION: OnceCell<Session> = OnceCell::const_new();
     let open = || async {
         let settings = RunFlags::from_environment().unwrap().settings();
@@ -42,7 +37,7 @@ async fn session() -> &'static Session {
     SESSION.get_or_init(open).await
 }
 
-async fn up(load: Option<Load>, logs: &Path) -> Cluster {
+pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Cluster {
     let session = session().await;
     let shape = Shape {
         workers: 2,
@@ -89,7 +84,7 @@ fn object<K: DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-fn pod(name: &str, more: &Value) -> Pod {
+pub(crate) fn pod(name: &str, more: &Value) -> Pod {
     let mut spec = json!({"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]});
     for (key, value) in more.as_object().unwrap() {
         spec[key] = value.clone();
@@ -424,133 +419,4 @@ async fn injection_is_what_a_user_would_do() {
     let cluster = up(None, scratch.path()).await;
     inject_live::injection_is_what_a_user_would_do(cluster.client(), &cluster.kubeconfig()).await;
     cluster.down().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (logs, more_logs) = (scratch.path().join("one"), scratch.path().join("two"));
-    let (one, two) = tokio::join!(up(None, &logs), up(None, &more_logs));
-    let pods = |cluster: &Cluster| Api::<Pod>::default_namespaced(cluster.client().clone());
-    pods(&one)
-        .create(&PostParams::default(), &pod("mine", &json!({})))
-        .await
-        .unwrap();
-    assert!(pods(&two).get_opt("mine").await.unwrap().is_none());
-    let mut left = Vec::new();
-    for cluster in [&one, &two] {
-        let kubeconfig = cluster.kubeconfig();
-        let run = kubeconfig.parent().unwrap().to_owned();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&run), mode(&kubeconfig)), (0o700, 0o600));
-        for key in fs::read_dir(run.join("pki")).unwrap().flatten() {
-            assert_eq!(mode(&key.path()), 0o600, "{key:?}");
-        }
-        nobody_gets_in_without_a_certificate(&kubeconfig).await;
-        let processes = processes_of(&run);
-        assert!(processes.len() >= 5, "{processes:?}");
-        let listening = listening(&processes);
-        assert!(
-            cfg!(not(target_os = "linux")) || listening.len() >= 5,
-            "{listening:?}"
-        );
-        left.push((run, listening));
-    }
-    let found: Vec<PathBuf> = rundir::leftovers().into_iter().map(|left| left.run).collect();
-    assert!(left.iter().all(|(run, _)| !found.contains(run)), "{found:?}");
-    one.down().await;
-    assert_gone(&left[0].0, &left[0].1);
-    // The other one is none the worse.
-    pods(&two).get_opt("mine").await.unwrap();
-    two.down().await;
-    assert_gone(&left[1].0, &left[1].1);
-}
-
-async fn nobody_gets_in_without_a_certificate(kubeconfig: &Path) {
-    let text = fs::read_to_string(kubeconfig).unwrap();
-    let server = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("server: "))
-        .unwrap();
-    assert!(server.starts_with("https://127.0.0.1:"), "{server}");
-    let ca = fs::read(kubeconfig.with_file_name("pki").join("ca.crt")).unwrap();
-    let anybody = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
-        .no_proxy()
-        .build()
-        .unwrap();
-    for path in ["/api", "/readyz", "/version", "/metrics"] {
-        let answer = anybody.get(format!("{server}{path}")).send().await.unwrap();
-        assert_eq!(answer.status(), 401, "{path}");
-    }
-}
-
-/// A test that panics is the last that a cluster has of it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_panic_takes_its_cluster_with_it() {
-    let scratch = tempfile::tempdir().unwrap();
-    let cluster = up(None, scratch.path()).await;
-    let run = cluster.kubeconfig().parent().unwrap().to_owned();
-    let listening = listening(&processes_of(&run));
-    let task = tokio::spawn(async move {
-        let _cluster = cluster;
-        std::panic::resume_unwind(Box::new("a mistake in a case"));
-    });
-    assert!(task.await.unwrap_err().is_panic());
-    assert_gone(&run, &listening);
-}
-
-fn processes_of(run: &Path) -> BTreeSet<u32> {
-    let mut system = System::new();
-    let what = ProcessRefreshKind::nothing()
-        .with_environ(UpdateKind::Always)
-        .without_tasks();
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
-    let mine = format!("KUBECLASH_RUN={}", run.display());
-    let ours = system
-        .processes()
-        .iter()
-        .filter(|(_, process)| process.environ().iter().any(|v| v.to_string_lossy() == mine));
-    ours.map(|(pid, _)| pid.as_u32()).collect()
-}
-
-/// The ports on which processes listen, all of them on 127.0.0.1; nothing where there is no `/proc`.
-#[track_caller]
-fn listening(processes: &BTreeSet<u32>) -> BTreeSet<u16> {
-    let mut sockets = BTreeSet::new();
-    for pid in processes {
-        for fd in fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            let target = fs::read_link(fd.path()).unwrap_or_default();
-            let target = target.to_string_lossy().into_owned();
-            let inode = target.strip_prefix("socket:[").and_then(|t| t.strip_suffix(']'));
-            sockets.extend(inode.map(str::to_owned));
-        }
-    }
-    let mut ports = BTreeSet::new();
-    for (table, loopback) in [("tcp", "0100007F"), ("tcp6", "none is allowed")] {
-        let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
-        for line in text.lines().skip(1) {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            // State 0A is LISTEN.
-            if fields[3] == "0A" && sockets.contains(fields[9]) {
-                let (address, port) = fields[1].split_once(':').unwrap();
-                assert_eq!(address, loopback, "listens on more than 127.0.0.1: {line}");
-                ports.insert(u16::from_str_radix(port, 16).unwrap());
-            }
-        }
-    }
-    ports
-}
-
-#[track_caller]
-fn assert_gone(run: &Path, ports: &BTreeSet<u16>) {
-    assert_eq!(processes_of(run), BTreeSet::new());
-    assert!(!run.exists());
-    for port in ports {
-        std::net::TcpStream::connect(("127.0.0.1", *port)).unwrap_err();
-    }
 }

@@ -18,6 +18,7 @@ mod component_image;
 mod component_registry;
 mod component_site;
 mod conformance;
+mod conformance_isolation;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
