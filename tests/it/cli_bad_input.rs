@@ -63,7 +63,7 @@ fn all_mistakes_in_a_cases_files_are_shown_together() {
     let dir = manifests(&sandbox);
     let case = dir.join("c7_taint_recreate_loop");
     spoil(&case.join("case.yaml"), "workers: 3", "workers: many");
-    spoil(&case.join("case.yaml"), "observe_s: 60\n", "");
+    spoil(&case.join("case.yaml"), "observe_s: 50\n", "");
     fs::write(case.join("10-web.yaml"), "apiVersion: v1\nkind: Pod\n---\nb: [\n").unwrap();
     let dir = dir.display().to_string();
     run(&sandbox, &["--manifests", &dir]).assert(
