@@ -66,7 +66,7 @@ impl Session {
     /// When a component can't be had, or does not start.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
         let cache = Cache::open(None)?;
-        let seeds = cache.root().join("seeds");
+        let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
         let binaries = resolver.resolve(&settings.selection, &ComponentName::ALL).await?;
         let order = Order {

@@ -216,7 +216,7 @@ impl Cache {
         entries.flatten().filter_map(|entry| read(entry.path())).collect()
     }
 
-    /// Takes every entry away, one lock after another; a run that has already started its binaries keeps them.
+    /// Takes everything away, one entry's lock after another; a run that has already started its binaries keeps them.
     ///
     /// Returns how many entries went, and their bytes.
     ///
@@ -249,7 +249,20 @@ impl Cache {
                 }
             }
         }
+        // Made of binaries that have gone; a cluster reads its own only when it starts.
+        match fs::remove_dir_all(self.seeds()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(self.error("remove what clusters start from in", error));
+            }
+            _ => {}
+        }
         Ok((count, bytes))
+    }
+
+    /// Where what clusters start from is kept: etcd data directories that an API server has bootstrapped.
+    #[must_use]
+    pub fn seeds(&self) -> PathBuf {
+        self.root().join("seeds")
     }
 
     pub(crate) fn error(&self, action: &'static str, error: io::Error) -> ComponentError {

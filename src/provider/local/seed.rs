@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::ports::{self, Port};
 use super::site::Site;
 use super::{apiserver, etcd};
-use crate::component::ComponentName;
+use crate::component::{ComponentName, Sha256};
 use crate::progress::Progress;
 use crate::provider::{Order, ProviderError};
 
@@ -25,7 +25,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
         what: format!("seed \"{}\"", seed.display()),
         why: e.to_string(),
     };
-    if seed.is_dir() {
+    if whole(&seed) {
         return Ok(());
     }
     fs::create_dir_all(cache).map_err(setup)?;
@@ -34,8 +34,15 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let _lock = lock
         .map_err(|e| setup(std::io::Error::other(e)))?
         .map_err(setup)?;
-    if seed.is_dir() {
+    if whole(&seed) {
         return Ok(());
+    }
+    if seed.exists() {
+        progress.println(format!(
+            "what clusters start from is damaged and is made again: {}",
+            seed.display()
+        ));
+        fs::remove_dir_all(&seed).map_err(setup)?;
     }
     let task = progress.task("first start");
     task.say("bootstrapping an API server once, so that later ones start faster");
@@ -54,12 +61,41 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     // Under the lock, so no other start is at it: what is there is of one that was killed.
     let partial = cache.join("partial");
     let _ = fs::remove_dir_all(&partial);
-    copy_data(&data, &partial)
-        .and_then(|()| fs::rename(&partial, &seed))
-        .map_err(|e| {
-            let _ = fs::remove_dir_all(&partial);
-            setup(e)
-        })
+    let kept = copy_data(&data, &partial)
+        .and_then(|()| fs::write(digest_file(&seed), digest(&partial)?))
+        .and_then(|()| fs::rename(&partial, &seed));
+    kept.map_err(|e| {
+        let _ = fs::remove_dir_all(&partial);
+        setup(e)
+    })
+}
+
+/// Whether a seed is there, and as it was made.
+fn whole(seed: &Path) -> bool {
+    let recorded = fs::read_to_string(digest_file(seed));
+    seed.is_dir() && recorded.is_ok_and(|recorded| digest(seed).is_ok_and(|found| found == recorded))
+}
+
+fn digest_file(seed: &Path) -> PathBuf {
+    seed.with_extension("sha256")
+}
+
+/// SHA-256 over the names and contents of all files below a directory, in order of names.
+fn digest(dir: &Path) -> std::io::Result<String> {
+    let mut sha = Sha256::default();
+    let entries: std::io::Result<Vec<PathBuf>> = fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect();
+    let mut entries = entries?;
+    entries.sort();
+    for path in entries {
+        sha.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        let content = if path.is_dir() {
+            digest(&path)?
+        } else {
+            Sha256::of_file(&path)?
+        };
+        sha.update(content.as_bytes());
+    }
+    Ok(sha.finish())
 }
 
 /// Puts the seed of an order's binaries into a new data directory; without one, etcd begins with nothing.
@@ -124,6 +160,23 @@ fn copy_sparse(from: &PathBuf, to: &PathBuf) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_seed_is_whole_until_a_byte_of_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let seed = dir.path().join("seed");
+        assert!(!whole(&seed), "there is none");
+        fs::create_dir_all(seed.join("member/wal")).unwrap();
+        fs::write(seed.join("member/wal/0.wal"), [1, 2, 3]).unwrap();
+        assert!(!whole(&seed), "nothing was recorded");
+        fs::write(digest_file(&seed), digest(&seed).unwrap()).unwrap();
+        assert!(whole(&seed));
+        fs::write(seed.join("member/wal/0.wal"), [1, 2, 4]).unwrap();
+        assert!(!whole(&seed), "a byte has changed");
+        fs::write(seed.join("member/wal/0.wal"), [1, 2, 3]).unwrap();
+        fs::rename(seed.join("member/wal/0.wal"), seed.join("member/wal/1.wal")).unwrap();
+        assert!(!whole(&seed), "a file has another name");
+    }
 
     #[test]
     fn a_sparse_copy_is_equal_and_smaller() {
