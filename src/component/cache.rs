@@ -50,6 +50,9 @@ pub struct Kept {
     pub platform: String,
 }
 
+/// The lock file of [`Cache::seeds`].
+pub const SEEDS_LOCK: &str = "lock";
+
 impl Cache {
     /// The directory given, or `KUBECLASH_CACHE`, or the user's cache directory (`$XDG_CACHE_HOME` or `~/.cache`,
     /// `~/Library/Caches` on macOS) with `kubeclash` in it. Nothing is created before there is something to keep.
@@ -249,20 +252,35 @@ impl Cache {
                 }
             }
         }
-        // Made of binaries that have gone; a cluster reads its own only when it starts.
-        match fs::remove_dir_all(self.seeds()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(self.error("remove what clusters start from in", error));
-            }
-            _ => {}
-        }
+        self.clean_seeds()
+            .map_err(|error| self.error("remove what clusters start from in", error))?;
         Ok((count, bytes))
     }
 
     /// Where what clusters start from is kept: etcd data directories that an API server has bootstrapped.
+    ///
+    /// Who changes something there holds the lock on its file [`SEEDS_LOCK`]; who copies from it shares it.
     #[must_use]
     pub fn seeds(&self) -> PathBuf {
         self.root().join("seeds")
+    }
+
+    fn clean_seeds(&self) -> io::Result<()> {
+        let seeds = self.seeds();
+        if !seeds.is_dir() {
+            return Ok(());
+        }
+        let lock = fs::File::create(seeds.join(SEEDS_LOCK))?;
+        lock.lock()?;
+        for entry in fs::read_dir(&seeds)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                fs::remove_dir_all(path)?;
+            } else if !path.ends_with(SEEDS_LOCK) {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn error(&self, action: &'static str, error: io::Error) -> ComponentError {

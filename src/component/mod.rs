@@ -36,7 +36,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Builder, GoVersion};
-pub use cache::{Cache, Kept, Look};
+pub use cache::{Cache, Kept, Look, SEEDS_LOCK};
 pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
 pub use http::{Failure, Http, Patience};

@@ -214,7 +214,10 @@ async fn clean_leaves_no_binary_and_remembers_how_long_it_took() {
     resolver.resolve(&Selection::default(), &SCHEDULER).await.unwrap();
     std::fs::create_dir_all(cache.path().join("components/etcd/.3.6.16-linux-amd64.new-x")).unwrap();
 
+    let seed = resolver.cache().seeds().join("etcd-1-apiserver-2");
+    std::fs::create_dir_all(&seed).unwrap();
     assert_eq!(resolver.cache().clean(&lines.progress()).await.unwrap(), (1, 9));
+    assert!(!seed.exists());
     assert!(resolver.cache().list().is_empty());
     assert_eq!(resolver.cache().clean(&lines.progress()).await.unwrap(), (0, 0));
     for name in ["kube-scheduler", "etcd"] {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::ports::{self, Port};
 use super::site::Site;
 use super::{apiserver, etcd};
-use crate::component::{ComponentName, Sha256};
+use crate::component::{ComponentName, SEEDS_LOCK, Sha256};
 use crate::progress::Progress;
 use crate::provider::{Order, ProviderError};
 
@@ -29,7 +29,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
         return Ok(());
     }
     fs::create_dir_all(cache).map_err(setup)?;
-    let lock = File::create(cache.join("lock")).map_err(setup)?;
+    let lock = File::create(cache.join(SEEDS_LOCK)).map_err(setup)?;
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
     let _lock = lock
         .map_err(|e| setup(std::io::Error::other(e)))?
@@ -102,10 +102,19 @@ fn digest(dir: &Path) -> std::io::Result<String> {
 pub(super) fn sow(order: &Order, data: &Path) -> Result<(), ProviderError> {
     let Some(cache) = &order.seeds else { return Ok(()) };
     let seed = seed_dir(order, cache)?;
-    if !seed.is_dir() {
+    // Without a lock file nothing was ever kept there.
+    let Ok(lock) = File::open(cache.join(SEEDS_LOCK)) else {
         return Ok(());
-    }
-    copy_data(&seed, data).map_err(|e| ProviderError::Setup {
+    };
+    // Shared, so that nobody takes it away while it is copied.
+    let copied = lock.lock_shared().and_then(|()| {
+        if seed.is_dir() {
+            copy_data(&seed, data)
+        } else {
+            Ok(())
+        }
+    });
+    copied.map_err(|e| ProviderError::Setup {
         what: format!("etcd's data directory \"{}\"", data.display()),
         why: e.to_string(),
     })
