@@ -15,6 +15,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::scenario::Pace;
 
@@ -73,6 +74,9 @@ impl Running {
 /// its 20 requests a second on it (create, and two status updates). A real kind cluster (v1.36.3) makes 357–375 pods a minute.
 const ANSWER: Duration = Duration::from_millis(150);
 
+/// How long is waited before a status that could not be written is written again.
+const RETRY: Duration = Duration::from_millis(200);
+
 /// Plays all kubelets of a cluster until it is dropped or aborted.
 pub(super) async fn play(client: Client, running: Running, pace: Pace) {
     let answer_after = pace.scale(ANSWER);
@@ -84,7 +88,14 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
     // Pods that are bound to a node which was not seen yet.
     let mut waiting: Vec<Pod> = Vec::new();
     let mut answered: BTreeSet<String> = BTreeSet::new();
-    while let Some(event) = events.next().await {
+    // They end with this, so none survives its cluster.
+    let mut answers = JoinSet::new();
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            Some(_) = answers.join_next() => continue,
+        };
+        let Some(event) = event else { return };
         match event {
             Ok(Seen::Node(Event::Apply(node) | Event::InitApply(node))) => {
                 let name = node.name_any();
@@ -93,7 +104,12 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
                     waiting.drain(..).partition(|pod| node_of(pod) == Some(&name));
                 waiting = rest;
                 for pod in here {
-                    admit(&client, &pod, &taints[&name], answer_after);
+                    answers.spawn(answer(
+                        client.clone(),
+                        admission(&pod, &taints[&name]),
+                        pod,
+                        answer_after,
+                    ));
                 }
             }
             Ok(Seen::Node(Event::Delete(node))) => {
@@ -106,7 +122,9 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
                     continue;
                 }
                 match node_of(&pod).and_then(|node| taints.get(node)) {
-                    Some(taints) => admit(&client, &pod, taints, answer_after),
+                    Some(taints) => {
+                        answers.spawn(answer(client.clone(), admission(&pod, taints), pod, answer_after));
+                    }
                     None => waiting.push(pod),
                 }
             }
@@ -141,7 +159,8 @@ fn is_new(pod: &Pod) -> bool {
         && status.is_none_or(|s| s.start_time.is_none())
 }
 
-fn admit(client: &Client, pod: &Pod, taints: &[Taint], answer_after: Duration) {
+/// The status by which a kubelet admits a pod, or rejects it.
+fn admission(pod: &Pod, taints: &[Taint]) -> Value {
     let tolerations = pod
         .spec
         .as_ref()
@@ -152,27 +171,40 @@ fn admit(client: &Client, pod: &Pod, taints: &[Taint], answer_after: Duration) {
         .filter(|taint| taint.effect == "NoExecute")
         .any(|taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint)));
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let status: Value = if refused {
+    if refused {
         json!({"status": {
             "phase": "Failed", "reason": "TaintToleration", "startTime": now,
             "message": "Pod was rejected: Predicate TaintToleration failed"}})
     } else {
         json!({"status": {"startTime": now, "conditions": [
             {"type": "Initialized", "status": "True", "lastTransitionTime": now}]}})
-    };
-    let pods = Api::<Pod>::namespaced(client.clone(), &pod.namespace().unwrap_or_default());
-    let name = pod.name_any();
-    // A pod is answered for by itself: one slow answer must not hold up the others.
-    tokio::spawn(async move {
-        tokio::time::sleep(answer_after).await;
-        let answer = pods
-            .patch_status(&name, &PatchParams::default(), &Patch::Strategic(&status))
-            .await;
-        if let Err(error) = answer {
-            // It may be gone already.
-            tracing::debug!(%error, pod = name, "a pod's admission was not written");
+    }
+}
+
+/// Writes a pod's status. Each pod is answered for by itself: one slow answer must not hold up the others.
+async fn answer(client: Client, status: Value, pod: Pod, after: Duration) {
+    let pods = Api::<Pod>::namespaced(client, &pod.namespace().unwrap_or_default());
+    let mut pause = after;
+    loop {
+        tokio::time::sleep(pause).await;
+        match pods
+            .patch_status(
+                &pod.name_any(),
+                &PatchParams::default(),
+                &Patch::Strategic(&status),
+            )
+            .await
+        {
+            Ok(_) => return,
+            // It has gone already.
+            Err(kube::Error::Api(refusal)) if refusal.code == 404 => return,
+            // A kubelet keeps trying, too.
+            Err(error) => {
+                tracing::debug!(%error, pod = pod.name_any(), "a pod's status was not written; trying again")
+            }
         }
-    });
+        pause = RETRY;
+    }
 }
 
 /// As `k8s.io/component-helpers/scheduling/corev1` has it (`ToleratesTaint`).
