@@ -51,20 +51,28 @@ pub(super) fn start(site: &Site, binary: &Binary, port: u16, etcd: u16) -> Resul
     site.start(binary, &args)
 }
 
-/// Waits until the API server says on `/readyz` that it is; without its etcd it never will be.
-pub(super) async fn ready(
+/// Everything that the API server calls ready.
+pub(super) const READY: &str = "/readyz";
+
+/// That it answers. Other components can start then; its start hooks go on meanwhile, and the slowest of them only
+/// sleeps (a second, before it looks for priority classes: pkg/registry/scheduling/rest/storage_scheduling.go).
+pub(super) const ANSWERING: &str = "/version";
+
+/// Waits until the API server says that it is [`READY`] or [`ANSWERING`]; without its etcd it never will be.
+pub(super) async fn wait(
     process: &mut Process,
     etcd: &mut Process,
     client: &kube::Client,
     patience: Duration,
+    what: &str,
 ) -> Result<(), ProviderError> {
     wait::until_ready_on(process, Some(etcd), patience, || async {
-        let request = http::Request::get("/readyz")
+        let request = http::Request::get(what)
             .body(Vec::new())
             .map_err(|e| e.to_string())?;
         match client.request_text(request).await {
             Ok(_) => Ok(()),
-            Err(e) => Err(format!("/readyz: {}", failing(&e.to_string()))),
+            Err(e) => Err(format!("{what}: {}", failing(&e.to_string()))),
         }
     })
     .await

@@ -43,7 +43,8 @@ pub struct LocalCluster {
     order: Order,
     client: Client,
     ports: [Port; 5],
-    processes: Vec<Process>,
+    /// kwok, scheduler, controller-manager, API server, etcd.
+    processes: [Process; 5],
     descheduler: Option<Process>,
     tasks: JoinSet<()>,
     ready_after: Duration,
@@ -81,8 +82,15 @@ impl LocalCluster {
         .await?;
         let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client)?;
         let client = apiserver::client(&site.pki, api)?;
-        apiserver::ready(&mut apiserver, &mut etcd, &client, site.patience).await?;
-        tracing::debug!(after = ?start.elapsed(), "kube-apiserver is ready");
+        apiserver::wait(
+            &mut apiserver,
+            &mut etcd,
+            &client,
+            site.patience,
+            apiserver::ANSWERING,
+        )
+        .await?;
+        tracing::debug!(after = ?start.elapsed(), "kube-apiserver answers");
         let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler)?;
         let mut kcm = controllers::start(
             &site,
@@ -98,11 +106,10 @@ impl LocalCluster {
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
         health.wait(&mut kcm, controllers).await?;
-        tracing::debug!(after = ?start.elapsed(), "kube-scheduler and kube-controller-manager are ready");
         let mut cluster = Self {
             client,
             ports,
-            processes: vec![kwok, ks, kcm, apiserver, etcd],
+            processes: [kwok, ks, kcm, apiserver, etcd],
             descheduler: None,
             tasks,
             ready_after: Duration::ZERO,
@@ -110,8 +117,12 @@ impl LocalCluster {
             order,
         };
         cluster.nodes_ready().await?;
+        // Last, because its slowest start hook only sleeps.
+        let [.., apiserver, etcd] = &mut cluster.processes;
+        let patience = cluster.site.patience;
+        apiserver::wait(apiserver, etcd, &cluster.client, patience, apiserver::READY).await?;
         cluster.ready_after = start.elapsed();
-        tracing::debug!(after = ?cluster.ready_after, "nodes are ready");
+        tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
         if let Some(load) = &cluster.order.load {
             let (client, pace) = (&cluster.client, cluster.order.pace);
             metrics::serve(client, &cluster.site, running, load, pace, &mut cluster.tasks).await?;

@@ -57,7 +57,7 @@ impl Process {
             .env("HOME", run.path())
             .env("TMPDIR", run.path())
             .env(crate::rundir::RUN_VARIABLE, run.path())
-            .env("GOGC", "200")
+            .env("GOGC", "400")
             .kill_on_drop(true)
             .spawn()
             .map_err(|e| failed(format!("\"{}\": {e}", program.display())))?;
@@ -74,9 +74,12 @@ impl Process {
 
     /// What went wrong, if the process has exited.
     pub(super) fn exited(&mut self) -> Option<ProviderError> {
+        let lived = self.child.id().is_some();
         let status = self.child.try_wait().ok().flatten()?;
-        // What it started goes with it.
-        let _ = killpg(self.group, Signal::SIGKILL);
+        if lived {
+            // What it started goes with it; later the id may be somebody else's.
+            let _ = killpg(self.group, Signal::SIGKILL);
+        }
         Some(ProviderError::Exited {
             component: self.name.clone(),
             status: status.to_string(),

@@ -54,7 +54,14 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let mut etcd = etcd::start(&site, etcd_binary, &data, etcd::Ports { client, peer }).await?;
     let mut apiserver = apiserver::start(&site, order.binary(ComponentName::Apiserver)?, api, client)?;
     let client = apiserver::client(&site.pki, api)?;
-    apiserver::ready(&mut apiserver, &mut etcd, &client, site.patience).await?;
+    apiserver::wait(
+        &mut apiserver,
+        &mut etcd,
+        &client,
+        site.patience,
+        apiserver::READY,
+    )
+    .await?;
     // Asked to end, so that etcd's data is whole.
     apiserver.stop(Duration::from_secs(10)).await;
     etcd.stop(Duration::from_secs(10)).await;

@@ -42,6 +42,8 @@ impl Site {
             what: "the run directory".to_owned(),
             why: e.to_string(),
         };
+        // Somebody else may have installed one already; any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut run = RunDir::create().map_err(setup)?;
         if keep {
             run.keep();
