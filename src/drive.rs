@@ -179,6 +179,9 @@ pub async fn drive(
     Ok(Finished { outcome, timeline })
 }
 
+/// How long the API server may take to answer when everything has been watched.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// What the steps of one arm need.
 struct Stage<'a> {
     plan: &'a Plan,
@@ -243,14 +246,29 @@ impl Stage<'_> {
                     window,
                     until_verdict,
                 } => self.observe(recorder, *window, *until_verdict).await,
-                step => self.act(cluster, recorder, step, &mut drained).await?,
+                step => {
+                    if let Err(error) = self.act(cluster, recorder, step, &mut drained).await {
+                        // A component that has died is the better reason.
+                        return Err(cluster.trouble().map_or(error, DriveError::from));
+                    }
+                }
             }
             recorder.check()?;
             if let Some(trouble) = cluster.trouble() {
                 return Err(trouble.into());
             }
         }
-        Ok(Ending::Complete)
+        self.alive(cluster).await
+    }
+
+    /// Nothing seen means nothing only if somebody could have been seen.
+    async fn alive(&self, cluster: &Cluster) -> Result<Ending, DriveError> {
+        let answer = tokio::time::timeout(ANSWER, cluster.client().apiserver_version()).await;
+        Ok(match answer {
+            Ok(Ok(_)) => Ending::Complete,
+            Ok(Err(error)) => Ending::Broken(format!("the API server did not answer at the end: {error}")),
+            Err(_) => Ending::Broken("the API server did not answer at the end".to_owned()),
+        })
     }
 
     async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {

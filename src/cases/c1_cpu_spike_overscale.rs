@@ -67,12 +67,19 @@ fn judge(timeline: &Timeline) -> Judgement {
             ),
             None => reached.clone(),
         };
+        let fell = Finding::when(
+            (failure.holds() || !reached.holds()).then_some(applied),
+            format!(
+                "{max} replicas wanted with no load at all, and they did not fall back while it was watched"
+            ),
+        );
         let since = |t: Option<std::time::Duration>| t.map(|t| t.saturating_sub(applied));
         let low = reached
             .at
             .and_then(|at| utilisation.since(at).first(|u| u.is_some_and(|u| u < 50)));
         Judgement::of(&failure)
             .provided(&measured)
+            .provided(&fell)
             .fact("peak_replicas", wanted.max())
             .seconds("max_reached_s", since(reached.at))
             .seconds("below_target_s", since(low))

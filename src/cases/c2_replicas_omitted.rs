@@ -47,15 +47,21 @@ fn judge(timeline: &Timeline) -> Judgement {
         let floor = Finding::when((min > 0).then_some(redeploy), "there is no autoscaler");
         let fell = wanted.dips_below(min);
         let back = fell.at.and_then(|at| wanted.since(at).first(|&n| n >= min));
-        let failure = match fell.at {
+        let failure = match back {
             Some(_) => fell
                 .clone()
                 .and(Finding::when(back, "the autoscaler brought it back to its floor")),
-            None => fell.clone(),
+            None => Finding::not_seen(fell.why.clone()),
         };
+        // Below the floor for good would be worse than this failure, not its absence.
+        let repaired = Finding::when(
+            (back.is_some() || !fell.holds()).then_some(redeploy),
+            format!("{} and was not brought back", fell.why),
+        );
         let since = |t: Option<std::time::Duration>| t.map(|t| t.saturating_sub(redeploy));
         Judgement::of(&failure)
             .provided(&floor)
+            .provided(&repaired)
             .fact("least_replicas", wanted.min())
             .seconds("fell_s", since(fell.at))
             .seconds("back_at_min_s", since(back))

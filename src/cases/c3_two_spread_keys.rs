@@ -60,7 +60,19 @@ fn judge(timeline: &Timeline) -> Judgement {
             wanted.first(|&n| n >= REPLICAS),
             format!("never more than {} replicas wanted", wanted.max()),
         );
-        let stuck = timeline.series(stuck).since(applied).longest(|&stuck| stuck);
+        // For good: to the end of what was seen.
+        let stuck = timeline.series(stuck).since(applied);
+        let stuck = stuck
+            .spans(|&stuck| stuck)
+            .pop()
+            .filter(|span| span.to == stuck.end());
+        let all_ran = Finding::when(
+            (stuck.is_some() || running.max() >= REPLICAS).then_some(applied),
+            format!(
+                "no pod was stuck at the end, but only {} of {REPLICAS} ever ran",
+                running.max()
+            ),
+        );
         let failure = match stuck {
             Some(span) if span.length() >= stuck_for => Finding::seen(
                 span.from + stuck_for,
@@ -85,6 +97,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             .unwrap_or_default();
         Judgement::of(&failure)
             .provided(&asked)
+            .provided(&all_ran)
             .fact("running", running.max())
             .seconds(
                 "pending_since_s",

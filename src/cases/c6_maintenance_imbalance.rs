@@ -109,12 +109,13 @@ fn judge(timeline: &Timeline) -> Judgement {
             available.min(),
             timeline.world_at(timeline.end()).placement(APP),
         );
-        let failure = skewed.and(quiet).and(down);
+        let failure = skewed.and(down);
         let mut judgement = Judgement::of(&failure);
         judgement.why = format!(
             "skew {after} after the first maintenance, {drained} of {REPLICAS} available in the second"
         );
         judgement
+            .provided(&quiet)
             .fact("skew_after_maintenance", after)
             .fact("least_available", drained)
             .fact("skew_at_the_end", skew(&last))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, ONE, by, window};
 use crate::scenario::{Arm, Card, Scenario, worker};
-use crate::timeline::{Finding, PodLife, Timeline, deployment, lives};
+use crate::timeline::{Finding, PodLife, Timeline, World, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
@@ -49,7 +49,7 @@ fn judge(timeline: &Timeline) -> Judgement {
                 ),
             ),
             None => Finding::not_seen(format!(
-                "no more than {} of one ReplicaSet's pods came and went, and {MANY} make a loop",
+                "{} of one ReplicaSet's pods, and {MANY} make a loop",
                 most.len()
             )),
         };
@@ -65,6 +65,14 @@ fn judge(timeline: &Timeline) -> Judgement {
         let failure = many
             .and(ready.holds("no pod ready", |&n| n == 0))
             .and(constant.unwrap_or_else(|| created.clone()));
+        let taint = |w: &World| {
+            w.nodes
+                .values()
+                .any(|n| n.taints.iter().any(|t| t.ends_with(":NoExecute")))
+        };
+        let tainted = timeline.series(taint).since(applied).first(|&tainted| tainted);
+        let tainted = Finding::when(tainted, "no node was tainted");
+        let made = Finding::when(most.first().map(|life| life.created), "no pod was ever created");
         let terminating = timeline
             .series(|w| w.pods_of(APP).filter(|pod| pod.terminating).count())
             .max();
@@ -74,6 +82,8 @@ fn judge(timeline: &Timeline) -> Judgement {
         let first = most.iter().filter_map(end).min();
         Judgement::of(&failure)
             .provided(&created)
+            .provided(&tainted)
+            .provided(&made)
             .fact("distinct_pods", most.len())
             .fact("pods_per_min", per_minute)
             .fact("max_terminating", terminating)

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::timeline::{Finding, Timeline, rounds};
+use crate::scenario::secs;
+use crate::timeline::{Finding, Rounds, Timeline, World, rounds};
 use crate::verdict::Judgement;
 
 /// Where a loop's rounds are counted from.
@@ -11,7 +12,11 @@ pub(super) const STARTED: &str = "descheduler";
 /// How many rounds make a loop.
 const ROUNDS: usize = 3;
 
-/// At least three evict → recreate rounds of one owner, one eviction each, with the same multiset of nodes after each.
+/// The study's descheduling interval.
+const CYCLE: Duration = secs(10);
+
+/// At least three evict → recreate rounds of one owner, one a descheduling cycle, with the same multiset of nodes after
+/// each, while as many replicas are wanted as ever.
 pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &str) -> Judgement {
     Judgement::since(timeline, STARTED, |started| {
         let rounds = rounds(timeline, app, replicas, started);
@@ -19,35 +24,43 @@ pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &st
             (rounds.placement.iter().sum::<usize>() == replicas).then_some(started),
             format!("{replicas} pods of {app} were not all placed before the descheduler started"),
         );
-        let single = rounds
-            .evictions_per_round
-            .iter()
-            .filter(|&&evictions| evictions == 1)
-            .count();
-        let failure = match rounds.restored.get(ROUNDS - 1) {
-            Some(&at) if single >= ROUNDS => Finding::seen(
+        let wanted = timeline.series(|w| deployment_named(w, app)).since(started);
+        let constant = wanted.holds("as many replicas wanted", |&n| n == replicas as i64);
+        let cycle = timeline.header.pace.scale(CYCLE);
+        let looped = in_cycles_of_their_own(&rounds, cycle);
+        let (evictions, back) = (rounds.evictions.len(), rounds.restored.len());
+        let failure = match looped.get(ROUNDS - 1) {
+            Some(&at) => Finding::seen(
                 at,
                 format!(
-                    "{} rounds of evict and recreate, each back at {:?}",
-                    rounds.restored.len(),
+                    "{back} rounds of evict and recreate, each back at {:?}",
                     rounds.placement
                 ),
             ),
-            _ => Finding::not_seen(match rounds.evictions.len() {
-                0 => "no pod was evicted".to_owned(),
-                n => format!(
-                    "{n} evictions, but only {} rounds that came back to {:?}",
-                    rounds.restored.len(),
-                    rounds.placement
-                ),
-            }),
+            None if evictions == 0 => Finding::not_seen("no pod was evicted"),
+            None => Finding::not_seen(format!(
+                "{evictions} evictions, and {} rounds that came back to {:?} in a cycle of their own",
+                looped.len(),
+                rounds.placement
+            )),
         };
+        // A few evictions that lead somewhere are no loop; evictions that go on are no absence of one.
+        let quiet = rounds
+            .evictions
+            .last()
+            .is_none_or(|&last| timeline.end().saturating_sub(last) >= cycle * 3);
+        let settled = Finding::when(
+            (failure.holds() || quiet).then_some(started),
+            format!("{}; and they go on", failure.why),
+        );
         let since = |t: Option<&Duration>| t.map(|t| t.saturating_sub(started));
         let per_minute = rounds
             .per_minute()
             .map_or(0.0, |rate| (rate * 10.0).round() / 10.0);
         Judgement::of(&failure)
             .provided(&placed)
+            .provided(&constant)
+            .provided(&settled)
             .fact("rounds", rounds.restored.len())
             .fact("evictions", rounds.evictions.len())
             .fact("evictions_per_min", per_minute)
@@ -62,6 +75,26 @@ pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &st
                 )
             })
     })
+}
+
+/// When each round was complete that began in another descheduling cycle than the one before: half an interval apart.
+fn in_cycles_of_their_own(rounds: &Rounds, cycle: Duration) -> Vec<Duration> {
+    let mut last: Option<Duration> = None;
+    let mut complete = Vec::new();
+    for (&began, &restored) in rounds.began.iter().zip(&rounds.restored) {
+        if last.is_none_or(|last| began.saturating_sub(last) >= cycle / 2) {
+            complete.push(restored);
+            last = Some(began);
+        }
+    }
+    complete
+}
+
+fn deployment_named(world: &World, name: &str) -> i64 {
+    world
+        .deployments
+        .get(name)
+        .map_or(0, |deployment| deployment.wanted)
 }
 
 /// How many pods were evicted so far.
