@@ -193,3 +193,69 @@ fn without_its_failure_a_broken_recording_is_no_reproduction() {
         );
     }
 }
+
+#[test]
+fn what_is_worse_than_a_failure_is_not_its_absence() {
+    let worse = |id: &str, spoil: &dyn Fn(&mut Timeline)| {
+        let case = ALL.iter().find(|case| case.id() == id).unwrap();
+        let mut timeline = recorded(case, Arm::Broken, case.variants[0]);
+        spoil(&mut timeline);
+        let judgement = case.judge(&timeline);
+        assert_matches!(
+            judgement.verdict,
+            Verdict::Inconclusive(_),
+            "{id}: {}",
+            judgement.why
+        );
+    };
+    // Nobody brings the replicas back, or takes them away again.
+    let never_back = |floor: i64| {
+        move |timeline: &mut Timeline| {
+            let mut low = false;
+            timeline.entries.retain(|e| match &e.what {
+                What::Deployment(d) => {
+                    low |= d.state.wanted == 1 && floor > 1;
+                    !(low && d.state.wanted >= floor)
+                }
+                _ => true,
+            });
+        }
+    };
+    worse("c2", &never_back(3));
+    worse("c1", &|timeline| {
+        let mut peak = false;
+        timeline.entries.retain(|e| match &e.what {
+            What::Deployment(d) => {
+                peak |= d.state.wanted == 6;
+                !peak || d.state.wanted == 6
+            }
+            _ => true,
+        });
+    });
+    // A second pod never runs: not one stuck pod, but not six running ones either.
+    worse("c3", &|timeline| {
+        let mut uids = BTreeSet::new();
+        timeline.entries.retain(|e| match &e.what {
+            What::Pod(p) if uids.contains(&p.state.uid) || uids.len() < 5 => {
+                uids.insert(p.state.uid.clone());
+                uids.len() < 5 || p.state.node.is_none()
+            }
+            _ => true,
+        });
+    });
+    // Nothing was ever created.
+    worse("c7", &|timeline| {
+        timeline.entries.retain(|e| !matches!(e.what, What::Pod(_)))
+    });
+    // The same pods go, because fewer are wanted.
+    worse("c5", &|timeline| {
+        for entry in &mut timeline.entries {
+            if let What::Deployment(d) = &mut entry.what
+                && d.state.name == "nginx"
+                && entry.t > std::time::Duration::from_secs(1)
+            {
+                d.state.wanted = 4;
+            }
+        }
+    });
+}
