@@ -134,7 +134,7 @@ pub async fn drive(
     let folder = load(plan.case, plan.manifests.as_deref())?;
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder)?;
-    let evidence = evidence_dir(plan)?;
+    let evidence = evidence_dir(plan, &folder)?;
     let order = Order {
         binaries: plan.binaries.clone(),
         shape: scenario.shape,
@@ -386,7 +386,7 @@ impl Stage<'_> {
             date: jiff::Timestamp::now().to_string(),
             shape: self.scenario.shape,
             components: components.collect(),
-            manifests_sha256: Manifest::digest(&self.folder.manifests),
+            manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
         }
     }
 
@@ -446,8 +446,8 @@ fn fullest(placement: &BTreeMap<String, usize>) -> String {
         .unwrap_or_default()
 }
 
-/// Makes the evidence folder of a new run, with the manifests as they will be applied.
-fn evidence_dir(plan: &Plan) -> Result<PathBuf, DriveError> {
+/// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
+fn evidence_dir(plan: &Plan, folder: &Folder) -> Result<PathBuf, DriveError> {
     let arm = plan.variant.map_or_else(
         || plan.arm.to_string(),
         |variant| format!("{}-{variant}", plan.arm),
@@ -463,10 +463,18 @@ fn evidence_dir(plan: &Plan) -> Result<PathBuf, DriveError> {
     fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;
     let manifests = dir.join("manifests");
     fs::create_dir_all(&manifests).map_err(failed(manifests.clone()))?;
-    for manifest in &load(plan.case, plan.manifests.as_deref())?.manifests {
-        let texts: Vec<String> = manifest.at(plan.pace).objects.iter().map(yaml::text).collect();
-        let file = manifests.join(&manifest.file);
-        fs::write(&file, texts.join("---\n")).map_err(failed(file.clone()))?;
+    let objects = folder
+        .manifests
+        .iter()
+        .map(|manifest| (&manifest.file, manifest.at(plan.pace).objects));
+    let policies = folder
+        .policies
+        .iter()
+        .map(|(file, policy)| (file, vec![policy.clone()]));
+    for (file, documents) in objects.chain(policies) {
+        let texts: Vec<String> = documents.iter().map(yaml::text).collect();
+        let path = manifests.join(file);
+        fs::write(&path, texts.join("---\n")).map_err(failed(path.clone()))?;
     }
     Ok(dir)
 }

@@ -272,7 +272,6 @@ impl fmt::Display for Origin {
 pub enum ComponentError {
     /// The file that the user named cannot be it.
     #[error("{flag} (or {env}): \"{}\" {reason}", path.display())]
-    #[diagnostic(code(kubeclash::component::given))]
     Given {
         /// The flag that selects this component.
         flag: &'static str,
@@ -288,7 +287,6 @@ pub enum ComponentError {
     },
     /// Every way to a release failed.
     #[error("no way to get {what}:{}", bullets(attempts))]
-    #[diagnostic(code(kubeclash::component::unavailable))]
     Unavailable {
         /// Name and version, or several of them.
         what: String,
@@ -300,7 +298,6 @@ pub enum ComponentError {
     },
     /// The cache directory cannot be used.
     #[error("cannot {action} in the cache directory \"{}\": {error}", dir.display())]
-    #[diagnostic(code(kubeclash::component::cache))]
     Cache {
         /// What was tried.
         action: &'static str,
@@ -314,14 +311,10 @@ pub enum ComponentError {
     },
     /// Neither a cache directory nor a home is known.
     #[error("there is no cache directory: neither KUBECLASH_CACHE nor a home directory is set")]
-    #[diagnostic(
-        code(kubeclash::component::no_cache),
-        help("set KUBECLASH_CACHE to a directory that can be written and has 1 GiB of room")
-    )]
+    #[diagnostic(help("set KUBECLASH_CACHE to a directory that can be written and has 1 GiB of room"))]
     NoCache,
     /// A mirror's address cannot be used.
     #[error("{variable}: \"{value}\" {reason}")]
-    #[diagnostic(code(kubeclash::component::mirror))]
     Mirror {
         /// The variable that holds it.
         variable: &'static str,
@@ -332,7 +325,6 @@ pub enum ComponentError {
     },
     /// More than one of them.
     #[error("{} components cannot be had", errors.len())]
-    #[diagnostic(code(kubeclash::component::several))]
     Several {
         /// All that was found.
         #[related]

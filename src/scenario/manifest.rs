@@ -88,15 +88,19 @@ pub fn policy_of(file: &str, text: &str) -> Result<Value, ManifestError> {
 }
 
 impl Manifest {
-    /// SHA-256 over file names and contents, in hexadecimal: which manifests a recording was made with.
+    /// SHA-256 over file names and contents, in hexadecimal: which manifests and policies a recording was made with.
     #[must_use]
-    pub fn digest(manifests: &[Self]) -> String {
+    pub fn digest(manifests: &[Self], policies: &BTreeMap<String, Value>) -> String {
         let mut sha = Sha256::new();
         for manifest in manifests {
             sha.update(manifest.file.as_bytes());
             for object in &manifest.objects {
                 sha.update(object.to_string().as_bytes());
             }
+        }
+        for (file, policy) in policies {
+            sha.update(file.as_bytes());
+            sha.update(policy.to_string().as_bytes());
         }
         sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }

@@ -20,7 +20,7 @@ mod wait;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Node;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -185,7 +185,9 @@ impl LocalCluster {
             let mut changes = watcher::watcher(nodes, watcher::Config::default())
                 .applied_objects()
                 .boxed();
-            while let Some(node) = changes.try_next().await.ok().flatten() {
+            while let Some(change) = changes.next().await {
+                // The watcher resumes by itself.
+                let Ok(node) = change else { continue };
                 let name = node.metadata.name.clone().unwrap_or_default();
                 if takes_pods(&node) {
                     open.insert(name)

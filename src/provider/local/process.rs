@@ -123,7 +123,11 @@ impl Process {
     }
 
     fn last_lines(&self) -> String {
-        tail(&self.log, 5).unwrap_or_else(|e| format!("(no log: {e})"))
+        match tail(&self.log, 5) {
+            Ok(lines) if lines.is_empty() => "(it said nothing)".to_owned(),
+            Ok(lines) => lines,
+            Err(e) => format!("(no log: {e})"),
+        }
     }
 }
 
