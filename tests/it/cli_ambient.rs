@@ -130,9 +130,16 @@ async fn two_first_starts_at_once_make_one_starting_point() {
         names.sort();
         names
     };
-    assert_eq!(names().len(), 2, "{:?}", names());
+    assert_eq!(
+        names().len(),
+        3,
+        "one starting point, its digest, the lock: {:?}",
+        names()
+    );
     assert!(
-        names()[0].starts_with("etcd-") && names()[1] == "lock",
+        names()[0].starts_with("etcd-")
+            && names()[1] == format!("{}.sha256", names()[0])
+            && names()[2] == "lock",
         "{:?}",
         names()
     );

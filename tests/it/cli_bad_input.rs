@@ -183,7 +183,7 @@ async fn so_is_one_that_the_first_start_waits_for() {
         exit::UNAVAILABLE,
         &[
             "\"etcd\" was not ready after 1.",
-            "its port",
+            "/health",
             "waiting for better times",
         ],
     );
