@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::experiment::Arm;
 use crate::timeline::{Finding, Timeline};
 
 /// What a judge says of a timeline. A failure of the harness is none of these, but an `Err`.
@@ -68,6 +69,15 @@ pub enum Expect {
 }
 
 impl Expect {
+    /// What an arm ends with where nothing has changed.
+    #[must_use]
+    pub fn of(arm: Arm) -> Self {
+        match arm {
+            Arm::Broken => Self::Reproduced,
+            Arm::Control => Self::Absent,
+        }
+    }
+
     /// Whether a verdict is the expected one.
     #[must_use]
     pub fn met_by(self, verdict: &Verdict) -> bool {

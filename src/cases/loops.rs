@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::secs;
-use crate::timeline::{Finding, Rounds, Timeline, World, rounds};
+use crate::timeline::{Finding, Rounds, Timeline, deployment, rounds};
 use crate::verdict::Judgement;
 
 /// Where a loop's rounds are counted from.
@@ -17,14 +17,16 @@ const CYCLE: Duration = secs(10);
 
 /// At least three evict → recreate rounds of one owner, one a descheduling cycle, with the same multiset of nodes after
 /// each, while as many replicas are wanted as ever.
-pub(super) fn judge(timeline: &Timeline, app: &str, replicas: usize, plugin: &str) -> Judgement {
+pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize, plugin: &str) -> Judgement {
     Judgement::since(timeline, STARTED, |started| {
         let rounds = rounds(timeline, app, replicas, started);
         let placed = Finding::when(
             (rounds.placement.iter().sum::<usize>() == replicas).then_some(started),
             format!("{replicas} pods of {app} were not all placed before the descheduler started"),
         );
-        let wanted = timeline.series(|w| deployment_named(w, app)).since(started);
+        let wanted = timeline
+            .series(|w| deployment(app).wanted().read(w))
+            .since(started);
         let constant = wanted.holds("as many replicas wanted", |&n| n == replicas as i64);
         let cycle = timeline.header.pace.scale(CYCLE);
         let looped = in_cycles_of_their_own(&rounds, cycle);
@@ -88,13 +90,6 @@ fn in_cycles_of_their_own(rounds: &Rounds, cycle: Duration) -> Vec<Duration> {
         }
     }
     complete
-}
-
-fn deployment_named(world: &World, name: &str) -> i64 {
-    world
-        .deployments
-        .get(name)
-        .map_or(0, |deployment| deployment.wanted)
 }
 
 /// How many pods were evicted so far.

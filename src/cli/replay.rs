@@ -10,7 +10,6 @@ use owo_colors::Style as Ink;
 use serde_json::json;
 
 use crate::report::{Picture, Style, terminal};
-use crate::scenario::Arm;
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
 use crate::verdict::{Expect, Judgement, Verdict};
 
@@ -101,7 +100,7 @@ pub fn replay(
     })?;
     let cut = cut.or_else(|| timeline.broken_off());
     let judgement = judge(&timeline);
-    let expected = expected(header.arm);
+    let expected = Expect::of(header.arm);
     let replayed = Replayed {
         agrees: expected.met_by(&judgement.verdict),
         verdict: judgement.verdict.clone(),
@@ -113,13 +112,6 @@ pub fn replay(
     };
     out.write_all(text.as_bytes()).map_err(ReplayError::Print)?;
     Ok(replayed)
-}
-
-fn expected(arm: Arm) -> Expect {
-    match arm {
-        Arm::Broken => Expect::Reproduced,
-        Arm::Control => Expect::Absent,
-    }
 }
 
 fn title(header: &Header, arm: bool) -> String {
@@ -157,7 +149,7 @@ fn text(
     let expectation = if replayed.agrees {
         "as expected".to_owned()
     } else {
-        format!("UNEXPECTED: {} was expected", expected(header.arm))
+        format!("UNEXPECTED: {} was expected", Expect::of(header.arm))
     };
     let mut text = format!(
         "replay of {}: {}, {expectation}\n",
@@ -203,7 +195,7 @@ fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, repl
         "arm": header.arm,
         "variant": header.variant,
         "verdict": judgement.verdict.name(),
-        "expected": expected(header.arm),
+        "expected": Expect::of(header.arm),
         "agrees": replayed.agrees,
         "cut": replayed.cut,
         "provider": header.provider,

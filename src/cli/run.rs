@@ -91,7 +91,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     };
     let plans: Vec<Plan> = selected
         .into_iter()
-        .map(|(case, arm, variant)| session.plan(case, arm, variant, expectation(arm)))
+        .map(|(case, arm, variant)| session.plan(case, arm, variant, Expect::of(arm)))
         .collect();
     let jobs = args.jobs.map_or_else(default_jobs, usize::from);
     let mut results = side_by_side(plans, jobs, progress, |finished| {
@@ -174,13 +174,6 @@ fn selected(args: &RunArgs) -> Result<Vec<Selected>, Failure> {
         .collect())
 }
 
-fn expectation(arm: Arm) -> Expect {
-    match arm {
-        Arm::Broken => Expect::Reproduced,
-        Arm::Control => Expect::Absent,
-    }
-}
-
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
 pub(super) const ARM_MEMORY: u64 = 700 << 20;
 
@@ -229,7 +222,7 @@ async fn side_by_side(
     let slots = Arc::new(Semaphore::new(jobs));
     let mut queue: Vec<(usize, Plan)> = plans.into_iter().enumerate().collect();
     // The whole takes as long as its longest arm, if that one does not start last.
-    queue.sort_by_key(|(_, plan)| std::cmp::Reverse(weight(plan)));
+    queue.sort_by_cached_key(|(_, plan)| std::cmp::Reverse(weight(plan)));
     let mut running = JoinSet::new();
     for (order, plan) in queue {
         let (slots, progress) = (Arc::clone(&slots), progress.clone());
