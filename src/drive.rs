@@ -13,7 +13,7 @@ use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::Outcome;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::{Recorder, RecorderError};
-use crate::provider::{Cluster, Order, Provider, ProviderError};
+use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning};
 use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
 use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
 use crate::verdict::{Expect, Verdict};
@@ -31,6 +31,8 @@ pub struct Plan {
     pub expected: Expect,
     /// At which pace.
     pub pace: Pace,
+    /// How scheduler and descheduler are started.
+    pub tuning: Tuning,
     /// On whose cluster.
     pub provider: Provider,
     /// Of which binaries.
@@ -139,6 +141,7 @@ pub async fn drive(
         binaries: plan.binaries.clone(),
         shape: scenario.shape,
         pace: plan.pace,
+        tuning: plan.tuning.clone(),
         load: scenario.load.clone(),
         logs: evidence.join("logs"),
         seeds: plan.seeds.clone(),

@@ -8,7 +8,7 @@ use crate::cases::Case;
 use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
 use crate::drive::{DriveError, Plan};
 use crate::progress::Progress;
-use crate::provider::{Order, Provider, ProviderError, prepare};
+use crate::provider::{Order, Provider, ProviderError, Tuning, prepare};
 use crate::scenario::{Arm, Pace, Shape};
 use crate::verdict::Expect;
 
@@ -17,6 +17,8 @@ use crate::verdict::Expect;
 pub struct Settings {
     /// Which build of each component.
     pub selection: Selection,
+    /// How scheduler and descheduler are started.
+    pub tuning: Tuning,
     /// On whose cluster.
     pub provider: Provider,
     /// At which pace.
@@ -68,7 +70,12 @@ impl Session {
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
-        let binaries = resolver.resolve(&settings.selection, &ComponentName::ALL).await?;
+        let second = settings.tuning.scheduler_name.as_ref();
+        let names: Vec<ComponentName> = ComponentName::ALL
+            .into_iter()
+            .chain(second.map(|_| ComponentName::SecondScheduler))
+            .collect();
+        let binaries = resolver.resolve(&settings.selection, &names).await?;
         let order = Order {
             binaries: binaries.clone(),
             shape: Shape {
@@ -76,6 +83,7 @@ impl Session {
                 worker_cpu: 1,
             },
             pace: settings.pace,
+            tuning: Tuning::default(),
             load: None,
             logs: PathBuf::new(),
             seeds: None,
@@ -111,6 +119,7 @@ impl Session {
             variant,
             expected,
             pace: self.settings.pace,
+            tuning: self.settings.tuning.clone(),
             provider: self.settings.provider,
             binaries: self.binaries.clone(),
             seeds: Some(self.seeds.clone()),
@@ -128,6 +137,7 @@ impl Session {
             binaries: self.binaries.clone(),
             shape,
             pace: self.settings.pace,
+            tuning: self.settings.tuning.clone(),
             load: None,
             logs,
             seeds: Some(self.seeds.clone()),

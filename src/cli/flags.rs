@@ -5,36 +5,38 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::component::{ComponentName, Selection, Spec};
-use crate::provider::Provider;
+use crate::component::{ComponentName, Selection, Spec, SpecError};
+use crate::provider::{Provider, Tuning};
 use crate::scenario::Pace;
 use crate::session::Settings;
 
 /// Which build of each component to use.
 ///
-/// Each is a release, as in `v1.36.3`, or a file, as in `path:./kube-scheduler`.
+/// Each is a release (v1.36.3), path:FILE, src:DIR[#./cmd/name] (a Go checkout), go:MODULE/cmd/name@VERSION, image:REF
+/// (run by Docker) or image+extract:REF (its program is taken out of it, without Docker).
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Components")]
 pub struct ComponentFlags {
-    /// API server, controller-manager and scheduler at once: a release, or path:FOLDER that holds all three.
-    #[arg(long, value_name = "SPEC", env = "KUBECLASH_KUBERNETES")]
+    /// API server, controller-manager and scheduler at once: a release, path:FOLDER, src:DIR, go:MODULE@VERSION, or an
+    /// image whose reference has a * for the program's name.
+    #[arg(long, value_name = "SPEC", env = "KUBECLASH_KUBERNETES", value_parser = kubernetes)]
     pub kubernetes: Option<Spec>,
-    /// The API server: a release or path:FILE.
+    /// The API server.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_APISERVER")]
     pub apiserver: Option<Spec>,
-    /// The controller-manager: a release or path:FILE.
+    /// The controller-manager.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_CONTROLLER_MANAGER")]
     pub controller_manager: Option<Spec>,
-    /// The scheduler: a release or path:FILE.
+    /// The scheduler.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_SCHEDULER")]
     pub scheduler: Option<Spec>,
-    /// The descheduler: a release or path:FILE.
+    /// The descheduler.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_DESCHEDULER")]
     pub descheduler: Option<Spec>,
-    /// etcd: a release, with or without v, or path:FILE.
+    /// etcd; a release with or without v.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_ETCD")]
     pub etcd: Option<Spec>,
-    /// kwok, which plays the nodes: a release or path:FILE.
+    /// kwok, which plays the nodes.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_KWOK")]
     pub kwok: Option<Spec>,
 }
@@ -43,10 +45,11 @@ impl ComponentFlags {
     /// What they choose together; a flag of one component wins over `--kubernetes`.
     #[must_use]
     pub fn selection(&self) -> Selection {
-        let start = self
-            .kubernetes
-            .iter()
-            .fold(Selection::default(), Selection::with_kubernetes);
+        let start = self.kubernetes.iter().fold(Selection::default(), |start, spec| {
+            start
+                .with_kubernetes(spec)
+                .expect("the flag takes only what stands for three")
+        });
         let chosen = [
             (ComponentName::Apiserver, &self.apiserver),
             (ComponentName::ControllerManager, &self.controller_manager),
@@ -64,6 +67,57 @@ impl ComponentFlags {
         match &self.kwok {
             Some(spec @ Spec::Release(_)) => selection.with(ComponentName::Kwokctl, spec.clone()),
             _ => selection,
+        }
+    }
+}
+
+/// What a fork needs besides its binary.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Forks")]
+pub struct TuningFlags {
+    /// The scheduler's configuration (KubeSchedulerConfiguration)
+    #[arg(long, value_name = "FILE", env = "KUBECLASH_SCHEDULER_CONFIG")]
+    pub scheduler_config: Option<PathBuf>,
+    /// One more argument of the scheduler, as in --scheduler-arg=--v=5; can be given several times
+    #[arg(
+        long,
+        value_name = "ARG",
+        env = "KUBECLASH_SCHEDULER_ARG",
+        value_delimiter = ' ',
+        allow_hyphen_values = true
+    )]
+    pub scheduler_arg: Vec<String>,
+    /// Run --scheduler beside the default scheduler, for the cases' pods, which name it in schedulerName
+    #[arg(long, value_name = "NAME", env = "KUBECLASH_SCHEDULER_NAME", value_parser = scheduler_name)]
+    pub scheduler_name: Option<String>,
+    /// The descheduler's policy, in place of the cases' own
+    #[arg(long, value_name = "FILE", env = "KUBECLASH_DESCHEDULER_POLICY")]
+    pub descheduler_policy: Option<PathBuf>,
+    /// One more argument of the descheduler; can be given several times
+    #[arg(
+        long,
+        value_name = "ARG",
+        env = "KUBECLASH_DESCHEDULER_ARG",
+        value_delimiter = ' ',
+        allow_hyphen_values = true
+    )]
+    pub descheduler_arg: Vec<String>,
+    /// Don't keep the API server's audit log, from which a verdict names who did what
+    #[arg(long)]
+    pub no_audit: bool,
+}
+
+impl TuningFlags {
+    /// As a cluster takes it.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            scheduler_config: self.scheduler_config.clone(),
+            scheduler_args: self.scheduler_arg.clone(),
+            scheduler_name: self.scheduler_name.clone(),
+            descheduler_policy: self.descheduler_policy.clone(),
+            descheduler_args: self.descheduler_arg.clone(),
+            audit: !self.no_audit,
         }
     }
 }
@@ -97,6 +151,9 @@ pub struct RunFlags {
     /// Which build of each component
     #[command(flatten)]
     pub components: ComponentFlags,
+    /// What a fork needs besides its binary
+    #[command(flatten)]
+    pub tuning: TuningFlags,
 }
 
 impl RunFlags {
@@ -118,8 +175,14 @@ impl RunFlags {
     /// The settings of a session.
     #[must_use]
     pub fn settings(&self) -> Settings {
+        let tuning = self.tuning.tuning();
+        let selection = self.components.selection();
         Settings {
-            selection: self.components.selection(),
+            selection: match tuning.scheduler_name {
+                Some(_) => selection.with_second_scheduler(self.components.kubernetes.as_ref()),
+                None => selection,
+            },
+            tuning,
             provider: self.provider,
             pace: self.pace,
             // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
@@ -130,6 +193,27 @@ impl RunFlags {
         }
     }
 }
+
+/// A spec that stands for API server, controller-manager and scheduler.
+fn kubernetes(text: &str) -> Result<Spec, SpecError> {
+    let spec: Spec = text.parse()?;
+    Selection::default().with_kubernetes(&spec).map(|_| spec)
+}
+
+/// A name that a scheduler can have beside the default one.
+fn scheduler_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    if text == DEFAULT_SCHEDULER {
+        Err("it is the default scheduler's: --scheduler alone replaces that".to_owned())
+    } else if text.is_empty() || text.len() > 253 || !text.chars().all(fits) {
+        Err("it must be of lower-case letters, digits, \"-\" and \".\", as in \"my-scheduler\"".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// The name of a pod's scheduler where it names none.
+const DEFAULT_SCHEDULER: &str = "default-scheduler";
 
 /// A length of time that is more than nothing, as in `90s` or `2m`.
 fn time(text: &str) -> Result<Duration, String> {

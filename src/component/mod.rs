@@ -61,6 +61,9 @@ pub enum ComponentName {
     /// The scheduler.
     #[serde(rename = "kube-scheduler")]
     Scheduler,
+    /// A scheduler beside the default one, for the pods that name it in `schedulerName`; only where it is asked for.
+    #[serde(rename = "second-scheduler")]
+    SecondScheduler,
     /// What plays the nodes.
     #[serde(rename = "kwok")]
     Kwok,
@@ -94,6 +97,7 @@ impl ComponentName {
             Self::Apiserver => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
+            Self::SecondScheduler => "second-scheduler",
             Self::Kwok => "kwok",
             Self::Descheduler => "descheduler",
             Self::Kwokctl => "kwokctl",
@@ -107,7 +111,7 @@ impl ComponentName {
             Self::Etcd => "--etcd",
             Self::Apiserver => "--apiserver",
             Self::ControllerManager => "--controller-manager",
-            Self::Scheduler => "--scheduler",
+            Self::Scheduler | Self::SecondScheduler => "--scheduler",
             Self::Kwok | Self::Kwokctl => "--kwok",
             Self::Descheduler => "--descheduler",
         }
@@ -120,7 +124,7 @@ impl ComponentName {
             Self::Etcd => "KUBECLASH_ETCD",
             Self::Apiserver => "KUBECLASH_APISERVER",
             Self::ControllerManager => "KUBECLASH_CONTROLLER_MANAGER",
-            Self::Scheduler => "KUBECLASH_SCHEDULER",
+            Self::Scheduler | Self::SecondScheduler => "KUBECLASH_SCHEDULER",
             Self::Kwok | Self::Kwokctl => "KUBECLASH_KWOK",
             Self::Descheduler => "KUBECLASH_DESCHEDULER",
         }
@@ -131,7 +135,9 @@ impl ComponentName {
     pub const fn module(self) -> Module {
         match self {
             Self::Etcd => Module::Etcd,
-            Self::Apiserver | Self::ControllerManager | Self::Scheduler => Module::Kubernetes,
+            Self::Apiserver | Self::ControllerManager | Self::Scheduler | Self::SecondScheduler => {
+                Module::Kubernetes
+            }
             Self::Kwok | Self::Kwokctl => Module::Kwok,
             Self::Descheduler => Module::Descheduler,
         }
@@ -144,7 +150,7 @@ impl ComponentName {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
-            Self::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
+            Self::Scheduler | Self::SecondScheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
             Self::Kwokctl => "sigs.k8s.io/kwok/cmd/kwokctl",
             Self::Descheduler => "sigs.k8s.io/descheduler/cmd/descheduler",

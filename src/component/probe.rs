@@ -24,6 +24,14 @@ impl Resolver {
                         took_ms: None,
                     };
                 }
+                other => {
+                    return Finding {
+                        name,
+                        version: other.to_string(),
+                        state: State::Missing { plan: Vec::new() },
+                        took_ms: None,
+                    };
+                }
             };
             let last = self.cache.last_time(name, &version, &self.platform);
             let mut plan = vec![match self.sources.describe(name, &version, &self.platform) {

@@ -117,6 +117,13 @@ impl Resolver {
             match selection.spec(name) {
                 Spec::Path(path) => drop(given.insert(name, path)),
                 Spec::Release(version) => groups.entry((name.module(), version)).or_default().push(name),
+                other => {
+                    return Err(ComponentError::Unavailable {
+                        what: name.to_string(),
+                        attempts: vec![format!("\"{other}\" can't be resolved yet")],
+                        help: String::new(),
+                    });
+                }
             }
         }
         let mut binaries = collect(

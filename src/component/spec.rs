@@ -101,6 +101,24 @@ pub enum Spec {
     Release(Version),
     /// A file on this machine.
     Path(PathBuf),
+    /// A Go checkout on this machine, which is built there.
+    Source {
+        /// The checkout: a folder with a `go.mod` in or above it.
+        dir: PathBuf,
+        /// The main package in it, as in `./cmd/kube-scheduler`; `./cmd/<component>` where none is named.
+        package: Option<String>,
+    },
+    /// A main package of a public Go module.
+    Go {
+        /// Its import path, as in `sigs.k8s.io/scheduler-plugins/cmd/scheduler`.
+        package: String,
+        /// The module's version, as in `v0.32.7`, or any other query that Go takes.
+        version: String,
+    },
+    /// A container image, which Docker runs.
+    Image(String),
+    /// A container image whose program is taken out of it and run without Docker.
+    Extract(String),
 }
 
 impl fmt::Display for Spec {
@@ -108,7 +126,56 @@ impl fmt::Display for Spec {
         match self {
             Self::Release(version) => write!(f, "{version}"),
             Self::Path(path) => write!(f, "path:{}", path.display()),
+            Self::Source { dir, package: None } => write!(f, "src:{}", dir.display()),
+            Self::Source {
+                dir,
+                package: Some(package),
+            } => write!(f, "src:{}#{package}", dir.display()),
+            Self::Go { package, version } => write!(f, "go:{package}@{version}"),
+            Self::Image(reference) => write!(f, "image:{reference}"),
+            Self::Extract(reference) => write!(f, "image+extract:{reference}"),
         }
+    }
+}
+
+impl Spec {
+    /// What a spec of all of Kubernetes means for one of its programs.
+    ///
+    /// A path is a *folder* that holds all three, such as `_output/bin` of a Kubernetes tree; a checkout and a module
+    /// have them in `cmd/`; an image's reference has a `*` where the program's name belongs.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::NotThree`] when it names one program.
+    pub fn of_kubernetes(&self, name: ComponentName) -> Result<Self, SpecError> {
+        let not_three = |form| SpecError::NotThree {
+            spec: self.clone(),
+            form,
+        };
+        let starred = |reference: &String| {
+            let one = reference.replace('*', name.as_str());
+            (one != *reference).then_some(one).ok_or_else(|| {
+                not_three("write * for the program's name, as in image:registry.k8s.io/*:v1.36.3")
+            })
+        };
+        Ok(match self {
+            Self::Release(version) => Self::Release(version.clone()),
+            Self::Path(folder) => Self::Path(folder.join(name.as_str())),
+            Self::Source { dir, package: None } => Self::Source {
+                dir: dir.clone(),
+                package: Some(format!("./cmd/{name}")),
+            },
+            Self::Source { .. } => return Err(not_three("write src:DIR")),
+            Self::Go { package, .. } if package.contains("/cmd/") => {
+                return Err(not_three("write go:MODULE@VERSION"));
+            }
+            Self::Go { package, version } => Self::Go {
+                package: format!("{package}/cmd/{name}"),
+                version: version.clone(),
+            },
+            Self::Image(reference) => Self::Image(starred(reference)?),
+            Self::Extract(reference) => Self::Extract(starred(reference)?),
+        })
     }
 }
 
@@ -118,9 +185,14 @@ impl FromStr for Spec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             None => text.parse().map(Self::Release),
-            Some(("path", "")) => Err(SpecError::EmptyPath),
+            Some((kind @ ("path" | "src" | "go" | "image" | "image+extract"), "")) => {
+                Err(SpecError::Empty(kind.to_owned()))
+            }
             Some(("path", path)) => Ok(Self::Path(path.into())),
-            Some((kind @ ("src" | "go" | "image"), _)) => Err(SpecError::NotYet(kind.to_owned())),
+            Some(("src", source)) => source_of(source),
+            Some(("go", query)) => go_of(query),
+            Some(("image", reference)) => reference_of(reference).map(Self::Image),
+            Some(("image+extract", reference)) => reference_of(reference).map(Self::Extract),
             Some((kind, _)) => Err(SpecError::Kind(kind.to_owned())),
         }
     }
@@ -140,27 +212,97 @@ impl From<Spec> for String {
     }
 }
 
+/// `DIR` or `DIR#./cmd/name`.
+fn source_of(text: &str) -> Result<Spec, SpecError> {
+    let (dir, package) = match text.rsplit_once("#./") {
+        Some((dir, package)) => (dir, Some(format!("./{package}"))),
+        None if text.contains('#') => return Err(SpecError::Package(text.to_owned())),
+        None => (text, None),
+    };
+    let leaves = |package: &String| package.split('/').any(|part| part == "..");
+    if dir.is_empty() || package.as_ref().is_some_and(leaves) {
+        return Err(SpecError::Package(text.to_owned()));
+    }
+    Ok(Spec::Source {
+        dir: dir.into(),
+        package,
+    })
+}
+
+/// `MODULE/cmd/name@VERSION`; whether there is such a module is for Go to say.
+fn go_of(text: &str) -> Result<Spec, SpecError> {
+    let wrong = || SpecError::Query(text.to_owned());
+    let (package, version) = text.split_once('@').ok_or_else(wrong)?;
+    let allowed = |part: &str, more: &[u8]| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || more.contains(&byte))
+    };
+    let plain = package
+        .split('/')
+        .all(|part| allowed(part, b".-_~") && part != "." && part != ".." && !part.starts_with('-'));
+    let host = package.split('/').next().is_some_and(|host| host.contains('.'));
+    if !plain || !host || !allowed(version, b".-_+~/") || version.starts_with('-') {
+        return Err(wrong());
+    }
+    Ok(Spec::Go {
+        package: package.to_owned(),
+        version: version.to_owned(),
+    })
+}
+
+/// An image's reference, as Docker writes it; a `*` stands for the component's name.
+fn reference_of(text: &str) -> Result<String, SpecError> {
+    match text.replace('*', "name").parse::<oci_client::Reference>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(SpecError::Reference {
+            text: text.to_owned(),
+            why: error.to_string(),
+        }),
+    }
+}
+
+/// What can be written, for messages.
+const FORMS: &str = "write a release (v1.36.3), path:FILE, src:DIR, go:MODULE/cmd/name@VERSION, image:REF or image+extract:REF";
+
 /// Why a text is not a spec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 pub enum SpecError {
     /// Not a release.
-    #[error(
-        "\"{0}\" is not a release: write it in full, as in v1.36.3, or name a file, as in path:./kube-scheduler"
-    )]
+    #[error("\"{0}\" is not a release, which is written in full: {forms}", forms = FORMS)]
     Version(String),
-    /// `path:` and nothing behind it.
-    #[error("\"path:\" names no file: write path:FILE, as in path:./kube-scheduler")]
-    EmptyPath,
-    /// A kind that is planned.
-    #[error(
-        "\"{0}:\" is not supported yet: name a release, as in v1.36.3, or a file, as in path:./kube-scheduler"
-    )]
-    NotYet(String),
+    /// A kind and nothing behind it.
+    #[error("\"{0}:\" names nothing: {forms}", forms = FORMS)]
+    Empty(String),
     /// A kind that nobody knows.
-    #[error(
-        "\"{0}:\" is no kind of component: name a release, as in v1.36.3, or a file, as in path:./kube-scheduler"
-    )]
+    #[error("\"{0}:\" is no kind of component: {forms}", forms = FORMS)]
     Kind(String),
+    /// Not a checkout and a package in it.
+    #[error("\"src:{0}\" is not a folder and a package in it: write src:DIR or src:DIR#./cmd/name")]
+    Package(String),
+    /// Not a package and a version.
+    #[error(
+        "\"go:{0}\" is not a package and a version: write go:MODULE/cmd/name@VERSION, as in \
+         go:sigs.k8s.io/descheduler/cmd/descheduler@v0.35.1"
+    )]
+    Query(String),
+    /// Not the reference of an image.
+    #[error("\"{text}\" is no image's reference: {why}; write it as in ghcr.io/me/descheduler:pr-12")]
+    Reference {
+        /// What was written.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A package or an image of one program, where three are wanted.
+    #[error("\"{spec}\" is one program, and --kubernetes is three: {form}")]
+    NotThree {
+        /// What was written.
+        spec: Spec,
+        /// What could be written instead.
+        form: &'static str,
+    },
     /// Not a component.
     #[error(
         "\"{0}\" is no component: they are etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kwokctl and descheduler"
@@ -203,19 +345,28 @@ impl Selection {
         self
     }
 
-    /// Chooses for API server, controller-manager and scheduler at once.
-    ///
-    /// A path is then a *folder* that holds all three, such as `_output/bin` of a Kubernetes tree.
+    /// Makes what was chosen as the scheduler the second one; the default one is that of `kubernetes` again.
     #[must_use]
-    pub fn with_kubernetes(self, spec: &Spec) -> Self {
+    pub fn with_second_scheduler(mut self, kubernetes: Option<&Spec>) -> Self {
+        let second = self.spec(ComponentName::Scheduler);
+        self.0.remove(&ComponentName::Scheduler);
+        let default = kubernetes.and_then(|spec| spec.of_kubernetes(ComponentName::Scheduler).ok());
+        if let Some(default) = default {
+            self.0.insert(ComponentName::Scheduler, default);
+        }
+        self.with(ComponentName::SecondScheduler, second)
+    }
+
+    /// Chooses for API server, controller-manager and scheduler at once; see [`Spec::of_kubernetes`].
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::NotThree`] when the spec names one program.
+    pub fn with_kubernetes(self, spec: &Spec) -> Result<Self, SpecError> {
         ComponentName::KUBERNETES
             .into_iter()
-            .fold(self, |selection, name| {
-                let spec = match spec {
-                    Spec::Release(version) => Spec::Release(version.clone()),
-                    Spec::Path(folder) => Spec::Path(folder.join(name.as_str())),
-                };
-                selection.with(name, spec)
+            .try_fold(self, |selection, name| {
+                Ok(selection.with(name, spec.of_kubernetes(name)?))
             })
     }
 }
@@ -248,20 +399,96 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_planned_is_told_from_one_that_is_not() {
+    fn each_kind_is_read_and_written_alike() {
+        for text in [
+            "v1.36.3",
+            "path:a:b",
+            "src:.",
+            "src:../sched#./cmd/scheduler",
+            "src:a#b#./cmd/x",
+            "go:sigs.k8s.io/scheduler-plugins/cmd/scheduler@v0.32.7",
+            "go:k8s.io/kubernetes@v1.36.3",
+            "image:ghcr.io/me/descheduler:pr-12",
+            "image:127.0.0.1:5000/*:x",
+            "image+extract:ghcr.io/me/descheduler@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        ] {
+            let spec: Spec = text.parse().unwrap();
+            assert_eq!(spec.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_spec_is_told_with_the_form_that_it_should_have() {
+        let told = |text: &str| text.parse::<Spec>().unwrap_err().to_string();
+        for text in ["path:", "src:", "go:", "image:", "image+extract:"] {
+            assert!(told(text).contains("names nothing"), "{text}");
+        }
+        assert!(told("docker:x").contains("no kind of component"));
+        for text in ["src:dir#cmd/x", "src:#./cmd/x", "src:dir#./cmd/../../x"] {
+            assert!(told(text).contains("write src:DIR"), "{text}");
+        }
+        for text in [
+            "go:x.y/cmd/z",
+            "go:x.y/../z@v1",
+            "go:-x.y/z@v1",
+            "go:x/y@v1",
+            "go:x.y/z@",
+            "go:x.y/z@-v",
+            "go:x.y//z@v1",
+        ] {
+            assert!(told(text).contains("MODULE/cmd/name@VERSION"), "{text}");
+        }
+        for text in ["image:UPPER CASE", "image:a/../b", "image+extract::x"] {
+            assert!(told(text).contains("no image's reference"), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_program_is_not_all_of_kubernetes() {
+        let three = |text: &str| Selection::default().with_kubernetes(&text.parse().unwrap());
+        for text in [
+            "src:.#./cmd/x",
+            "go:k8s.io/kubernetes/cmd/kube-scheduler@v1.36.3",
+            "image:me/x:y",
+        ] {
+            assert!(matches!(three(text), Err(SpecError::NotThree { .. })), "{text}");
+        }
+        let scheduler = |text: &str| three(text).unwrap().spec(ComponentName::Scheduler).to_string();
+        assert_eq!(scheduler("src:."), "src:.#./cmd/kube-scheduler");
         assert_eq!(
-            "image:x/y:z".parse::<Spec>(),
-            Err(SpecError::NotYet("image".into()))
+            scheduler("go:k8s.io/kubernetes@v1.36.3"),
+            "go:k8s.io/kubernetes/cmd/kube-scheduler@v1.36.3"
         );
-        assert_eq!("docker:x".parse::<Spec>(), Err(SpecError::Kind("docker".into())));
-        assert_eq!("path:".parse::<Spec>(), Err(SpecError::EmptyPath));
-        assert_eq!("path:a:b".parse::<Spec>(), Ok(Spec::Path("a:b".into())));
+        assert_eq!(
+            scheduler("image:registry.k8s.io/*:v1"),
+            "image:registry.k8s.io/kube-scheduler:v1"
+        );
+    }
+
+    #[test]
+    fn a_second_scheduler_leaves_the_default_one_in_place() {
+        let kubernetes: Spec = "v1.35.4".parse().unwrap();
+        let chosen = Selection::default()
+            .with_kubernetes(&kubernetes)
+            .unwrap()
+            .with(ComponentName::Scheduler, "path:mine".parse().unwrap())
+            .with_second_scheduler(Some(&kubernetes));
+        assert_eq!(chosen.spec(ComponentName::Scheduler).to_string(), "v1.35.4");
+        assert_eq!(
+            chosen.spec(ComponentName::SecondScheduler).to_string(),
+            "path:mine"
+        );
+        let alone = Selection::default()
+            .with(ComponentName::Scheduler, "path:mine".parse().unwrap())
+            .with_second_scheduler(None);
+        assert_eq!(alone.spec(ComponentName::Scheduler).to_string(), "v1.36.3");
     }
 
     #[test]
     fn kubernetes_chooses_three_and_a_later_choice_wins() {
         let selection = Selection::default()
             .with_kubernetes(&"path:/out".parse().unwrap())
+            .unwrap()
             .with(ComponentName::Scheduler, "v1.35.0".parse().unwrap());
         assert_eq!(
             selection.spec(ComponentName::Apiserver),

@@ -43,6 +43,24 @@ impl std::str::FromStr for Provider {
     }
 }
 
+/// What a fork needs besides its binary: how scheduler and descheduler are started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// The scheduler's configuration, a `KubeSchedulerConfiguration`.
+    pub scheduler_config: Option<PathBuf>,
+    /// More arguments of the scheduler.
+    pub scheduler_args: Vec<String>,
+    /// The name of a second scheduler beside the default one. It is what `scheduler_config` and `scheduler_args` are
+    /// for then, and the cases' pods name it.
+    pub scheduler_name: Option<String>,
+    /// The descheduler's policy, in place of a case's own.
+    pub descheduler_policy: Option<PathBuf>,
+    /// More arguments of the descheduler.
+    pub descheduler_args: Vec<String>,
+    /// Whether the API server keeps an audit log, from which a verdict names who did what.
+    pub audit: bool,
+}
+
 /// What a cluster is asked to be.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -52,6 +70,8 @@ pub struct Order {
     pub shape: Shape,
     /// At which pace its controllers work.
     pub pace: Pace,
+    /// How scheduler and descheduler are started.
+    pub tuning: Tuning,
     /// The CPU that its pods use, if somebody is to look at it.
     pub load: Option<Load>,
     /// Where its components' logs go.
