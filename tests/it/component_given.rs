@@ -84,7 +84,9 @@ async fn a_given_file_says_its_version_and_is_never_copied() {
 #[tokio::test]
 async fn all_mistakes_are_shown_together() {
     let cache = tempdir().unwrap();
-    let selection = Selection::default().with_kubernetes(&Spec::Path("/there/is/no/folder".into()));
+    let selection = Selection::default()
+        .with_kubernetes(&Spec::Path("/there/is/no/folder".into()))
+        .unwrap();
     let resolver = resolver(cache.path(), "127.0.0.1:9", &Lines::default());
     let error = resolver
         .resolve(&selection, &ComponentName::ALL)
