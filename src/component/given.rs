@@ -57,6 +57,7 @@ pub(super) async fn check_in(
         path,
         sha256,
         origin: Origin::Given,
+        build_log: None,
     })
 }
 

@@ -17,17 +17,24 @@
 
 mod build;
 mod cache;
+mod compression;
+mod credentials;
 mod digest;
 mod download;
 mod entry;
 mod given;
+mod go;
 mod http;
 mod image;
+mod key;
+mod layers;
+mod module;
 mod platform;
 mod probe;
 mod resolve;
 mod sources;
 mod spec;
+mod wrapper;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -40,6 +47,7 @@ pub use cache::{Cache, Kept, Look, SEEDS_LOCK};
 pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
 pub use http::{Failure, Http, Patience};
+pub use key::Key;
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
 pub use resolve::Resolver;
@@ -101,6 +109,15 @@ impl ComponentName {
             Self::Kwok => "kwok",
             Self::Descheduler => "descheduler",
             Self::Kwokctl => "kwokctl",
+        }
+    }
+
+    /// The name of the program that plays it: `kube-scheduler` for a second scheduler, too.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::SecondScheduler => Self::Scheduler.as_str(),
+            _ => self.as_str(),
         }
     }
 
@@ -233,6 +250,9 @@ pub struct Binary {
     pub sha256: String,
     /// Where it came from.
     pub origin: Origin,
+    /// What go said when it was built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_log: Option<PathBuf>,
 }
 
 /// Where a binary came from.
@@ -252,11 +272,17 @@ pub enum Origin {
         reference: String,
         /// The digest of the manifest of this platform.
         digest: String,
+        /// The file in it, where the image is none of the component's own project.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<PathBuf>,
     },
     /// Built here.
     Built {
         /// The upstream module, with its version.
         module: String,
+        /// The path of its main package, where that is not the component's usual one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package: Option<String>,
         /// The Go release that built it.
         go: String,
     },
@@ -267,8 +293,26 @@ impl fmt::Display for Origin {
         match self {
             Self::Given => write!(f, "given"),
             Self::Downloaded { url } => write!(f, "downloaded from {url}"),
-            Self::Image { reference, digest } => write!(f, "out of {reference} ({digest})"),
-            Self::Built { module, go } => write!(f, "built from {module} with {go}"),
+            Self::Image {
+                reference,
+                digest,
+                file: None,
+            } => write!(f, "out of {reference} ({digest})"),
+            Self::Image {
+                reference,
+                digest,
+                file: Some(file),
+            } => write!(f, "{} out of {reference} ({digest})", file.display()),
+            Self::Built {
+                module,
+                package: None,
+                go,
+            } => write!(f, "built from {module} with {go}"),
+            Self::Built {
+                module,
+                package: Some(package),
+                go,
+            } => write!(f, "{package}, built from {module} with {go}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Builder, ComponentName, Look, Origin, Resolver, Selection, Spec, given};
+use super::{ComponentName, Key, Look, Origin, Resolver, Selection, Spec, given};
 
 impl Resolver {
     /// What is there and what would be done about the rest, without doing it or asking the network.
@@ -33,27 +33,24 @@ impl Resolver {
                     };
                 }
             };
-            let last = self.cache.last_time(name, &version, &self.platform);
+            let key = Key::release(name, &version);
+            let last = self.cache.last_time(name, &key, &self.platform);
             let mut plan = vec![match self.sources.describe(name, &version, &self.platform) {
                 Ok(url) => format!("fetch {url}"),
                 Err(failure) => failure.to_string(),
             }];
-            plan.push(match (Builder::can(name.module(), &version), &go) {
-                (Err(failure), _) => failure.to_string(),
-                (Ok(()), Ok(go)) => format!("build {}@{} with {}", name.package(), version.tag(), go.0),
-                (Ok(()), Err(reason)) => format!("no Go to build it with ({reason})"),
+            plan.push(match &go {
+                Ok(go) => format!("build {}@{} with {}", name.package(), version.tag(), go.0),
+                Err(reason) => format!("no Go to build it with ({reason})"),
             });
-            let state = match self.cache.look(name, &version, &self.platform) {
+            let state = match self.cache.look(name, &key, &self.platform) {
                 Look::Good(binary) => State::Cached {
                     path: binary.path,
                     sha256: binary.sha256,
                     origin: binary.origin,
                 },
                 Look::Doubtful(entry) => State::Cached {
-                    path: self
-                        .cache
-                        .entry(name, &version, &self.platform)
-                        .join(name.as_str()),
+                    path: self.cache.entry(name, &key, &self.platform).join(name.program()),
                     sha256: entry.sha256,
                     origin: entry.origin,
                 },
