@@ -78,6 +78,12 @@ pub(super) enum BuildFailure {
         folder: String,
         reason: String,
     },
+    #[error("{package} in \"{}\" is package {kind}, and a program is package main", dir.display())]
+    NoProgram {
+        package: String,
+        dir: PathBuf,
+        kind: String,
+    },
     #[error("GOSUMDB is \"off\", so that nothing would vouch for what is built")]
     Unchecked,
     #[error("go {status}; it said:\n{tail}{}", kept(log.as_deref()))]
@@ -256,7 +262,7 @@ impl Builder {
 
 /// What makes a binary report its release as the official one does; without it, kube-apiserver calls itself
 /// `v0.0.0-master+$Format:%H$` and clients refuse it.
-fn ldflags(module: &str, version: &str) -> String {
+pub(super) fn ldflags(module: &str, version: &str) -> String {
     let variables = match module {
         "k8s.io/kubernetes" => {
             let package = "k8s.io/component-base/version";

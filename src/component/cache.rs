@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::entry::{Entry, Last, Lock, stat};
 use super::{Binary, ComponentError, ComponentName, Key, Origin, Platform};
@@ -53,6 +53,9 @@ pub struct Kept {
     /// The platform that it is for, as in the entry's name: `linux-amd64`.
     pub platform: String,
 }
+
+/// How many states of a checkout are kept.
+pub(super) const STATES: usize = 5;
 
 /// The lock file of [`Cache::seeds`].
 pub const SEEDS_LOCK: &str = "lock";
@@ -254,6 +257,38 @@ impl Cache {
         self.clean_seeds()
             .map_err(|error| self.error("remove what clusters start from in", error))?;
         Ok((count, bytes))
+    }
+
+    /// Takes away what a checkout was built to before, but for the newest few states: somebody may still run them.
+    pub(super) fn sweep_states(&self, name: ComponentName, prefix: &str, now: &Binary, keep: usize) {
+        let folder = self.folder(name);
+        let touch = || {
+            fs::File::open(now.path.parent()?)
+                .ok()?
+                .set_modified(SystemTime::now())
+                .ok()
+        };
+        touch();
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return;
+        };
+        let mut states: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        states.sort();
+        states.reverse();
+        for (_, dir) in states.into_iter().skip(keep) {
+            let lock = File::options().write(true).open(lock_path(&dir));
+            // Whoever holds it is just making this state again.
+            if let Ok(lock) = lock
+                && lock.try_lock().is_ok()
+            {
+                drop(fs::remove_dir_all(&dir));
+            }
+        }
     }
 
     /// Where what clusters start from is kept: etcd data directories that an API server has bootstrapped.

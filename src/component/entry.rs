@@ -191,6 +191,14 @@ impl Lock {
         Ok(())
     }
 
+    /// Remembers how long a build took whose binary is another entry.
+    pub(super) fn built(&self, origin: &Origin, took: Duration) {
+        self.remember(&Last {
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            origin: origin.clone(),
+        });
+    }
+
     fn remember(&self, last: &Last) {
         // Only a hint for `doctor`: not worth failing for.
         let text = serde_json::to_vec(last).unwrap_or_default();
@@ -260,7 +268,8 @@ pub(super) fn stat(path: &Path) -> io::Result<(u64, u64)> {
     ))
 }
 
-fn make_executable(path: &Path) -> io::Result<()> {
+/// Lets anybody run it.
+pub(super) fn make_executable(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 

@@ -15,6 +15,9 @@ const KINDS: [&str; 3] = ["go", "src", "image"];
 const SHORT: usize = 12;
 
 impl Key {
+    /// In the place of a SHA-256: the lock of whoever builds a checkout, before it is known what comes out.
+    pub(super) const AT_WORK: &'static str = "at-work";
+
     /// A release, as upstream writes it.
     #[must_use]
     pub fn release(name: ComponentName, version: &Version) -> Self {

@@ -17,11 +17,13 @@
 
 mod build;
 mod cache;
+mod checkout;
 mod compression;
 mod credentials;
 mod digest;
 mod download;
 mod entry;
+mod fork;
 mod given;
 mod go;
 mod http;
@@ -276,7 +278,20 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<PathBuf>,
     },
-    /// Built here.
+    /// Built here from a checkout of the user's.
+    Checkout {
+        /// The folder.
+        dir: PathBuf,
+        /// The main package in it, as in `./cmd/descheduler`.
+        package: String,
+        /// What was checked out, where git knew.
+        commit: Option<String>,
+        /// Whether there was something that had not been committed.
+        dirty: bool,
+        /// The Go release that built it.
+        go: String,
+    },
+    /// Built here from a published module.
     Built {
         /// The upstream module, with its version.
         module: String,
@@ -303,6 +318,25 @@ impl fmt::Display for Origin {
                 digest,
                 file: Some(file),
             } => write!(f, "{} out of {reference} ({digest})", file.display()),
+            Self::Checkout {
+                dir,
+                package,
+                commit,
+                dirty,
+                go,
+            } => {
+                write!(f, "built from {package} in {}", dir.display())?;
+                match commit {
+                    Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
+                    None => write!(f, ", of no known commit")?,
+                }
+                let changed = if *dirty {
+                    ", with changes not committed,"
+                } else {
+                    ""
+                };
+                write!(f, "{changed} with {go}")
+            }
             Self::Built {
                 module,
                 package: None,
@@ -385,7 +419,12 @@ pub enum ComponentError {
 impl ComponentError {
     /// One error out of all, if there is any. A cache that cannot be written fails every component alike: once is
     /// enough.
-    pub(crate) fn all(mut errors: Vec<Self>) -> Option<Self> {
+    pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {
+        let one_by_one = |error| match error {
+            Self::Several { errors } => errors,
+            error => vec![error],
+        };
+        let mut errors: Vec<_> = errors.into_iter().flat_map(one_by_one).collect();
         let mut said = std::collections::BTreeSet::new();
         errors.retain(|error| said.insert(error.to_string()));
         match errors.len() {

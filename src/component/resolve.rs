@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tokio::sync::Mutex;
 
 use super::build::{BuildFailure, Ground, Program};
+use super::checkout::Checkout;
 use super::entry::{Lock, Staging};
 use super::go::Log;
 use super::http::Failure;
@@ -24,13 +25,13 @@ use crate::progress::{Progress, Task};
 #[derive(Debug, Clone)]
 pub struct Resolver {
     pub(super) cache: Cache,
-    progress: Progress,
+    pub(super) progress: Progress,
     pub(super) sources: Sources,
-    http: Http,
+    pub(super) http: Http,
     pub(super) builder: Builder,
     pub(super) platform: Platform,
     /// Go uses all cores by itself; two builds at once would only double the memory.
-    building: Arc<Mutex<()>>,
+    pub(super) building: Arc<Mutex<()>>,
 }
 
 /// A release that one lock is held for, on its way into the cache.
@@ -110,7 +111,7 @@ impl Resolver {
         selection: &Selection,
         names: &[ComponentName],
     ) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
-        let mut given = BTreeMap::new();
+        let (mut given, mut forks) = (BTreeMap::new(), BTreeMap::new());
         let mut groups: BTreeMap<(Module, Version), Vec<ComponentName>> = BTreeMap::new();
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
@@ -125,27 +126,46 @@ impl Resolver {
                         group.push(name);
                     }
                 }
-                other => {
-                    return Err(ComponentError::Unavailable {
-                        what: name.to_string(),
-                        attempts: vec![format!("\"{other}\" can't be resolved yet")],
-                        help: String::new(),
-                    });
-                }
+                fork => drop(forks.insert(name, fork)),
             }
         }
-        let mut binaries = collect(
+        // What can be seen to be wrong is said before anything slow begins.
+        let checkouts = collect(
+            forks
+                .iter()
+                .filter_map(|(name, fork)| checkout(*name, fork))
+                .collect(),
+        );
+        let binaries = collect(
             join_all(
                 given
                     .into_iter()
                     .map(|(name, path)| given::check_in(name, path, &self.platform)),
             )
             .await,
-        )?;
+        );
+        let (checkouts, mut binaries) = match (checkouts, binaries) {
+            (Ok(checkouts), Ok(binaries)) => (checkouts.into_iter().collect(), binaries),
+            (checkouts, binaries) => {
+                let errors = checkouts.err().into_iter().chain(binaries.err()).collect();
+                return Err(ComponentError::all(errors).expect("one of them is an error"));
+            }
+        };
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));
-        binaries.extend(collect(join_all(releases).await)?.into_iter().flatten());
+        let forks = forks
+            .iter()
+            .map(|(name, fork)| self.fork(*name, fork, &checkouts));
+        let (releases, forks) = tokio::join!(join_all(releases), join_all(forks));
+        let (releases, forks) = (collect(releases), collect(forks));
+        match (releases, forks) {
+            (Ok(releases), Ok(forks)) => binaries.extend(releases.into_iter().flatten().chain(forks)),
+            (releases, forks) => {
+                let errors = releases.err().into_iter().chain(forks.err()).collect();
+                return Err(ComponentError::all(errors).expect("one of them is an error"));
+            }
+        }
         let found: BTreeMap<_, _> = binaries.into_iter().map(|binary| (binary.name, binary)).collect();
         let named = |name: &ComponentName| {
             let binary = found.get(&twin(*name, selection, &sorted))?.clone();
@@ -158,6 +178,25 @@ impl Resolver {
             ))
         };
         Ok(sorted.iter().filter_map(named).collect())
+    }
+
+    /// What is no release and no file.
+    async fn fork(
+        &self,
+        name: ComponentName,
+        spec: &Spec,
+        checkouts: &BTreeMap<ComponentName, Checkout>,
+    ) -> Result<Binary, ComponentError> {
+        match (spec, checkouts.get(&name)) {
+            (Spec::Go { package, version }, _) => self.package(name, package, version).await,
+            (Spec::Source { .. }, Some(checkout)) => self.checkout(name, checkout).await,
+            (Spec::Extract(reference), _) => self.extracted(name, reference).await,
+            (other, _) => Err(ComponentError::Unavailable {
+                what: name.to_string(),
+                attempts: vec![format!("\"{other}\" can't be resolved yet")],
+                help: String::new(),
+            }),
+        }
     }
 
     /// Binaries of one module at one version; the names are sorted, which keeps two processes from waiting for each
@@ -199,7 +238,11 @@ impl Resolver {
     }
 
     /// What the cache has, or the right to put it there.
-    async fn kept(&self, name: ComponentName, key: &Key) -> Result<Result<Binary, Lock>, ComponentError> {
+    pub(super) async fn kept(
+        &self,
+        name: ComponentName,
+        key: &Key,
+    ) -> Result<Result<Binary, Lock>, ComponentError> {
         if let Look::Good(binary) = self.cache.look(name, key, &self.platform) {
             return Ok(Ok(binary));
         }
@@ -366,6 +409,16 @@ impl Resolver {
     }
 }
 
+/// The checkout that a spec names, if it names one.
+fn checkout(name: ComponentName, spec: &Spec) -> Option<Result<(ComponentName, Checkout), ComponentError>> {
+    match spec {
+        Spec::Source { dir, package } => {
+            Some(Checkout::open(name, dir, package.as_deref()).map(|checkout| (name, checkout)))
+        }
+        _ => None,
+    }
+}
+
 /// Who is resolved in a component's place: a second scheduler that is the very build that the default one is shares its
 /// binary.
 fn twin(name: ComponentName, selection: &Selection, names: &[ComponentName]) -> ComponentName {
@@ -411,7 +464,7 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
                  temporary files (TMPDIR); otherwise {other}"
             )
         }
-        BuildFailure::Failed { .. } | BuildFailure::Local(_) => {
+        BuildFailure::Failed { .. } | BuildFailure::NoProgram { .. } | BuildFailure::Local(_) => {
             format!(
                 "the build needs Go {} or newer and its module proxy; otherwise {other}",
                 Builder::needs(module)
