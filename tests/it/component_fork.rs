@@ -230,7 +230,7 @@ async fn git_says_which_commit_it_was_and_whether_it_had_changed() {
     let said = changed.origin.to_string();
     assert!(
         said.contains(&format!(
-            "at {}, with changes not committed, with go1.",
+            "at {} with changes not committed, with go1.",
             &hash[..12]
         )),
         "{said}"
