@@ -149,7 +149,7 @@ fn row(binary: &Binary, width: usize) -> String {
         "{:<24}{:<width$}  {}",
         binary.name,
         binary.version,
-        binary.path.display()
+        binary.program
     )
 }
 

@@ -45,7 +45,10 @@ impl Resolver {
             });
             let state = match self.cache.look(name, &version, &self.platform) {
                 Look::Good(binary) => State::Cached {
-                    path: binary.path,
+                    path: self
+                        .cache
+                        .entry(name, &version, &self.platform)
+                        .join(name.as_str()),
                     sha256: binary.sha256,
                     origin: binary.origin,
                 },
