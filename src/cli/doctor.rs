@@ -252,8 +252,9 @@ fn text(found: &Examination) -> Vec<String> {
             "a killed run"
         };
         format!(
-            "leftover  {what}, {} processes, in {}: \"kubeclash sweep\" removes it",
+            "leftover  {what}, {} processes and {} containers, in {}: \"kubeclash sweep\" removes it",
             left.processes.len(),
+            left.containers.len(),
             left.run.display()
         )
     }));

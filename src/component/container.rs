@@ -219,6 +219,7 @@ async fn ask(name: ComponentName, image: &str, command: &[String]) -> Result<Opt
         help: None,
     };
     let run = RunDir::create().map_err(local)?;
+    run.register_containers().map_err(local)?;
     let log = run.path().join("version.log");
     let command: Vec<String> = command
         .iter()
@@ -245,7 +246,10 @@ async fn ask(name: ComponentName, image: &str, command: &[String]) -> Result<Opt
             "its ENTRYPOINT, or else its CMD, should be the program",
         )),
         // A fork that says nothing is no less welcome.
-        _ => Ok(given::version_in(name, &std::fs::read_to_string(&log).unwrap_or_default())),
+        _ => Ok(given::version_in(
+            name,
+            &std::fs::read_to_string(&log).unwrap_or_default(),
+        )),
     }
 }
 
@@ -266,14 +270,23 @@ mod tests {
         assert_eq!(called(&["/scheduler"], &[]), "/scheduler");
         assert_eq!(called(&["/scheduler", "--v=2"], &["--help"]), "/scheduler --v=2");
         assert_eq!(called(&["/scheduler"], &["help"]), "/scheduler");
-        assert_eq!(called(&["/tini", "--", "/scheduler"], &["--v=2"]), "/tini -- /scheduler");
+        assert_eq!(
+            called(&["/tini", "--", "/scheduler"], &["--v=2"]),
+            "/tini -- /scheduler"
+        );
     }
 
     #[test]
     fn an_entrypoint_that_runs_its_arguments_is_told_what_to_run() {
         assert_eq!(called(&["/go-runner"], &[]), "/go-runner kube-scheduler");
-        assert_eq!(called(&["/go-runner"], &["/my/scheduler", "--v=2"]), "/go-runner /my/scheduler");
-        assert_eq!(called(&["/sbin/tini", "-g", "--"], &[]), "/sbin/tini -g -- kube-scheduler");
+        assert_eq!(
+            called(&["/go-runner"], &["/my/scheduler", "--v=2"]),
+            "/go-runner /my/scheduler"
+        );
+        assert_eq!(
+            called(&["/sbin/tini", "-g", "--"], &[]),
+            "/sbin/tini -g -- kube-scheduler"
+        );
     }
 
     #[test]
@@ -301,6 +314,9 @@ mod tests {
         };
         assert!(made_for(&image, &Platform::new("linux", "arm64")).is_ok());
         let refusal = made_for(&image, &Platform::new("linux", "amd64")).err().unwrap();
-        assert_eq!(refusal.reason, "is made for linux/arm64, and this machine is linux/amd64");
+        assert_eq!(
+            refusal.reason,
+            "is made for linux/arm64, and this machine is linux/amd64"
+        );
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use nix::unistd::{AccessFlags, access};
 use tokio::process::Command;
 
-use super::{Binary, ComponentError, ComponentName, Format, Origin, Platform, Program, Selection, Sha256, Version};
+use super::{
+    Binary, ComponentError, ComponentName, Format, Origin, Platform, Program, Selection, Sha256, Version,
+};
 
 /// How long a given binary may take to say which version it is.
 const ASK: Duration = Duration::from_secs(5);

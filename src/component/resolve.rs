@@ -118,7 +118,12 @@ impl Resolver {
             match selection.spec(name) {
                 Spec::Path(path) => drop(given.insert(name, path)),
                 Spec::Image(reference) => {
-                    images.push(container::resolve(name, reference, &self.platform, &self.progress));
+                    images.push(container::resolve(
+                        name,
+                        reference,
+                        &self.platform,
+                        &self.progress,
+                    ));
                 }
                 Spec::Release(version) => groups.entry((name.module(), version)).or_default().push(name),
                 other => {

@@ -132,7 +132,10 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
     let request = match connect().await {
         Ok(_) => request(&order),
         Err(trouble) => {
-            tell.send_replace(State::Failed(format!("Docker {}; {}", trouble.reason, trouble.help)));
+            tell.send_replace(State::Failed(format!(
+                "Docker {}; {}",
+                trouble.reason, trouble.help
+            )));
             return;
         }
     };
@@ -177,7 +180,10 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
 /// directory is for nobody else to read.
 fn request(order: &Order) -> ContainerRequest<GenericImage> {
     let (name, tag) = order.image.split_once(':').unwrap_or((&order.image, "latest"));
-    let (program, rest) = order.command.split_first().map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
+    let (program, rest) = order
+        .command
+        .split_first()
+        .map_or(("", &[][..]), |(p, rest)| (p.as_str(), rest));
     let mut request = GenericImage::new(name, tag)
         .with_entrypoint(program)
         .with_cmd(rest)
@@ -214,7 +220,11 @@ fn request(order: &Order) -> ContainerRequest<GenericImage> {
 
 /// Writes what a container says into its log until it has exited, and gives its exit status.
 async fn follow(docker: &Docker, id: &str, mut log: File, asked: &CancellationToken) -> String {
-    let all = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true).build();
+    let all = LogsOptionsBuilder::new()
+        .follow(true)
+        .stdout(true)
+        .stderr(true)
+        .build();
     let mut output = Box::pin(docker.logs(id, Some(all)));
     let mut terminated = false;
     loop {
@@ -232,7 +242,10 @@ async fn follow(docker: &Docker, id: &str, mut log: File, asked: &CancellationTo
             }
         }
     }
-    let code = docker.wait_container(id, None::<WaitContainerOptions>).next().await;
+    let code = docker
+        .wait_container(id, None::<WaitContainerOptions>)
+        .next()
+        .await;
     match code {
         Some(Ok(answer)) => format!("exit status: {}", answer.status_code),
         // Any code but 0 comes as an error.
@@ -246,7 +259,9 @@ async fn follow(docker: &Docker, id: &str, mut log: File, asked: &CancellationTo
 pub(crate) fn reason(error: &TestcontainersError) -> String {
     let inner = match error {
         TestcontainersError::Client(
-            ClientError::CreateContainer(inner) | ClientError::StartContainer(inner) | ClientError::PullImage { err: inner, .. },
+            ClientError::CreateContainer(inner)
+            | ClientError::StartContainer(inner)
+            | ClientError::PullImage { err: inner, .. },
         ) => inner,
         other => return other.to_string(),
     };

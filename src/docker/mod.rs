@@ -5,7 +5,6 @@
 
 mod container;
 
-use std::error::Error as _;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +15,9 @@ use once_cell::sync::OnceCell;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::SystemInfo;
-use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
+use testcontainers::bollard::query_parameters::{
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
 use tokio::runtime::Runtime;
@@ -72,19 +73,45 @@ where
     Ok(runtime.spawn(future))
 }
 
-/// Waits for Docker where nothing can be awaited.
-pub(crate) fn wait<F, T>(future: F, patience: Duration) -> io::Result<T>
+/// Waits for Docker where nothing can be awaited; what goes wrong is the rest of a sentence that begins with its name.
+fn wait<F, T>(future: F, patience: Duration) -> Result<T, String>
 where
-    F: Future<Output = io::Result<T>> + Send + 'static,
+    F: Future<Output = Result<T, String>> + Send + 'static,
     T: Send + 'static,
 {
     let (tell, told) = mpsc::sync_channel(1);
-    spawn(async move {
+    let waiting = async move {
         // Nobody listens any more when it took too long.
         let _ = tell.send(future.await);
-    })?;
+    };
+    spawn(waiting).map_err(|error| format!("can't be asked: {error}"))?;
     told.recv_timeout(patience)
-        .unwrap_or_else(|_| Err(io::Error::other(format!("no answer within {patience:?}"))))
+        .unwrap_or_else(|_| Err(format!("does not answer within {patience:?}")))
+}
+
+/// Every container that carries a run directory.
+pub(crate) fn labelled(patience: Duration) -> Result<Vec<Found>, String> {
+    let listed = async {
+        let docker = connect().await.map_err(|trouble| trouble.reason)?;
+        containers(&docker).await.map_err(|error| words(&error))
+    };
+    wait(listed, patience)
+}
+
+/// Kills and removes every container of a run.
+pub(crate) fn remove_run(run: &Path, patience: Duration) -> Result<(), String> {
+    let run = run.to_owned();
+    let removed = async move {
+        let docker = connect().await.map_err(|trouble| trouble.reason)?;
+        let said = |error: Error| words(&error);
+        for found in containers(&docker).await.map_err(said)? {
+            if found.run == run {
+                remove(&docker, &found.id).await.map_err(said)?;
+            }
+        }
+        Ok(())
+    };
+    wait(removed, patience)
 }
 
 /// Docker, if it answers.
@@ -125,7 +152,8 @@ fn elsewhere(info: &SystemInfo, host: &str, kernel: &str) -> Option<Trouble> {
     let system = info.operating_system.as_deref().unwrap_or_default();
     if system.contains("Docker Desktop") || cfg!(target_os = "macos") {
         return trouble(
-            "is Docker Desktop or another virtual machine, whose host network is not this machine's".to_owned(),
+            "is Docker Desktop or another virtual machine, whose host network is not this machine's"
+                .to_owned(),
         );
     }
     let options = info.security_options.as_deref().unwrap_or_default();
@@ -195,10 +223,12 @@ pub(crate) struct Found {
     pub(crate) id: String,
 }
 
-/// Every container that carries a run directory.
-pub(crate) async fn containers(docker: &Docker) -> Result<Vec<Found>, Error> {
+async fn containers(docker: &Docker) -> Result<Vec<Found>, Error> {
     let filters = [("label".to_owned(), vec![RUN_LABEL.to_owned()])].into();
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&filters)
+        .build();
     let listed = docker.list_containers(Some(options)).await?;
     let found = listed.into_iter().filter_map(|container| {
         let mut labels = container.labels?;
@@ -271,7 +301,10 @@ mod tests {
             });
             assert!(rootless.contains("rootless"), "{rootless}");
             let remote = with(&|info| info.name = Some("there".to_owned()));
-            assert!(remote.contains("\"there\"") && remote.contains("\"here\""), "{remote}");
+            assert!(
+                remote.contains("\"there\"") && remote.contains("\"here\""),
+                "{remote}"
+            );
             let machine = with(&|info| info.kernel_version = Some("6.6-linuxkit".to_owned()));
             assert!(machine.contains("6.6-linuxkit"), "{machine}");
         }
@@ -281,9 +314,15 @@ mod tests {
     fn each_reason_has_its_remedy() {
         let io = |kind: io::ErrorKind| unreachable(&Error::IOError { err: kind.into() });
         let denied = io(io::ErrorKind::PermissionDenied);
-        assert!(denied.reason.contains("no permission") && denied.help.contains("usermod"), "{denied:?}");
+        assert!(
+            denied.reason.contains("no permission") && denied.help.contains("usermod"),
+            "{denied:?}"
+        );
         let refused = io(io::ErrorKind::ConnectionRefused);
-        assert!(refused.reason.contains("does not run") && refused.help.contains("systemctl"), "{refused:?}");
+        assert!(
+            refused.reason.contains("does not run") && refused.help.contains("systemctl"),
+            "{refused:?}"
+        );
         let other = io(io::ErrorKind::ConnectionReset);
         assert!(other.reason.contains("does not answer"), "{other:?}");
     }

@@ -27,7 +27,11 @@ async fn a_good_file_is_kept_and_not_fetched_twice() {
     let binary = &binaries[&ComponentName::Scheduler];
     assert_eq!(std::fs::read(binary.file().unwrap()).unwrap(), b"scheduler");
     assert_eq!(
-        std::fs::metadata(binary.file().unwrap()).unwrap().permissions().mode() & 0o777,
+        std::fs::metadata(binary.file().unwrap())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
         0o755
     );
     assert_eq!(

@@ -80,7 +80,14 @@ async fn pull(image: Image) -> Result<(Binary, Vec<u8>), String> {
             let mut binary = binaries.remove(&ComponentName::Descheduler).unwrap();
             let content = std::fs::read(binary.file().unwrap()).unwrap();
             assert_eq!(
-                binary.file().unwrap().parent().unwrap().read_dir().unwrap().count(),
+                binary
+                    .file()
+                    .unwrap()
+                    .parent()
+                    .unwrap()
+                    .read_dir()
+                    .unwrap()
+                    .count(),
                 2,
                 "more than binary and record"
             );

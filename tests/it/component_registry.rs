@@ -191,7 +191,10 @@ async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     let first = resolver(cache.path(), &registry.address, &lines);
     let binaries = first.resolve(&pinned, &wanted).await.unwrap();
     let binary = &binaries[&ComponentName::Descheduler];
-    assert!(std::fs::read(binary.file().unwrap()).unwrap() == amd, "other bytes");
+    assert!(
+        std::fs::read(binary.file().unwrap()).unwrap() == amd,
+        "other bytes"
+    );
     assert_eq!(binary.sha256, sha256(&amd));
     let reference = format!("{}/{REPOSITORY}:v0.36.0", registry.address);
     let origin = Origin::Image {
