@@ -3,7 +3,6 @@
 //! What a registry really answers; what can be wrong with an answer is in `component_image`. Needs Docker, and says
 //! `NOT RUN` where there is none; with `KUBECLASH_REQUIRE_DOCKER=1` that is a failure.
 
-use std::io::Write;
 use std::time::Duration;
 
 use kubeclash::component::{ComponentError, ComponentName, Origin, Selection, Spec};
@@ -13,22 +12,19 @@ use oci_client::manifest::{
 };
 use serde_json::{Value, json};
 use tempfile::tempdir;
-use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::PortBinding;
-use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::time::timeout;
 
 use crate::component_site::{Lines, digest, layer, resolver, sha256, version};
+use crate::docker_images::{docker, not_run};
 
 const IMAGE: (&str, &str) = ("registry", "3.0.0");
 const PORT: ContainerPort = ContainerPort::Tcp(5000);
 const REPOSITORY: &str = "descheduler/descheduler";
 
-/// A Docker that is there answers at once; one that does not must not hold up everybody's tests.
-const ANSWER: Duration = Duration::from_secs(5);
 /// The image has 20 MB.
 const PULL: Duration = Duration::from_secs(180);
 
@@ -122,19 +118,6 @@ impl Registry {
     }
 }
 
-/// Docker as testcontainers finds it, if it answers.
-async fn docker() -> Result<Docker, String> {
-    let docker = docker_client_instance()
-        .await
-        .map_err(|error| format!("there is no Docker: {error}"))?;
-    match timeout(ANSWER, docker.ping()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(format!("Docker does not answer: {error}")),
-        Err(_) => return Err(format!("Docker does not answer within {ANSWER:?}")),
-    }
-    Ok(docker)
-}
-
 /// A client that pushes over plain HTTP.
 fn client() -> Client {
     // Fails when another test has chosen already, which is as good.
@@ -166,20 +149,11 @@ fn noise(seed: u64) -> Vec<u8> {
     .collect()
 }
 
-/// Tells everybody, though the test passes: libtest swallows only what `println!` and its like say.
-fn not_run(why: &str) {
-    let text = format!("NOT RUN: a descheduler out of a real registry: {why}");
-    let required = std::env::var_os("KUBECLASH_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-    assert!(!required, "{text} (and KUBECLASH_REQUIRE_DOCKER=1)");
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "\n{text}").unwrap();
-}
-
 #[tokio::test]
 async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     let registry = match Registry::up().await {
         Ok(registry) => registry,
-        Err(why) => return not_run(&why),
+        Err(why) => return not_run("a descheduler out of a real registry", &why),
     };
     let (amd, arm) = (noise(0xA3D), noise(0xA53));
     let [_, amd_digest] = registry.push("v0.36.0", [("arm64", &arm), ("amd64", &amd)]).await;
