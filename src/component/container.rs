@@ -8,8 +8,8 @@ use testcontainers::bollard::models::ImageInspect;
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
 
-use super::{Binary, ComponentError, ComponentName, Origin, Platform, Program, given};
-use crate::docker::{self, Container, Order, State};
+use super::{Binary, ComponentError, ComponentName, Origin, Platform, Program, State, given};
+use crate::docker::{self, Container, Order, State as Stage};
 use crate::progress::Progress;
 use crate::rundir::RunDir;
 
@@ -66,6 +66,35 @@ pub(super) async fn resolve(
         refused(Refusal { reason, help: None })
     };
     found.map_err(failed)?.map_err(refused)
+}
+
+/// What there is of an image, without pulling it: for [`Resolver::probe`](super::Resolver::probe).
+pub(super) async fn probe(name: ComponentName, reference: &str, platform: &Platform) -> State {
+    let reference = reference.replace('*', program(name));
+    let (wanted, platform) = (reference.clone(), platform.clone());
+    let looked = async move {
+        let (docker, _) = docker::on_this_machine().await.map_err(Refusal::from)?;
+        match docker.inspect_image(&wanted).await {
+            Ok(image) => made_for(&image, &platform).map(|()| image.id),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(Refusal {
+                reason: docker::words(&error),
+                help: None,
+            }),
+        }
+    };
+    let found = match docker::spawn(looked) {
+        Ok(task) => task.await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let found = found.and_then(|found| found.map_err(|Refusal { reason, .. }| reason));
+    match found {
+        Ok(Some(id)) => State::Image { id },
+        Ok(None) => State::Missing {
+            plan: vec![format!("let Docker pull {reference}")],
+        },
+        Err(problem) => State::Unusable { problem },
+    }
 }
 
 async fn look(
@@ -241,7 +270,7 @@ async fn ask(name: ComponentName, image: &str, command: &[String]) -> Result<Opt
     container.kill();
     container.gone().await;
     match state {
-        Ok(State::Failed(why)) => Err(Refusal::new(
+        Ok(Stage::Failed(why)) => Err(Refusal::new(
             format!("does not start: {why}"),
             "its ENTRYPOINT, or else its CMD, should be the program",
         )),

@@ -173,6 +173,22 @@ fn elsewhere(info: &SystemInfo, host: &str, kernel: &str) -> Option<Trouble> {
     None
 }
 
+/// Which Docker there is, for `kubeclash doctor`: its release, or why it can't run components and what to do about it.
+pub(crate) async fn examine() -> Result<String, Trouble> {
+    let looked = spawn(on_this_machine()).map_err(io::Error::other);
+    let looked = match looked {
+        Ok(task) => task.await.map_err(io::Error::other),
+        Err(error) => Err(error),
+    };
+    match looked {
+        Ok(Ok((_, info))) => Ok(info
+            .server_version
+            .unwrap_or_else(|| "of an unknown release".to_owned())),
+        Ok(Err(trouble)) => Err(trouble),
+        Err(error) => Err(Trouble::new(format!("can't be asked: {error}"), "try again")),
+    }
+}
+
 fn place() -> String {
     let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty());
     host.unwrap_or_else(|| "/var/run/docker.sock".to_owned())

@@ -16,7 +16,7 @@ use testcontainers::bollard::query_parameters::{
 };
 
 use crate::cli_sandbox::{Sandbox, files_below, until};
-use crate::docker_images::{Made, containers_below, docker_for, not_run, program};
+use crate::docker_images::{Made, containers_below, docker_for, program};
 
 /// The default scheduler and descheduler, out of the cache.
 async fn cached(name: ComponentName) -> PathBuf {
@@ -372,12 +372,4 @@ async fn without_docker_an_image_is_refused_with_the_remedy() {
         ended.assert(exit::UNAVAILABLE, &[named, reason, "DOCKER_HOST"]);
     }
     sandbox.assert_clean();
-}
-
-/// `NOT RUN` is no pass where Docker is required.
-#[test]
-fn a_test_that_did_not_run_says_so_and_fails_where_docker_is_required() {
-    let required = std::env::var_os("KUBECLASH_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-    let end = std::panic::catch_unwind(|| not_run("this very sentence (it is a test)", "nothing is missing"));
-    assert_eq!(end.is_err(), required);
 }
