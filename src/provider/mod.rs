@@ -133,6 +133,14 @@ impl Cluster {
         }
     }
 
+    /// Its API server's audit log, if it keeps one.
+    #[must_use]
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        match self {
+            Self::Local(cluster) => cluster.audit_log(),
+        }
+    }
+
     /// From the start of the first process until everything was ready.
     #[must_use]
     pub fn ready_after(&self) -> Duration {
