@@ -56,6 +56,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What was seen.
     pub timeline: Timeline,
+    /// The CPU time that each component took, by name.
+    pub cpu_times: BTreeMap<String, Duration>,
 }
 
 /// Why an arm has no verdict: a failure of the harness or of what it needs, never of the case.
@@ -169,6 +171,7 @@ pub async fn drive(
     if plan.keep {
         say("kept");
     }
+    let cpu_times = cluster.cpu_times();
     cluster.down().await;
     let timeline = timeline?;
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
@@ -179,7 +182,11 @@ pub async fn drive(
         serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",
     )
     .map_err(|source| DriveError::Evidence { path: file, source })?;
-    Ok(Finished { outcome, timeline })
+    Ok(Finished {
+        outcome,
+        timeline,
+        cpu_times,
+    })
 }
 
 /// How long the API server may take to answer when everything has been watched.

@@ -78,7 +78,7 @@ fn judge(timeline: &Timeline) -> Judgement {
                     .map(|(back, fell)| back.saturating_sub(fell));
                 format!(
                     "{}, {:.1} s later{}",
-                    deeds.told(&[Does::Scales]).join(" → "),
+                    deeds.turns(Does::Scales).unwrap_or_default(),
                     repaired.unwrap_or_default().as_secs_f64(),
                     deeds.caveat()
                 )

@@ -106,14 +106,12 @@ fn judge(timeline: &Timeline) -> Judgement {
             .seconds("pending_for_s", stuck.map(|span| span.length()))
             .fight(|| {
                 let deeds = deeds(timeline, APP, applied);
-                let wanting = match deeds.told(&[Does::Scales]) {
-                    none if none.is_empty() => deeds.told(&[Does::Writes]),
-                    scaling => scaling,
-                };
+                let wanting = deeds.turns(Does::Scales).or_else(|| deeds.turns(Does::Writes));
                 format!(
-                    "{} → {}, with room for it, by constraints on zone ⇄ node{}",
-                    wanting.join(" → "),
+                    "{} → {}, for {:.1} s and with room for it{}",
+                    wanting.unwrap_or_else(|| format!("somebody wants {REPLICAS}")),
                     deeds.chain(&[&[Does::Refuses]]),
+                    stuck.map_or(0.0, |span| span.length().as_secs_f64()),
                     deeds.caveat()
                 )
             })

@@ -123,7 +123,6 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("skew_at_the_end", skew(&last))
             .seconds("available_low_for_s", low)
             .fight(|| {
-
                 let deeds = deeds(timeline, APP, timeline.marked("drain").unwrap_or(maintained));
                 format!(
                     "{}, which brings nothing back: skew {after}, {drained} of {REPLICAS} available in the next drain{}",

@@ -78,7 +78,7 @@ pub struct Deed {
     pub actor: String,
     /// What.
     pub does: Does,
-    /// To what: `pod`, `deployment web`, `node kind-worker`.
+    /// To what: `pod` (one of the app's), `deployment web`, `node`.
     pub object: String,
     /// Which reason, nodes or numbers: `RemoveDuplicates`, `kind-worker`, `1→3→6`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,20 +92,21 @@ pub struct Deed {
     pub seen_in: SeenIn,
 }
 
-impl fmt::Display for Deed {
-    /// `descheduler evicts pod (RemoveDuplicates)`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            actor, does, object, ..
-        } = self;
-        let object = object.strip_prefix("deployment ").unwrap_or(object);
-        match (does, &self.detail) {
-            (Does::Binds, Some(nodes)) => write!(f, "{actor} binds to {nodes}"),
-            (Does::Creates, _) => write!(f, "{actor} creates"),
-            (Does::Scales, Some(numbers)) => write!(f, "{actor} scales {object} {numbers}"),
-            (Does::Refuses, Some(message)) => write!(f, "{actor} refuses {object}: \"{message}\""),
-            (_, Some(detail)) => write!(f, "{actor} {does} {object} ({detail})"),
-            (_, None) => write!(f, "{actor} {does} {object}"),
+impl Deed {
+    /// `descheduler evicts pod (RemoveDuplicates)`; without the pod where it was already spoken of.
+    fn words(&self, spoken_of: bool) -> String {
+        let Self { actor, does, .. } = self;
+        let object = match self.object.as_str() {
+            acts::POD if spoken_of => String::new(),
+            object => format!(" {}", object.strip_prefix("deployment ").unwrap_or(object)),
+        };
+        match (does, self.detail.as_deref()) {
+            (_, None) => format!("{actor} {does}{object}"),
+            (Does::Binds, Some(nodes)) => format!("{actor} binds{object} to {nodes}"),
+            (Does::Cordons | Does::Uncordons, Some(nodes)) => format!("{actor} {does} {nodes}"),
+            (Does::Scales, Some(numbers)) => format!("{actor} scales{object} {numbers}"),
+            (Does::Refuses, Some(message)) => format!("{actor} refuses{object}: \"{message}\""),
+            (_, Some(detail)) => format!("{actor} {does}{object} ({detail})"),
         }
     }
 }
@@ -120,27 +121,31 @@ pub struct Deeds {
 }
 
 impl Deeds {
-    /// The deeds of some kinds in words, in order of the first time.
-    #[must_use]
-    pub fn told(&self, does: &[Does]) -> Vec<String> {
-        let these = self.list.iter().filter(|deed| does.contains(&deed.does));
-        these.map(Deed::to_string).collect()
-    }
-
-    /// A sentence of who did what upon what: `a evicts pod (why) → b creates → c binds to kind-worker`. What nobody did
-    /// is left out.
+    /// A sentence of who did what upon what: `a evicts pod (why) → b creates → c binds to kind-worker`. Several who did
+    /// the same stand together, in order of the first time; what nobody did is left out.
     #[must_use]
     pub fn chain(&self, links: &[&[Does]]) -> String {
-        let links: Vec<String> = links
-            .iter()
-            .map(|does| self.told(does).join(" and "))
-            .filter(|link| !link.is_empty())
-            .collect();
-        if links.is_empty() {
-            "somebody unknown".to_owned()
-        } else {
-            links.join(" → ")
+        let mut told: Vec<String> = Vec::new();
+        for does in links {
+            let these = self.list.iter().filter(|deed| does.contains(&deed.does));
+            let words: Vec<String> = these.map(|deed| deed.words(!told.is_empty())).collect();
+            if !words.is_empty() {
+                told.push(words.join(" and "));
+            }
         }
+        if told.is_empty() {
+            "nobody was seen to act".to_owned()
+        } else {
+            told.join(" → ")
+        }
+    }
+
+    /// One sentence of all deeds of one kind, one actor after the other.
+    #[must_use]
+    pub fn turns(&self, does: Does) -> Option<String> {
+        let these = self.list.iter().filter(|deed| deed.does == does);
+        let words: Vec<String> = these.map(|deed| deed.words(false)).collect();
+        (!words.is_empty()).then(|| words.join(" → "))
     }
 
     /// What is to be added to a sentence that no audit log stands behind.

@@ -17,6 +17,7 @@ mod seed;
 mod site;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -147,6 +148,11 @@ impl LocalCluster {
     pub(super) fn audit_log(&self) -> Option<PathBuf> {
         let audit = self.order.tuning.audit;
         audit.then(|| apiserver::audit_log(&self.site))
+    }
+
+    pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
+        let processes = self.processes.iter().chain(&self.descheduler);
+        processes.map(Process::cpu_time).collect()
     }
 
     pub(super) fn ready_after(&self) -> Duration {

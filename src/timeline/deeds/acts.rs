@@ -16,8 +16,10 @@ pub(super) struct Act {
     pub(super) detail: Option<String>,
 }
 
-/// What an app's objects are called.
-const POD: &str = "pod";
+/// What an app's pods are called.
+pub(super) const POD: &str = "pod";
+/// What a node is called.
+pub(super) const NODE: &str = "node";
 
 /// Out of the requests that were granted.
 pub(super) fn asked(timeline: &Timeline, app: &str, since: Duration) -> Vec<Act> {
@@ -65,7 +67,7 @@ impl<'a> Asked<'a> {
         let (does, object, detail, pod) = match request.resource.as_str() {
             "nodes" => {
                 let does = self.node(request)?;
-                (does, format!("node {}", request.name), None, None)
+                (does, NODE.to_owned(), Some(request.name.clone()), None)
             }
             "deployments" | "deployments/scale" => {
                 let (does, detail) = self.deployment(request)?;
@@ -235,12 +237,12 @@ pub(super) fn shown(timeline: &Timeline, app: &str, since: Duration) -> Vec<Act>
         }
         let state = &node.state;
         let before = nodes.insert(&state.name, state).map(|before| before.cordoned);
-        let object = format!("node {}", state.name);
-        match (before, state.cordoned) {
-            (Some(false), true) => put(Some(entry.t), "somebody", Does::Cordons, &object, None),
-            (Some(true), false) => put(Some(entry.t), "somebody", Does::Uncordons, &object, None),
-            _ => {}
-        }
+        let does = match (before, state.cordoned) {
+            (Some(false), true) => Does::Cordons,
+            (Some(true), false) => Does::Uncordons,
+            _ => continue,
+        };
+        put(Some(entry.t), "somebody", does, NODE, Some(state.name.clone()));
     }
     acts.sort_by_key(|act| act.t);
     acts
