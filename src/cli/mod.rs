@@ -1,13 +1,16 @@
 //! The command line: one verb a file. [`run`](fn@run) goes from arguments to an exit code.
 
+pub mod arms;
 pub mod bench;
 pub mod components;
 pub mod doctor;
+pub mod expect;
 pub mod fidelity;
 pub mod flags;
 pub mod list;
 pub mod replay;
 pub mod run;
+pub mod shard;
 pub mod sweep;
 
 use std::io::IsTerminal;
