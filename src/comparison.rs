@@ -8,7 +8,7 @@ use crate::experiment::Arm;
 use crate::verdict::{Change, Expect};
 
 /// A number that arms are compared by, whatever the case calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figure {
     /// What it is called here.
     pub name: &'static str,
@@ -16,6 +16,8 @@ pub struct Figure {
     pub unit: &'static str,
     /// The facts that it is taken from: of these an arm has one at most.
     facts: &'static [&'static str],
+    /// A difference that is smaller says nothing, however large the factor: two pods are twice as many as one.
+    least: f64,
 }
 
 /// The time that a failure needed is none of the facts, but a field of the outcome.
@@ -23,22 +25,31 @@ const NEEDED: &str = "needed_ms";
 
 /// The figures: the one place that knows them.
 pub const FIGURES: [Figure; 6] = [
-    Figure::new("rate", "/min", &["evictions_per_min", "pods_per_min"]),
-    Figure::new("period", " s", &["period_s"]),
-    Figure::new("time to symptom", " s", &[NEEDED]),
+    Figure::new("rate", "/min", 1.0, &["evictions_per_min", "pods_per_min"]),
+    Figure::new("period", " s", 0.1, &["period_s"]),
+    Figure::new("time to symptom", " s", 1.0, &[NEEDED]),
     // Each eviction of a loop is a pod created once more.
-    Figure::new("pods created", "", &["distinct_pods", "evictions"]),
+    Figure::new("pods created", "", 3.0, &["distinct_pods", "evictions"]),
     Figure::new(
         "peak",
         "",
+        3.0,
         &["peak_replicas", "skew_after_maintenance", "max_terminating"],
     ),
-    Figure::new("least", "", &["least_replicas", "least_available"]),
+    Figure::new("least", "", 1.0, &["least_replicas", "least_available"]),
 ];
 
+/// From which factor on a figure is another one.
+pub const FACTOR: f64 = 1.5;
+
 impl Figure {
-    const fn new(name: &'static str, unit: &'static str, facts: &'static [&'static str]) -> Self {
-        Self { name, unit, facts }
+    const fn new(name: &'static str, unit: &'static str, least: f64, facts: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            unit,
+            facts,
+            least,
+        }
     }
 
     /// Its value in an outcome, where it has one.
@@ -71,11 +82,16 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Whether both differ by this factor at least, one way or the other.
+    /// Whether both differ so much that it is worth a word: by [`FACTOR`], one way or the other, and not by a trifle.
     #[must_use]
-    pub fn differs_by(&self, factor: f64) -> bool {
-        self.ratio
-            .is_some_and(|ratio| ratio >= factor || ratio <= 1.0 / factor)
+    pub fn is_another(&self) -> bool {
+        let far = self
+            .ratio
+            .is_none_or(|ratio| ratio >= FACTOR || ratio <= 1.0 / FACTOR);
+        match (self.a, self.b) {
+            (Some(a), Some(b)) => far && (a - b).abs() >= self.figure.least,
+            _ => false,
+        }
     }
 }
 
@@ -299,8 +315,8 @@ mod tests {
                 ("time to symptom", Some(35.7), None, None),
             ]
         );
-        assert!(compared.figures[0].differs_by(1.5) && !compared.figures[0].differs_by(1.6));
-        assert!(!compared.figures[2].differs_by(1.0));
+        assert!(compared.figures[0].is_another());
+        assert!(!compared.figures[1].is_another() && !compared.figures[2].is_another());
     }
 
     #[test]

@@ -286,7 +286,7 @@ fn fits(wanted: &VersionReq, mut version: Version) -> bool {
 }
 
 /// What a component says of itself, as a release: `v1.36.3`, `3.6.16`, `v0.36.0-12-gabcdef`, `1.35`.
-fn release(said: &str) -> Option<Version> {
+pub(crate) fn release(said: &str) -> Option<Version> {
     let bare = said.trim().trim_start_matches('v');
     if let Ok(version) = Version::parse(bare) {
         return Some(version);

@@ -192,12 +192,21 @@ impl RunFlags {
 /// # Errors
 /// When a variable's value is none that the flag would take; in words.
 pub fn from_environment<F: Args>() -> Result<F, String> {
+    from_arguments(&[])
+}
+
+/// Flags as arguments and the environment have them.
+///
+/// # Errors
+/// When one is none, or its value is none that it would take; in words.
+pub fn from_arguments<F: Args>(arguments: &[String]) -> Result<F, String> {
     #[derive(clap::Parser)]
-    struct Environment<F: Args> {
+    struct Arguments<F: Args> {
         #[command(flatten)]
         flags: F,
     }
-    <Environment<F> as clap::Parser>::try_parse_from(["kubeclash"])
+    let arguments = std::iter::once("kubeclash".to_owned()).chain(arguments.iter().cloned());
+    <Arguments<F> as clap::Parser>::try_parse_from(arguments)
         .map(|e| e.flags)
         .map_err(|e| e.to_string())
 }

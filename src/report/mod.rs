@@ -3,10 +3,12 @@
 //! A view takes values and gives text. It runs nothing, judges nothing and looks at no environment: whether there
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
+pub mod comparison;
 pub mod fidelity;
 pub mod json;
 pub mod markdown;
 pub mod picture;
+pub mod results;
 pub mod terminal;
 
 pub use picture::Picture;
