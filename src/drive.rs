@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::cases::{Case, Folder, LibraryError, load};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::Outcome;
+use crate::expectation::Expected;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::{Recorder, RecorderError};
 use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning};
 use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
 use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
-use crate::verdict::Expect;
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Plan {
     /// Which of the case's variants.
     pub variant: Option<&'static str>,
     /// What it is expected to end with.
-    pub expected: Expect,
+    pub expected: Expected,
     /// At which pace.
     pub pace: Pace,
     /// How scheduler and descheduler are started.
@@ -409,8 +409,10 @@ impl Stage<'_> {
             arm: self.plan.arm,
             variant: timeline.header.variant.clone(),
             verdict: String::new(),
-            expected: self.plan.expected,
+            expected: self.plan.expected.verdict,
             ok: false,
+            change: None,
+            expected_why: self.plan.expected.why.clone(),
             elapsed_ms: ms(elapsed),
             ready_ms: ms(ready),
             needed_ms: None,
@@ -423,6 +425,8 @@ impl Stage<'_> {
             fight: None,
             attribution: Vec::new(),
             facts: serde_json::Map::new(),
+            runs: Vec::new(),
+            spread: BTreeMap::new(),
         }
     }
 }

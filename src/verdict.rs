@@ -88,11 +88,52 @@ impl Expect {
     }
 }
 
+impl Expect {
+    /// What a verdict of this name is as an expectation; `None` for an inconclusive one, which nobody expects.
+    #[must_use]
+    pub fn named(verdict: &str) -> Option<Self> {
+        [Self::Reproduced, Self::Absent]
+            .into_iter()
+            .find(|expect| expect.to_string() == verdict)
+    }
+}
+
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Reproduced => "reproduced",
             Self::Absent => "absent",
+        })
+    }
+}
+
+/// How a definite verdict differs from the expected one, or from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The failure was there, and is no more.
+    Cured,
+    /// The failure was not there, and is now.
+    Returned,
+}
+
+impl Change {
+    /// From one verdict to another; `None` where both are the same.
+    #[must_use]
+    pub fn between(before: Expect, after: Expect) -> Option<Self> {
+        match (before, after) {
+            (Expect::Reproduced, Expect::Absent) => Some(Self::Cured),
+            (Expect::Absent, Expect::Reproduced) => Some(Self::Returned),
+            (Expect::Reproduced, Expect::Reproduced) | (Expect::Absent, Expect::Absent) => None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cured => "cured",
+            Self::Returned => "returned",
         })
     }
 }
@@ -251,6 +292,19 @@ mod tests {
         assert!(Expect::Absent.met_by(&Verdict::Absent));
         assert!(!Expect::Absent.met_by(&Verdict::Reproduced));
         assert!(!Expect::Reproduced.met_by(&unclear) && !Expect::Absent.met_by(&unclear));
+    }
+
+    #[test]
+    fn a_failure_is_cured_or_has_returned() {
+        let between = |before, after| Change::between(before, after);
+        assert_eq!(between(Expect::Reproduced, Expect::Absent), Some(Change::Cured));
+        assert_eq!(
+            between(Expect::Absent, Expect::Reproduced),
+            Some(Change::Returned)
+        );
+        assert_eq!(between(Expect::Absent, Expect::Absent), None);
+        assert_eq!(Expect::named("absent"), Some(Expect::Absent));
+        assert_eq!(Expect::named("inconclusive"), None);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
+use super::arms::{ARM_MEMORY, default_jobs};
 use super::components::print;
 use super::flags::ComponentFlags;
-use super::run::{ARM_MEMORY, default_jobs};
 use crate::component::{
     Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Module, Platform, Resolver, State,
 };

@@ -8,7 +8,9 @@
 mod attribution;
 mod cli_ambient;
 mod cli_bad_input;
+mod cli_compare;
 mod cli_end;
+mod cli_expect;
 mod cli_sandbox;
 mod component_build;
 mod component_cache;
