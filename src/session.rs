@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::cases::Case;
 use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
 use crate::drive::{DriveError, Plan};
+use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
 use crate::provider::{Order, Provider, ProviderError, Tuning, prepare};
 use crate::scenario::{Arm, Pace, Shape};
-use crate::verdict::Expect;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -104,6 +104,15 @@ impl Session {
         &self.settings
     }
 
+    /// The versions of what takes part.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        let binaries = self.binaries.values();
+        binaries
+            .map(|binary| (binary.name, binary.version.clone()))
+            .collect()
+    }
+
     /// The plan for one arm.
     #[must_use]
     pub fn plan(
@@ -111,7 +120,7 @@ impl Session {
         case: &'static Case,
         arm: Arm,
         variant: Option<&'static str>,
-        expected: Expect,
+        expected: Expected,
     ) -> Plan {
         Plan {
             case,

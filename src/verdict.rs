@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::experiment::Arm;
-use crate::timeline::{Finding, Timeline};
+use crate::timeline::{Deed, Finding, Timeline};
 
 /// What a judge says of a timeline. A failure of the harness is none of these, but an `Err`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,11 +88,52 @@ impl Expect {
     }
 }
 
+impl Expect {
+    /// What a verdict of this name is as an expectation; `None` for an inconclusive one, which nobody expects.
+    #[must_use]
+    pub fn named(verdict: &str) -> Option<Self> {
+        [Self::Reproduced, Self::Absent]
+            .into_iter()
+            .find(|expect| expect.to_string() == verdict)
+    }
+}
+
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Reproduced => "reproduced",
             Self::Absent => "absent",
+        })
+    }
+}
+
+/// How a definite verdict differs from the expected one, or from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The failure was there, and is no more.
+    Cured,
+    /// The failure was not there, and is now.
+    Returned,
+}
+
+impl Change {
+    /// From one verdict to another; `None` where both are the same.
+    #[must_use]
+    pub fn between(before: Expect, after: Expect) -> Option<Self> {
+        match (before, after) {
+            (Expect::Reproduced, Expect::Absent) => Some(Self::Cured),
+            (Expect::Absent, Expect::Reproduced) => Some(Self::Returned),
+            (Expect::Reproduced, Expect::Reproduced) | (Expect::Absent, Expect::Absent) => None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cured => "cured",
+            Self::Returned => "returned",
         })
     }
 }
@@ -107,6 +148,8 @@ pub struct Judgement {
     pub why: String,
     /// The controllers that fought and at what rate, in a sentence; `None` where nobody fought.
     pub fight: Option<String>,
+    /// Who did what to the case's app, and how often, whether or not that was a fight.
+    pub attribution: Vec<Deed>,
     /// The numbers that the verdict rests on.
     pub facts: Map<String, Value>,
     /// When the failure was first complete, since its mark; `None` where it was not observed.
@@ -152,6 +195,7 @@ impl Judgement {
             verdict: Verdict::of(failure),
             why: failure.why.clone(),
             fight: None,
+            attribution: Vec::new(),
             facts: Map::new(),
             needed: failure.at,
             watched: Duration::ZERO,
@@ -165,6 +209,7 @@ impl Judgement {
             verdict: Verdict::Inconclusive(why.clone()),
             why,
             fight: None,
+            attribution: Vec::new(),
             facts: Map::new(),
             needed: None,
             watched: Duration::ZERO,
@@ -247,6 +292,19 @@ mod tests {
         assert!(Expect::Absent.met_by(&Verdict::Absent));
         assert!(!Expect::Absent.met_by(&Verdict::Reproduced));
         assert!(!Expect::Reproduced.met_by(&unclear) && !Expect::Absent.met_by(&unclear));
+    }
+
+    #[test]
+    fn a_failure_is_cured_or_has_returned() {
+        let between = |before, after| Change::between(before, after);
+        assert_eq!(between(Expect::Reproduced, Expect::Absent), Some(Change::Cured));
+        assert_eq!(
+            between(Expect::Absent, Expect::Reproduced),
+            Some(Change::Returned)
+        );
+        assert_eq!(between(Expect::Absent, Expect::Absent), None);
+        assert_eq!(Expect::named("absent"), Some(Expect::Absent));
+        assert_eq!(Expect::named("inconclusive"), None);
     }
 
     #[test]

@@ -162,14 +162,7 @@ impl RunFlags {
     /// # Errors
     /// When a variable's value is none that the flag would take; in words.
     pub fn from_environment() -> Result<Self, String> {
-        #[derive(clap::Parser)]
-        struct Environment {
-            #[command(flatten)]
-            flags: RunFlags,
-        }
-        <Environment as clap::Parser>::try_parse_from(["kubeclash"])
-            .map(|e| e.flags)
-            .map_err(|e| e.to_string())
+        from_environment()
     }
 
     /// The settings of a session.
@@ -192,6 +185,30 @@ impl RunFlags {
             keep: self.keep,
         }
     }
+}
+
+/// Flags as the environment alone has them.
+///
+/// # Errors
+/// When a variable's value is none that the flag would take; in words.
+pub fn from_environment<F: Args>() -> Result<F, String> {
+    from_arguments(&[])
+}
+
+/// Flags as arguments and the environment have them.
+///
+/// # Errors
+/// When one is none, or its value is none that it would take; in words.
+pub fn from_arguments<F: Args>(arguments: &[String]) -> Result<F, String> {
+    #[derive(clap::Parser)]
+    struct Arguments<F: Args> {
+        #[command(flatten)]
+        flags: F,
+    }
+    let arguments = std::iter::once("kubeclash".to_owned()).chain(arguments.iter().cloned());
+    <Arguments<F> as clap::Parser>::try_parse_from(arguments)
+        .map(|e| e.flags)
+        .map_err(|e| e.to_string())
 }
 
 /// A spec that stands for API server, controller-manager and scheduler.

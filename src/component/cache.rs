@@ -263,7 +263,7 @@ impl Cache {
     pub(super) fn sweep_states(&self, name: ComponentName, prefix: &str, now: &Binary, keep: usize) {
         let folder = self.folder(name);
         let touch = || {
-            fs::File::open(now.path.parent()?)
+            fs::File::open(now.file()?.parent()?)
                 .ok()?
                 .set_modified(SystemTime::now())
                 .ok()

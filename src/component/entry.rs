@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::failed_log;
 use super::digest::Sha256;
 use super::go::Log;
-use super::{Binary, Cache, ComponentError, ComponentName, Key, Origin};
+use super::{Binary, Cache, ComponentError, ComponentName, Key, Origin, Program};
 
 /// What `entry.json` records of a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl Entry {
             name,
             version: self.version.unwrap_or_else(|| key.to_string()),
             build_log: log.is_file().then_some(log),
-            path,
+            program: Program::File { path },
             sha256: self.sha256,
             origin: self.origin,
         }

@@ -26,6 +26,13 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         file: Option<PathBuf>,
     },
+    /// A container image that Docker runs.
+    Container {
+        /// The image, as the user named it.
+        reference: String,
+        /// The digest under which its registry has it; the image's id where it comes from none.
+        digest: String,
+    },
     /// Built here from a checkout of the user's.
     Checkout {
         /// The folder.
@@ -66,6 +73,7 @@ impl fmt::Display for Origin {
                 digest,
                 file: Some(file),
             } => write!(f, "{} out of {reference} ({digest})", file.display()),
+            Self::Container { reference, digest } => write!(f, "image {reference} ({digest})"),
             Self::Checkout {
                 dir,
                 package,

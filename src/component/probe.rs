@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::checkout::Checkout;
 use super::wrapper::is_version;
-use super::{ComponentName, Key, Look, Origin, Resolver, Selection, Spec, Version, given};
+use super::{ComponentName, Key, Look, Origin, Resolver, Selection, Spec, Version, container, given};
 
 /// The Go that would build, or why there is none.
 type Go = Result<super::GoVersion, String>;
@@ -52,7 +52,10 @@ impl Resolver {
                     None => Finding::of(name, &reference, State::Missing { plan }),
                 }
             }
-            Spec::Image(reference) => Finding::of(name, &reference, State::Missing { plan: Vec::new() }),
+            Spec::Image(reference) => {
+                let state = container::probe(name, &reference, &self.platform).await;
+                Finding::of(name, &reference, state)
+            }
         }
     }
 
@@ -108,20 +111,17 @@ impl Resolver {
 
     /// What the cache has, and else what would be done.
     fn found(&self, name: ComponentName, version: &str, key: &Key, plan: Vec<String>) -> Finding {
+        let cached = |sha256, origin| State::Cached {
+            path: self
+                .cache
+                .entry(name, key, &self.platform)
+                .join(Path::new(name.program())),
+            sha256,
+            origin,
+        };
         let state = match self.cache.look(name, key, &self.platform) {
-            Look::Good(binary) => State::Cached {
-                path: binary.path,
-                sha256: binary.sha256,
-                origin: binary.origin,
-            },
-            Look::Doubtful(entry) => State::Cached {
-                path: self
-                    .cache
-                    .entry(name, key, &self.platform)
-                    .join(Path::new(name.program())),
-                sha256: entry.sha256,
-                origin: entry.origin,
-            },
+            Look::Good(binary) => cached(binary.sha256, binary.origin),
+            Look::Doubtful(entry) => cached(entry.sha256, entry.origin),
             Look::Corrupted(reason) => State::Corrupted { reason, plan },
             Look::Missing => State::Missing { plan },
         };
@@ -185,6 +185,16 @@ pub enum State {
         path: PathBuf,
         /// What is done.
         plan: Vec<String>,
+    },
+    /// An image that Docker has.
+    Image {
+        /// What Docker knows it by.
+        id: String,
+    },
+    /// An image that can't be run here.
+    Unusable {
+        /// What is wrong with it or with Docker, as the rest of a sentence.
+        problem: String,
     },
     /// In the cache.
     Cached {

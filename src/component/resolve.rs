@@ -10,7 +10,7 @@ use super::checkout::Checkout;
 use super::entry::Lock;
 use super::{
     Binary, Builder, Cache, ComponentError, ComponentName, Http, Key, Look, Module, Patience, Platform,
-    Selection, Sources, Spec, Version, given,
+    Selection, Sources, Spec, Version, container, given,
 };
 use crate::progress::Progress;
 
@@ -101,6 +101,7 @@ impl Resolver {
         names: &[ComponentName],
     ) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
         let (mut given, mut forks) = (BTreeMap::new(), BTreeMap::new());
+        let mut images = Vec::new();
         let mut groups: BTreeMap<(Module, Version), Vec<ComponentName>> = BTreeMap::new();
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
@@ -114,6 +115,10 @@ impl Resolver {
                     if !group.contains(&name) {
                         group.push(name);
                     }
+                }
+                Spec::Image(reference) => {
+                    let (platform, progress) = (&self.platform, &self.progress);
+                    images.push(container::resolve(name, reference, platform, progress));
                 }
                 fork => drop(forks.insert(name, fork)),
             }
@@ -133,13 +138,9 @@ impl Resolver {
             )
             .await,
         );
-        let (checkouts, mut binaries) = match (checkouts, binaries) {
-            (Ok(checkouts), Ok(binaries)) => (checkouts.into_iter().collect(), binaries),
-            (checkouts, binaries) => {
-                let errors = checkouts.err().into_iter().chain(binaries.err()).collect();
-                return Err(ComponentError::all(errors).expect("one of them is an error"));
-            }
-        };
+        let (checkouts, binaries) = both(checkouts, binaries)?;
+        let checkouts = checkouts.into_iter().collect();
+        let images = collect(join_all(images).await)?;
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));
@@ -147,15 +148,10 @@ impl Resolver {
             .iter()
             .map(|(name, fork)| self.fork(*name, fork, &checkouts));
         let (releases, forks) = tokio::join!(join_all(releases), join_all(forks));
-        let (releases, forks) = (collect(releases), collect(forks));
-        match (releases, forks) {
-            (Ok(releases), Ok(forks)) => binaries.extend(releases.into_iter().flatten().chain(forks)),
-            (releases, forks) => {
-                let errors = releases.err().into_iter().chain(forks.err()).collect();
-                return Err(ComponentError::all(errors).expect("one of them is an error"));
-            }
-        }
-        let found: BTreeMap<_, _> = binaries.into_iter().map(|binary| (binary.name, binary)).collect();
+        let (releases, forks) = both(collect(releases), collect(forks))?;
+        let releases = releases.into_iter().flatten();
+        let all = binaries.into_iter().chain(images).chain(releases).chain(forks);
+        let found: BTreeMap<_, _> = all.map(|binary| (binary.name, binary)).collect();
         let named = |name: &ComponentName| {
             let binary = found.get(&twin(*name, selection, &sorted))?.clone();
             Some((
@@ -180,11 +176,9 @@ impl Resolver {
             (Spec::Go { package, version }, _) => self.package(name, package, version).await,
             (Spec::Source { .. }, Some(checkout)) => self.checkout(name, checkout).await,
             (Spec::Extract(reference), _) => self.extracted(name, reference).await,
-            (other, _) => Err(ComponentError::Unavailable {
-                what: name.to_string(),
-                attempts: vec![format!("\"{other}\" can't be resolved yet")],
-                help: String::new(),
-            }),
+            (Spec::Image(_) | Spec::Release(_) | Spec::Path(_) | Spec::Source { .. }, _) => {
+                unreachable!("these were resolved before, and each checkout was opened")
+            }
         }
     }
 
@@ -235,6 +229,18 @@ fn twin(name: ComponentName, selection: &Selection, names: &[ComponentName]) -> 
         && names.contains(&first)
         && selection.spec(name) == selection.spec(first);
     if same { first } else { name }
+}
+
+/// Both, or all that is wrong with either.
+fn both<A, B>(
+    one: Result<A, ComponentError>,
+    other: Result<B, ComponentError>,
+) -> Result<(A, B), ComponentError> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(ComponentError::all(vec![one, other]).expect("there are two")),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 pub(super) fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, ComponentError> {

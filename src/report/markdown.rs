@@ -16,13 +16,17 @@ pub fn report(summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Option<Pictur
     let mut text = format!("## kubeclash\n\n{}\n\n", summary.counts());
     text.push_str("| case | arm | verdict | | key numbers | time |\n|---|---|---|---|---|--:|\n");
     for outcome in summary.outcomes {
-        let numbers: Vec<String> = facts(&outcome.facts).into_iter().take(4).collect();
+        let numbers: Vec<String> = facts(outcome).into_iter().take(4).collect();
         text.push_str(&format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             cell(&outcome.case),
             cell(&arm_name(outcome)),
             cell(&outcome.verdict),
-            if outcome.ok { "ok" } else { "**UNEXPECTED**" },
+            if outcome.ok {
+                "ok".to_owned()
+            } else {
+                format!("**{}**", outcome.flag())
+            },
             cell(&numbers.join(", ")),
             seconds(outcome.elapsed_ms),
         ));
@@ -48,17 +52,16 @@ pub fn report(summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Option<Pictur
 #[must_use]
 pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
     let open = if outcome.ok { "" } else { " open" };
-    let expected = if outcome.ok {
-        "as expected".to_owned()
-    } else {
-        format!("UNEXPECTED: {} was expected", outcome.expected)
-    };
     let mut text = format!(
-        "\n<details{open}><summary><code>{}</code> {}, {expected}</summary>\n\n{}\n",
+        "\n<details{open}><summary><code>{}</code> {}, {}</summary>\n\n{}\n",
         html(&outcome.title()),
         html(&outcome.verdict),
+        outcome.expectation(),
         prose(&outcome.why)
     );
+    if let Some(why) = &outcome.expected_why {
+        text.push_str(&format!("\n**Expected:** {}: {}\n", outcome.expected, prose(why)));
+    }
     if let Some(fight) = &outcome.fight {
         text.push_str(&format!("\n**Fight:** {}\n", prose(fight)));
     }
@@ -67,23 +70,31 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
         text.push_str(&format!("\n{}", fenced(&drawn)));
     }
     if !outcome.facts.is_empty() {
-        text.push_str(&format!(
-            "\n**Facts:** {}\n",
-            prose(&facts(&outcome.facts).join(", "))
-        ));
+        text.push_str(&format!("\n**Facts:** {}\n", prose(&facts(outcome).join(", "))));
     }
     let needed = outcome.needed_ms.map(|ms| format!(", needed {}", seconds(ms)));
     text.push_str(&format!(
-        "\n**Time:** ready {}{}, watched {}, {} in all ({}, {} pace)\n\n**Evidence:** `{}`\n\n</details>\n",
+        "\n**Time:** ready {}{}, watched {}, {} in all ({}, {} pace)\n\n**Evidence:** {}\n\n</details>\n",
         seconds(outcome.ready_ms),
         needed.unwrap_or_default(),
         seconds(outcome.watched_ms),
         seconds(outcome.elapsed_ms),
         outcome.provider,
         outcome.pace,
-        outcome.evidence.display()
+        evidence(outcome)
     ));
     text
+}
+
+/// Where the evidence lies: of several runs with the verdict of each.
+fn evidence(outcome: &Outcome) -> String {
+    if outcome.runs.is_empty() {
+        return format!("`{}`", outcome.evidence.display());
+    }
+    let runs = outcome.runs.iter();
+    runs.map(|run| format!("{} `{}`", run.verdict, run.evidence.display()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A text as a table's cell.

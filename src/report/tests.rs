@@ -90,7 +90,7 @@ pub(super) fn c5() -> Timeline {
     timeline
 }
 
-pub(super) fn outcome() -> Outcome {
+pub(crate) fn outcome() -> Outcome {
     let facts = json!({
         "rounds": 4, "period_s": 10.003, "evictions_per_min": 6.0, "first_eviction_s": 3.7, "placement": [3, 1, 1]
     });
@@ -101,6 +101,8 @@ pub(super) fn outcome() -> Outcome {
         verdict: "reproduced".to_owned(),
         expected: Expect::Reproduced,
         ok: true,
+        change: None,
+        expected_why: None,
         elapsed_ms: 46_812,
         ready_ms: 912,
         needed_ms: Some(35_700),
@@ -119,11 +121,14 @@ pub(super) fn outcome() -> Outcome {
         why: "4 evict → recreate rounds of web, one a cycle, and each time the pods stand 3/1/1 again"
             .to_owned(),
         fight: Some("descheduler RemoveDuplicates against kube-scheduler: 6.0 evictions a minute".to_owned()),
+        attribution: Vec::new(),
         facts: facts.as_object().unwrap().clone(),
+        runs: Vec::new(),
+        spread: BTreeMap::new(),
     }
 }
 
-pub(super) fn control() -> Outcome {
+pub(crate) fn control() -> Outcome {
     let facts = json!({"evictions": 0});
     Outcome {
         arm: Arm::Control,

@@ -5,6 +5,7 @@
 
 mod card;
 mod curve;
+pub mod items;
 mod manifest;
 mod step;
 pub mod yaml;

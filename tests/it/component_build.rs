@@ -48,7 +48,7 @@ async fn what_cannot_be_fetched_is_built_in_one_go() {
         .unwrap();
     for (name, binary) in &binaries {
         assert_eq!(
-            std::fs::read_to_string(&binary.path).unwrap().trim(),
+            std::fs::read_to_string(binary.file().unwrap()).unwrap().trim(),
             name.package()
         );
         let module = "k8s.io/kubernetes@v1.36.3".to_owned();
@@ -123,7 +123,7 @@ async fn a_wrong_checksum_is_built_around() {
         .resolve(&Selection::default(), &[ComponentName::Scheduler])
         .await
         .unwrap();
-    let content = std::fs::read_to_string(&binaries[&ComponentName::Scheduler].path).unwrap();
+    let content = std::fs::read_to_string(binaries[&ComponentName::Scheduler].file().unwrap()).unwrap();
     assert_eq!(content.trim(), ComponentName::Scheduler.package());
     assert!(lines.text().contains("WARNING"), "{}", lines.text());
 }
@@ -293,7 +293,7 @@ async fn a_second_scheduler_of_the_same_release_is_the_same_binary() {
     let pinned: Spec = "v1.36.3".parse().unwrap();
     let selection = Selection::default().with(ComponentName::SecondScheduler, pinned);
     let binaries = resolver.resolve(&selection, &names).await.unwrap();
-    assert_eq!(binaries[&names[0]].path, binaries[&names[1]].path);
+    assert_eq!(binaries[&names[0]].file(), binaries[&names[1]].file());
     assert_eq!(binaries[&names[1]].name, ComponentName::SecondScheduler);
     assert_eq!(log(&dir).matches("build -v").count(), 1);
 }

@@ -160,7 +160,7 @@ async fn extract(resolver: &Resolver, reference: &str) -> Result<Binary, Compone
 async fn extracted(image: Image) -> (Binary, Vec<u8>) {
     let registry = Registry::serve(image.blobs().0).await;
     let binary = registry.extract("tag").await.unwrap();
-    let content = std::fs::read(&binary.path).unwrap();
+    let content = std::fs::read(binary.file().unwrap()).unwrap();
     (binary, content)
 }
 
@@ -201,7 +201,7 @@ async fn what_an_image_starts_is_taken_out_and_kept_by_digest() {
     let (replies, manifest) = image.blobs();
     let registry = Registry::serve(replies).await;
     let taken = registry.extract("tag").await.unwrap();
-    assert_eq!(std::fs::read(&taken.path).unwrap(), program("it"));
+    assert_eq!(std::fs::read(taken.file().unwrap()).unwrap(), program("it"));
     assert_eq!(taken.sha256, sha256(&program("it")));
     let origin = Origin::Image {
         reference: format!("{}/me/fork:tag", registry.site.address),

@@ -94,7 +94,7 @@ impl Bench {
 }
 
 fn says(binary: &Binary, word: &str) {
-    let output = Command::new(&binary.path).output().unwrap();
+    let output = Command::new(binary.file().unwrap()).output().unwrap();
     assert!(
         String::from_utf8_lossy(&output.stderr).contains(word),
         "{output:?}"
@@ -158,7 +158,10 @@ async fn a_checkout_is_built_by_its_own_go_mod_and_again_when_it_changed() {
     assert_eq!(again, first, "nothing has changed");
     words(&dir.path().join("words"), "second");
     let second = bench.of(dir.path()).await;
-    assert_ne!((&second.sha256, &second.path), (&first.sha256, &first.path));
+    assert_ne!(
+        (&second.sha256, second.file().unwrap()),
+        (&first.sha256, first.file().unwrap())
+    );
     says(&second, "second");
     says(&first, "first");
     assert_eq!(bench.resolver.cache().list().len(), 2);
@@ -334,7 +337,7 @@ async fn a_second_scheduler_out_of_a_checkout_is_found_in_cmd_scheduler() {
     let binaries = bench.resolver.resolve(&selection, &names).await.unwrap();
     let [first, second] = names.map(|name| &binaries[&name]);
     assert_eq!(second.name, ComponentName::SecondScheduler);
-    assert_eq!(first.path, second.path);
+    assert_eq!(first.file().unwrap(), second.file().unwrap());
     assert!(
         first
             .path
@@ -368,7 +371,7 @@ async fn a_program_of_a_public_module_is_built_and_a_query_is_recorded_as_what_i
     assert_eq!(of, &format!("{module}@{version}"));
     assert_eq!(package.as_deref(), Some(module));
     assert!(go.starts_with("go1."));
-    let output = Command::new(&built.path).output().unwrap();
+    let output = Command::new(built.file().unwrap()).output().unwrap();
     assert!(
         String::from_utf8_lossy(&output.stdout).contains("Hello, world!"),
         "{output:?}"

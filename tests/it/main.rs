@@ -5,9 +5,12 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod attribution;
 mod cli_ambient;
 mod cli_bad_input;
+mod cli_compare;
 mod cli_end;
+mod cli_expect;
 mod cli_sandbox;
 mod component_build;
 mod component_cache;
@@ -21,6 +24,8 @@ mod component_registry;
 mod component_site;
 mod conformance;
 mod conformance_isolation;
+mod docker_images;
+mod docker_run;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
