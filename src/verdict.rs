@@ -137,12 +137,26 @@ impl Judgement {
         }
     }
 
-    /// The judgement of a recording that may be broken off: what was seen was seen, but that nothing was seen takes the
-    /// whole of it.
+    /// The judgement of a recording: what was seen was seen, but that nothing was seen takes the whole of it, and
+    /// components that could have done it.
     pub fn on(self, timeline: &Timeline) -> Self {
-        match timeline.broken_off() {
-            Some(why) if self.verdict != Verdict::Reproduced => self.unless(why),
-            _ => self,
+        if let Some(idle) = timeline.idle_scheduler() {
+            return self.unless(idle);
+        }
+        if self.verdict == Verdict::Reproduced {
+            return self;
+        }
+        let lacks = || {
+            let lacks = &timeline.header.lacks;
+            (!lacks.is_empty()).then(|| lacks.join("; "))
+        };
+        match timeline.broken_off().or_else(lacks) {
+            Some(why) => self.unless(why),
+            // Of a run that goes on nothing is known to stay undone.
+            None => match timeline.left_undone() {
+                Some(undone) => self.unless(undone),
+                None => self,
+            },
         }
     }
 

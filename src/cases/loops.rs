@@ -13,7 +13,7 @@ pub(super) const STARTED: &str = "descheduler";
 const ROUNDS: usize = 3;
 
 /// The study's descheduling interval.
-const CYCLE: Duration = secs(10);
+pub(super) const CYCLE: Duration = secs(10);
 
 /// At least three evict → recreate rounds of one owner, one a descheduling cycle, with the same multiset of nodes after
 /// each, while as many replicas are wanted as ever.
@@ -55,6 +55,9 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize, plu
             (failure.holds() || quiet).then_some(started),
             format!("{}; and they go on", failure.why),
         );
+        // Nothing evicted by a descheduler that does nothing is no absence, either.
+        let worked = timeline.descheduled(started, timeline.end(), cycle, ROUNDS);
+        let worked = Finding::when((failure.holds() || worked.holds()).then_some(started), worked.why);
         let since = |t: Option<&Duration>| t.map(|t| t.saturating_sub(started));
         let per_minute = rounds
             .per_minute()
@@ -63,6 +66,7 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize, plu
             .provided(&placed)
             .provided(&constant)
             .provided(&settled)
+            .provided(&worked)
             .fact("rounds", rounds.restored.len())
             .fact("evictions", rounds.evictions.len())
             .fact("evictions_per_min", per_minute)

@@ -26,9 +26,11 @@ mod image;
 mod platform;
 mod probe;
 mod resolve;
+pub mod skew;
 mod sources;
 mod spec;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -43,6 +45,7 @@ pub use http::{Failure, Http, Patience};
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
 pub use resolve::Resolver;
+pub use skew::Lack;
 pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
 
@@ -233,6 +236,15 @@ pub struct Binary {
     pub sha256: String,
     /// Where it came from.
     pub origin: Origin,
+}
+
+/// The versions of some binaries, by name.
+#[must_use]
+pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<ComponentName, String> {
+    binaries
+        .iter()
+        .map(|(name, binary)| (*name, binary.version.clone()))
+        .collect()
 }
 
 /// Where a binary came from.

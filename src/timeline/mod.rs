@@ -8,6 +8,7 @@ pub(crate) mod drawn;
 mod condition;
 mod finding;
 mod format;
+mod idle;
 mod lives;
 mod rounds;
 mod seen;
@@ -17,6 +18,7 @@ mod world;
 pub use condition::{Condition, Outlook};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
+pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use rounds::{Rounds, rounds};
 pub use seen::{

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::ProviderError;
+use super::log::{self, Ear};
 use crate::rundir::RunDir;
 
 /// A component that runs as a child process in a group of its own.
@@ -22,17 +24,21 @@ pub(super) struct Process {
     log: PathBuf,
     child: Child,
     group: Pid,
+    /// Whether its end was noticed, and its group ended with it.
+    ended: bool,
     started: Instant,
+    _log_keeper: AbortOnDropHandle<()>,
 }
 
 impl Process {
-    /// Starts a program. Its command line becomes the first line of its log, its output the rest.
+    /// Starts a program. Its command line becomes the first line of its log, its output the rest; `ear` hears that.
     pub(super) fn start(
         run: &RunDir,
         log: &Path,
         name: &str,
         program: &Path,
         args: &[String],
+        ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
         let failed = |why: String| ProviderError::Start {
             component: name.to_owned(),
@@ -45,6 +51,7 @@ impl Process {
             Ok((out, err))
         };
         let (out, err) = open().map_err(|e| failed(format!("its log \"{}\": {e}", log.display())))?;
+        let log_keeper = AbortOnDropHandle::new(tokio::spawn(log::keep(log.to_owned(), ear)));
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -68,15 +75,16 @@ impl Process {
             log: log.to_owned(),
             child,
             group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
+            ended: false,
             started: Instant::now(),
+            _log_keeper: log_keeper,
         })
     }
 
     /// What went wrong, if the process has exited.
     pub(super) fn exited(&mut self) -> Option<ProviderError> {
-        let lived = self.child.id().is_some();
         let status = self.child.try_wait().ok().flatten()?;
-        if lived {
+        if !std::mem::replace(&mut self.ended, true) {
             // What it started goes with it; later the id may be somebody else's.
             let _ = killpg(self.group, Signal::SIGKILL);
         }
@@ -87,6 +95,19 @@ impl Process {
             last: self.last_lines(),
             log: self.log.clone(),
         })
+    }
+
+    /// Waits until it exits by itself, and says what went wrong. Can be given up and called again.
+    pub(super) async fn died(&mut self) -> ProviderError {
+        loop {
+            if self.child.wait().await.is_err() {
+                // Nobody can know any more.
+                std::future::pending::<()>().await;
+            }
+            if let Some(exited) = self.exited() {
+                return exited;
+            }
+        }
     }
 
     /// That it did not become ready in time.
@@ -139,6 +160,8 @@ impl Drop for Process {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // What it wrote since its log was last looked at.
+        let _ = log::trim(&self.log);
     }
 }
 
@@ -196,6 +219,7 @@ mod tests {
                 "sh",
                 Path::new("/bin/sh"),
                 &["-c".to_owned(), script.clone()],
+                None,
             )
         };
         let lives = |pid: i32| {
