@@ -330,4 +330,24 @@ mod tests {
         assert_eq!(judged.facts["fell_s"], 1.235);
         assert!(!judged.facts.contains_key("back_s"));
     }
+
+    #[test]
+    fn what_the_releases_lack_bars_an_absence_and_nothing_else() {
+        let mut timeline = Draft::new("c5")
+            .mark("m")
+            .what(crate::timeline::What::End(crate::timeline::Ending::Complete))
+            .done();
+        timeline.header.lacks = vec!["it waits for ever".to_owned()];
+        let absent = Judgement::of(&Finding::not_seen("no")).on(&timeline);
+        assert_eq!(
+            absent.verdict,
+            Verdict::Inconclusive("it waits for ever".to_owned())
+        );
+        assert_eq!(Judgement::of(&seen()).on(&timeline).verdict, Verdict::Reproduced);
+        timeline.header.lacks.clear();
+        assert_eq!(
+            Judgement::of(&Finding::not_seen("no")).on(&timeline).verdict,
+            Verdict::Absent
+        );
+    }
 }

@@ -108,3 +108,37 @@ pub(super) fn pulse(timeline: &Timeline, app: &str, replicas: usize) -> String {
         rounds.restored.len()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::drawn::Draft;
+    use crate::verdict::Verdict;
+
+    /// Five pods that nobody evicts, and a descheduler that goes through cycles at these times.
+    fn quiet(cycles: &[f64]) -> Judgement {
+        let settled = Draft::new("c5_remove_duplicates_loop")
+            .nodes(&["w1", "w2", "w3"])
+            .deployment("web", 5, 5)
+            .pods(&[("a", "w1"), ("b", "w1"), ("c", "w1"), ("d", "w2"), ("e", "w3")])
+            .at(5.0)
+            .mark(STARTED);
+        let cycled = cycles.iter().fold(settled, |draft, &at| draft.at(at).cycle());
+        let timeline = cycled.at(65.0).deployment("web", 5, 5).done();
+        judge(&timeline, "web", 5, "RemoveDuplicates")
+    }
+
+    #[test]
+    fn an_absence_needs_a_descheduler_that_works_to_the_end() {
+        assert_eq!(
+            quiet(&[6.0, 16.0, 26.0, 36.0, 46.0, 56.0]).verdict,
+            Verdict::Absent
+        );
+        let hung = quiet(&[6.0, 16.0, 26.0]).verdict;
+        assert!(
+            matches!(&hung, Verdict::Inconclusive(why) if why.contains("3 cycles")),
+            "{hung:?}"
+        );
+        assert_eq!(quiet(&[]).verdict, Verdict::Absent, "recorded before cycles were");
+    }
+}

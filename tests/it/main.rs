@@ -19,6 +19,8 @@ mod component_registry;
 mod component_site;
 mod conformance;
 mod conformance_isolation;
+mod fork_misbehaves;
+mod fork_tuning;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;

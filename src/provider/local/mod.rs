@@ -43,7 +43,7 @@ use crate::component::ComponentName;
 pub struct LocalCluster {
     order: Order,
     client: Client,
-    ports: [Port; 6],
+    ports: [Port; 7],
     /// kwok, scheduler, controller-manager, API server, etcd.
     processes: [Process; 5],
     second_scheduler: Option<Process>,
@@ -68,8 +68,8 @@ impl LocalCluster {
     /// The API server starts first and alone: on two cores, everything at once makes everything late.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
         let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
-        let ports: [Port; 6] = ports::claim()?;
-        let [client, peer, api, controllers, scheduler, second] = ports.each_ref().map(|port| port.number);
+        let ports: [Port; 7] = ports::claim()?;
+        let [client, peer, api, controllers, scheduler, second, _] = ports.each_ref().map(|port| port.number);
         site.write_kubeconfigs(api)?;
         let data = site.path().join("etcd");
         seed::sow(&order, &data)?;
@@ -164,7 +164,9 @@ impl LocalCluster {
         let order = &self.order;
         let binary = order.binary(ComponentName::Descheduler)?;
         let more = &order.tuning.descheduler_args;
-        let started = descheduler::start(&self.site, binary, policy, order.pace, more, on_cycle).await?;
+        let [.., port] = &self.ports;
+        let (site, port) = (&self.site, port.number);
+        let started = descheduler::start(site, binary, port, policy, order.pace, more, on_cycle).await?;
         self.descheduler = Some(started);
         Ok(())
     }
@@ -188,7 +190,7 @@ impl LocalCluster {
     /// Whether all that have a health endpoint still answer on it; if not, who does not.
     pub(super) async fn answers(&self) -> Result<(), String> {
         let health = Health::new(&self.site).map_err(|error| error.to_string())?;
-        let [_, _, _, controllers, scheduler, second] = self.ports.each_ref().map(|port| port.number);
+        let [_, _, _, controllers, scheduler, second, _] = self.ports.each_ref().map(|port| port.number);
         let mut asked = vec![
             (ComponentName::ControllerManager, controllers),
             (ComponentName::Scheduler, scheduler),
