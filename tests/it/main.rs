@@ -24,6 +24,8 @@ mod conformance;
 mod conformance_isolation;
 mod docker_images;
 mod docker_run;
+mod fork_misbehaves;
+mod fork_tuning;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
