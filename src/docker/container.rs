@@ -14,7 +14,7 @@ use testcontainers::bollard::query_parameters::{
 };
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
-use testcontainers::core::{AccessMode, Mount};
+use testcontainers::core::{AccessMode, Healthcheck, Mount};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerRequest, GenericImage, ImageExt, TestcontainersError};
 use tokio::sync::watch;
@@ -197,6 +197,8 @@ fn request(order: &Order) -> ContainerRequest<GenericImage> {
         .with_security_opt("no-new-privileges")
         // SELinux would keep the run directory from it; marking the user's files as a container's is no better.
         .with_security_opt("label=disable")
+        // We ask for its health ourselves, where that is known from.
+        .with_health_check(Healthcheck::none())
         .with_label(RUN_LABEL, order.run.display().to_string())
         .with_label(COMPONENT_LABEL, order.component.clone())
         .with_mount(Mount::tmpfs_mount("/tmp").with_mode(0o1777))
