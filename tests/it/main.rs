@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod attribution;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_end;

@@ -138,6 +138,12 @@ impl Process {
         })
     }
 
+    /// What it has taken of CPU time so far; nothing once it has gone.
+    pub(super) fn cpu_time(&self) -> (String, Duration) {
+        let time = self.child.id().map(crate::provider::cpu_time);
+        (self.name.clone(), time.unwrap_or_default())
+    }
+
     /// That it did not become ready in time.
     pub(super) fn not_ready(&self, waited: Duration, seen: &str) -> ProviderError {
         ProviderError::NotReady {
