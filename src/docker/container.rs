@@ -10,7 +10,7 @@ use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::HostConfigLogConfig;
 use testcontainers::bollard::query_parameters::{
-    KillContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptions,
+    InspectContainerOptions, KillContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptions,
 };
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
@@ -53,7 +53,10 @@ pub(crate) enum State {
     /// Docker is at it.
     Starting,
     /// It runs, as far as is known.
-    Running,
+    Running {
+        /// Its process on this machine, if Docker tells.
+        pid: Option<u32>,
+    },
     /// It was not started, and why.
     Failed(String),
     /// It has exited, and all that it said is in its log; in the words of a child's exit status.
@@ -150,8 +153,10 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
             tell.send_replace(State::Failed(reason(&error)));
         }
         Ok((docker, container)) => {
-            tell.send_replace(State::Running);
             let id = container.id().to_owned();
+            tell.send_replace(State::Running {
+                pid: pid(&docker, &id).await,
+            });
             let exit = tokio::select! {
                 status = follow(&docker, &id, order.log, &asked) => Some(status),
                 () = over.cancelled() => None,
@@ -166,7 +171,7 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
                 }
             }
             tell.send_if_modified(|state| {
-                let runs = *state == State::Running;
+                let runs = matches!(state, State::Running { .. });
                 if runs {
                     *state = State::Exited("killed".to_owned());
                 }
@@ -174,6 +179,15 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
             });
         }
     }
+}
+
+async fn pid(docker: &Docker, id: &str) -> Option<u32> {
+    let container = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await
+        .ok()?;
+    // 0 once it has exited.
+    u32::try_from(container.state?.pid?).ok().filter(|pid| *pid > 0)
 }
 
 /// No privilege that a Kubernetes pod of the restricted profile would not have, and the user's own id: the run
