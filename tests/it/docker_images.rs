@@ -155,6 +155,16 @@ pub(crate) async fn containers_below(docker: &Docker, dir: &Path) -> Vec<String>
     ours.collect()
 }
 
+/// How many containers there are of an image, whether they run or not.
+pub(crate) async fn containers_of(docker: &Docker, image: &Made) -> usize {
+    let filters = [("ancestor".to_owned(), vec![image.reference.clone()])].into();
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&filters)
+        .build();
+    docker.list_containers(Some(options)).await.unwrap().len()
+}
+
 /// A static program that is what it is called: `go-runner` runs its arguments, as that of the official images does;
 /// `sleeps` does nothing for ten minutes; all others say a version when asked, and else fail at once.
 const PROGRAM: &str = r#"

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use kubeclash::cli::flags::RunFlags;
 use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
 use kubeclash::exit;
 use kubeclash::progress::Progress;
+use kubeclash::scenario::Shape;
+use kubeclash::session::Session;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testcontainers::bollard::Docker;
@@ -16,7 +19,7 @@ use testcontainers::bollard::query_parameters::{
 };
 
 use crate::cli_sandbox::{Sandbox, files_below, until};
-use crate::docker_images::{Made, containers_below, docker_for, program};
+use crate::docker_images::{Made, containers_below, containers_of, docker_for, program};
 
 /// The default scheduler and descheduler, out of the cache.
 async fn cached(name: ComponentName) -> PathBuf {
@@ -217,6 +220,58 @@ async fn an_interruption_takes_the_container_with_it() {
     assert_eq!(containers_below(&docker, &sandbox.tmp()).await, [""; 0]);
     sandbox.assert_clean();
     image.inspect(&docker).await;
+}
+
+#[tokio::test]
+async fn an_interruption_takes_a_container_that_is_asked_for_its_version() {
+    let Some(docker) = docker_for("an interruption while an image is looked at").await else {
+        return;
+    };
+    let sandbox = Sandbox::without_components();
+    let files = [("/sleeps", &*program().await)];
+    let image = Made::of(&docker, "silent", &files, &json!({"Entrypoint": ["/sleeps"]})).await;
+    let mut running = sandbox.start(&["run", "c5", "--descheduler", &image.spec()]);
+    until("a container", || {
+        let seen = sandbox.processes();
+        seen.values().any(|name| name == "sleeps").then_some(())
+    });
+    running.signal(Signal::SIGINT);
+    assert_eq!(
+        running.end().code(),
+        Some(exit::INTERRUPTED.into()),
+        "{}",
+        running.said()
+    );
+    assert_eq!(containers_of(&docker, &image).await, 0);
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn a_panic_takes_the_container_with_it() {
+    let Some(docker) = docker_for("a panic with a container").await else {
+        return;
+    };
+    let image = scheduler(&docker).await;
+    let mut settings = RunFlags::from_environment().unwrap().settings();
+    let spec = image.spec().parse().unwrap();
+    settings.selection = settings.selection.with(ComponentName::Scheduler, spec);
+    let session = Session::open(settings, &Progress::detect()).await.unwrap();
+    let logs = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        workers: 1,
+        worker_cpu: 1,
+    };
+    let order = session.order(shape, logs.path().to_owned());
+    let provider = session.settings().provider;
+    assert_eq!(containers_of(&docker, &image).await, 0);
+    let cluster = provider.up(order).await.unwrap();
+    assert_eq!(containers_of(&docker, &image).await, 1);
+    let panicked = tokio::spawn(async move {
+        let _cluster = cluster;
+        panic!("on purpose");
+    });
+    assert!(panicked.await.unwrap_err().is_panic());
+    assert_eq!(containers_of(&docker, &image).await, 0);
 }
 
 /// A container of somebody else's, with the same program, and with a label that could be taken for ours.

@@ -130,7 +130,7 @@ impl Process {
                 status.to_string()
             }
             Body::Container(container) => match container.state() {
-                State::Starting | State::Running => return None,
+                State::Starting | State::Running { .. } => return None,
                 State::Exited(status) => status,
                 State::Failed(why) => {
                     return Some(ProviderError::Start {
@@ -149,12 +149,16 @@ impl Process {
         })
     }
 
-    /// What it has taken of CPU time so far; nothing once it has gone, or of a container.
+    /// What it has taken of CPU time so far; nothing once it has gone.
     pub(super) fn cpu_time(&self) -> (String, Duration) {
-        let time = match &self.body {
-            Body::Child { child, .. } => child.id().map(crate::provider::cpu_time),
-            Body::Container(_) => None,
+        let pid = match &self.body {
+            Body::Child { child, .. } => child.id(),
+            Body::Container(container) => match container.state() {
+                State::Running { pid } => pid,
+                State::Starting | State::Failed(_) | State::Exited(_) => None,
+            },
         };
+        let time = pid.map(crate::provider::cpu_time);
         (self.name.clone(), time.unwrap_or_default())
     }
 
