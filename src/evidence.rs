@@ -7,13 +7,14 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::scenario::{Arm, Pace};
-use crate::timeline::ComponentVersion;
+use crate::timeline::{ComponentVersion, Recorded, Timeline};
 use crate::verdict::{Expect, Judgement, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
@@ -86,3 +87,115 @@ impl Outcome {
         }
     }
 }
+
+/// The outcome's file.
+pub const VERDICT: &str = "verdict.json";
+
+/// The recording's file.
+pub const TIMELINE: &str = "timeline.jsonl";
+
+/// How many folders deep runs are looked for: a case, an arm and a run, and what somebody sorted these into.
+const DEPTH: usize = 8;
+
+/// What is larger is no evidence of ours: a minute of the busiest case is below one MiB.
+const LARGEST: u64 = 256 << 20;
+
+/// What was read back of one run.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was seen; `None` where it can't be read.
+    pub timeline: Option<Timeline>,
+    /// What the recording lacks, in words; `None` for a whole one.
+    pub lacks: Option<String>,
+}
+
+/// The folders of runs at or below a folder, in order of their names.
+///
+/// Links are not followed: a folder that lies in itself has no end.
+#[must_use]
+pub fn runs(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut look = vec![(dir.to_owned(), 0)];
+    while let Some((dir, depth)) = look.pop() {
+        if dir.join(VERDICT).is_file() || dir.join(TIMELINE).is_file() {
+            found.push(dir);
+        } else if depth < DEPTH {
+            let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+            let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            look.extend(dirs.map(|entry| (entry.path(), depth + 1)));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Reads one run back. What its recording lacks is said, as the verdict stands without it.
+///
+/// # Errors
+/// When there is no verdict that can be read; in words.
+pub fn read(run: &Path) -> Result<Found, String> {
+    let outcome = outcome(&run.join(VERDICT))?;
+    let file = run.join(TIMELINE);
+    let recorded = small(&file).and_then(|()| crate::timeline::read(&file).map_err(|e| e.to_string()));
+    let (timeline, lacks) = match recorded {
+        Ok(Recorded { timeline, cut }) => {
+            let lacks = cut.or_else(|| timeline.broken_off());
+            let lacks = lacks.map(|why| format!("the recording is not whole: {why}"));
+            (Some(timeline), lacks)
+        }
+        Err(why) => (None, Some(format!("there is no drawing: {why}"))),
+    };
+    let of = |timeline: &Timeline| {
+        let header = &timeline.header;
+        (header.case.clone(), header.arm, header.variant.clone())
+    };
+    match timeline {
+        Some(other) if of(&other) != (outcome.case.clone(), outcome.arm, outcome.variant.clone()) => {
+            Ok(Found {
+                lacks: Some(format!(
+                    "there is no drawing: \"{}\" is a recording of {} {}",
+                    file.display(),
+                    other.header.case,
+                    other.header.arm
+                )),
+                outcome,
+                timeline: None,
+            })
+        }
+        timeline => Ok(Found {
+            outcome,
+            timeline,
+            lacks,
+        }),
+    }
+}
+
+/// Reads the outcome of a run.
+///
+/// # Errors
+/// When there is none that can be read; in words.
+pub fn outcome(file: &Path) -> Result<Outcome, String> {
+    small(file)?;
+    let wrong = |why: String| format!("\"{}\" is not an outcome: {why}", file.display());
+    let text = fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
+}
+
+fn small(file: &Path) -> Result<(), String> {
+    match fs::metadata(file) {
+        Err(error) => Err(format!("\"{}\" can't be read: {error}", file.display())),
+        Ok(meta) if !meta.is_file() => Err(format!("\"{}\" is not a file", file.display())),
+        Ok(meta) if meta.len() > LARGEST => Err(format!(
+            "\"{}\" is of {} MiB, which no run of ours leaves",
+            file.display(),
+            meta.len() >> 20
+        )),
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "evidence_tests.rs"]
+mod tests;

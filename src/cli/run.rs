@@ -11,13 +11,14 @@ use tokio::task::JoinSet;
 
 use super::Failure;
 use super::flags::RunFlags;
+use super::report::{self, ReportFiles};
 use crate::cases::{self, Case};
 use crate::drive::{DriveError, Finished, Plan, drive};
 use crate::evidence::Outcome;
 use crate::exit;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::report::{Picture, Style, Summary, json, markdown, terminal};
+use crate::report::{Material, Picture, Reported, Style, json, junit, terminal};
 use crate::scenario::Arm;
 use crate::session::{Session, Settings};
 use crate::verdict::Expect;
@@ -26,7 +27,8 @@ use crate::verdict::Expect;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash run c7\n  kubeclash run c5 c8 --arm broken --pace recorded\n  \
-                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\""
+                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n  \
+                        kubeclash run --html report.html --junit junit.xml"
 )]
 pub struct RunArgs {
     /// Which cases: an id (c7), a name, or a glob; all by default
@@ -41,6 +43,9 @@ pub struct RunArgs {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,
+    /// What is written when everything has ended
+    #[command(flatten)]
+    pub reports: ReportFiles,
     /// What is run, and on what
     #[command(flatten)]
     pub flags: RunFlags,
@@ -64,6 +69,8 @@ pub enum RunFormat {
     Text,
     /// One JSON object a line and arm.
     Json,
+    /// JUnit's XML, when everything has ended.
+    Junit,
     /// For a GitHub step summary, when everything has ended.
     Markdown,
 }
@@ -74,6 +81,7 @@ pub enum RunFormat {
 /// When nothing was selected, or there are no components.
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let selected = selected(args)?;
+    args.reports.prepare()?;
     let settings = args.flags.settings();
     for case in &cases::ALL {
         if selected.iter().any(|(chosen, ..)| chosen.folder == case.folder) {
@@ -99,42 +107,38 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     })
     .await;
     results.sort_by_key(|result| result.order);
-    let mut outcomes = Vec::new();
-    let mut pictures = Vec::new();
+    let mut material = Material {
+        took: started.elapsed(),
+        ..Material::default()
+    };
     let mut errors = Vec::new();
     for result in results {
         match result.end {
-            Ok(finished) => {
-                pictures.push(Picture::of(&finished.timeline));
-                outcomes.push(finished.outcome);
+            Ok(finished) => material.arms.push(Reported {
+                outcome: finished.outcome,
+                note: finished.timeline.broken_off(),
+                timeline: Some(finished.timeline),
+            }),
+            Err(error) => {
+                material.errors.push((result.title, error.to_string()));
+                errors.push(error);
             }
-            Err(error) => errors.push((result.title, error)),
         }
     }
-    let told: Vec<(String, String)> = errors
-        .iter()
-        .map(|(title, error)| (title.clone(), error.to_string()))
-        .collect();
-    let summary = Summary {
-        outcomes: &outcomes,
-        errors: &told,
-        took: started.elapsed(),
-    };
-    let picture = |outcome: &Outcome| {
-        let at = outcomes
-            .iter()
-            .position(|other| other.evidence == outcome.evidence)?;
-        Some(pictures[at].clone())
-    };
+    let outcomes = material.outcomes();
     match args.format {
-        RunFormat::Text => super::say(&terminal::summary(&summary, style)),
-        RunFormat::Markdown => super::say(&markdown::report(&summary, picture)),
+        RunFormat::Text => super::say(&terminal::summary(&material.summary(&outcomes), style)),
+        RunFormat::Junit => super::say(&junit::report(&material)),
+        RunFormat::Markdown => super::say(&report::markdown(&material)),
         RunFormat::Json => {}
     }
-    Ok(code(
-        &outcomes,
-        &errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>(),
-    ))
+    let code = code(&outcomes, &errors);
+    match args.reports.write(&material) {
+        // Verdicts say more than a file that could not be written.
+        Err(failure) if code != exit::EXPECTED => progress.println(format!("error: {:?}", failure.report)),
+        written => written?,
+    }
+    Ok(code)
 }
 
 /// Where a case's files were read, if not from the built-in ones.
@@ -298,7 +302,7 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
             terminal::arm(&finished.outcome, Some(&Picture::of(&finished.timeline)), style) + "\n"
         }
         RunFormat::Json => json::line(&finished.outcome) + "\n",
-        RunFormat::Markdown => return,
+        RunFormat::Junit | RunFormat::Markdown => return,
     };
     progress.suspend(|| super::say(&text));
 }

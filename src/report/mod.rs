@@ -1,14 +1,22 @@
-//! Views on what a run has left: text for terminals, JSON lines, Markdown, and the table of fidelity.
+//! Views on what a run has left: text for terminals, JSON lines, JUnit, Markdown, a page of HTML, and the table of
+//! fidelity.
 //!
 //! A view takes values and gives text. It runs nothing, judges nothing and looks at no environment: whether there
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
+pub mod builds;
+pub mod drawing;
 pub mod fidelity;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
+pub mod material;
 pub mod picture;
 pub mod terminal;
 
+pub use drawing::Drawing;
+pub use material::{Material, Reported};
 pub use picture::Picture;
 
 use std::time::Duration;
@@ -115,7 +123,7 @@ impl Summary<'_> {
         format!(
             "{arms}: {}; {} in all",
             parts.join(", "),
-            seconds(self.took.as_millis() as u64)
+            seconds(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
         )
     }
 }
@@ -126,7 +134,7 @@ pub(crate) fn seconds(ms: u64) -> String {
     match ms {
         0..=59_949 => format!("{:.1} s", ms as f64 / 1_000.0),
         _ => {
-            let whole = (ms + 500) / 1_000;
+            let whole = ms.saturating_add(500) / 1_000;
             format!("{} min {:02} s", whole / 60, whole % 60)
         }
     }
@@ -155,9 +163,14 @@ pub(crate) fn arm_name(outcome: &Outcome) -> String {
     }
 }
 
+/// A case's id, which its name begins with; also of a case that only another kubeclash has.
+pub(crate) fn case_id(case: &str) -> &str {
+    case.split_once('_').map_or(case, |(id, _)| id)
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

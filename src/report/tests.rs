@@ -11,7 +11,7 @@ use crate::timeline::{ComponentVersion, Timeline};
 use crate::verdict::Expect;
 
 /// C2 as the study saw it: 3 → 5 replicas, then a dip to 1 when the manifest without replicas comes.
-pub(super) fn c2() -> Timeline {
+pub(crate) fn c2() -> Timeline {
     let mut draft = Draft::new("c2_replicas_omitted")
         .nodes(&["kind-worker"])
         .at(1.0)
@@ -59,7 +59,7 @@ pub(super) fn c2() -> Timeline {
 }
 
 /// C5: one pod a cycle is evicted from the first worker and comes back to it.
-pub(super) fn c5() -> Timeline {
+pub(crate) fn c5() -> Timeline {
     let mut draft = Draft::new("c5_remove_duplicates_loop")
         .nodes(&["kind-worker", "kind-worker2", "kind-worker10"])
         .step("apply 10-background.yaml")
@@ -90,7 +90,7 @@ pub(super) fn c5() -> Timeline {
     timeline
 }
 
-pub(super) fn outcome() -> Outcome {
+pub(crate) fn outcome() -> Outcome {
     let facts = json!({
         "rounds": 4, "period_s": 10.003, "evictions_per_min": 6.0, "first_eviction_s": 3.7, "placement": [3, 1, 1]
     });
@@ -123,7 +123,7 @@ pub(super) fn outcome() -> Outcome {
     }
 }
 
-pub(super) fn control() -> Outcome {
+pub(crate) fn control() -> Outcome {
     let facts = json!({"evictions": 0});
     Outcome {
         arm: Arm::Control,
@@ -171,7 +171,7 @@ fn ascii() -> Style {
     }
 }
 
-fn unexpected() -> Outcome {
+pub(crate) fn unexpected() -> Outcome {
     Outcome {
         case: "c3_two_spread_keys".to_owned(),
         variant: Some("with-hpa".to_owned()),

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod browser;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_end;
@@ -28,3 +29,6 @@ mod inject_merge;
 mod inject_reference;
 mod recordings;
 mod quick_start;
+mod report_browser;
+mod report_cli;
+mod report_evidence;
