@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Material, Style, arm_name, facts};
+use super::{Material, Style, arm_names, facts};
 use crate::evidence::Outcome;
 
 /// The columns of a picture in `system-out`.
@@ -34,13 +34,10 @@ pub fn report(material: &Material) -> String {
     };
     let builds = material.builds();
     let mut names = Names::default();
-    for (arm, build) in material.arms.iter().zip(&builds.of) {
+    let arms = arm_names(&material.outcomes());
+    for ((arm, build), name) in material.arms.iter().zip(&builds.of).zip(arms) {
         let outcome = &arm.outcome;
         let label = &builds.all[*build].label;
-        let mut name = arm_name(outcome);
-        if builds.several() {
-            name.push_str(&format!(" [{label}]"));
-        }
         let mut test = test(outcome, &names.next(&outcome.case, name));
         test.set_system_out(text(&said(material, outcome)));
         for (key, value) in properties(outcome, label) {

@@ -168,6 +168,19 @@ pub(crate) fn case_id(case: &str) -> &str {
     case.split_once('_').map_or(case, |(id, _)| id)
 }
 
+/// Which arm of which build, for each outcome; the build only where there are several.
+pub(crate) fn arm_names(outcomes: &[Outcome]) -> Vec<String> {
+    let builds = builds::Builds::of(outcomes.iter());
+    let name = |(outcome, build): (&Outcome, &usize)| {
+        if builds.several() {
+            format!("{} [{}]", arm_name(outcome), builds.all[*build].label)
+        } else {
+            arm_name(outcome)
+        }
+    };
+    outcomes.iter().zip(&builds.of).map(name).collect()
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

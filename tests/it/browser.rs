@@ -38,7 +38,7 @@ pub(crate) async fn browser(what: &str) -> Option<Browser> {
 }
 
 /// What a browser must not do by itself: what is seen to leave is the page's then.
-const QUIET: [&str; 11] = [
+const QUIET: [&str; 12] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -49,6 +49,8 @@ const QUIET: [&str; 11] = [
     "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
+    // What is scrolled to is there at once.
+    "--force-prefers-reduced-motion",
     "--window-size=1280,900",
 ];
 
