@@ -159,7 +159,8 @@ function points(drawing, x, place, width) {
   steps.forEach((step, i) => { step.level = 1 + (i % (LEVELS - 1)); });
   const next = new Map();
   const group = svg("g", {});
-  for (const point of [...marks, ...steps].sort((a, b) => b.at - a.at)) {
+  // From right to left, so that each knows its neighbour; marks after steps, so that their lines lie below.
+  for (const point of [...steps.reverse(), ...marks.reverse()]) {
     const room = Math.floor(((next.get(point.level) ?? width + 8) - point.at - 20) / 5.8);
     next.set(point.level, point.at);
     const text = point.text.length <= room ? point.text : room > 6 ? point.text.slice(0, room - 1) + "…" : "";
@@ -179,7 +180,8 @@ function label(point, text, place) {
       svg("text", { x: at + 10, y: y + 11 }, text));
   }
   return svg("g", { class: "markpoint" },
-    svg("line", { class: "mark-line", x1: at, x2: at, y1: y + 3, y2: place.axis }),
+    svg("line", { class: "mark-line faint", x1: at, x2: at, y1: y + 3, y2: LEVELS * LEVEL + 6 }),
+    svg("line", { class: "mark-line", x1: at, x2: at, y1: LEVELS * LEVEL + 6, y2: place.axis }),
     svg("path", { d: `M${at} ${y + 2}l9 4.5l-9 4.5z`, fill: "var(--mark)" }),
     svg("text", { class: "mark", x: at + 12, y: y + 11 }, text));
 }
