@@ -67,7 +67,9 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
     let plan = session.plan(case, arm, variant, expected);
-    let Finished { outcome, timeline } = drive(&plan, &interrupt, &|_| ()).await?;
+    let Finished {
+        outcome, timeline, ..
+    } = drive(&plan, &interrupt, &|_| ()).await?;
     let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
     if outcome.ok {
         println!("{report}");

@@ -16,7 +16,7 @@ use crate::observe::{Recorder, RecorderError};
 use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning};
 use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
 use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
-use crate::verdict::{Expect, Verdict};
+use crate::verdict::Expect;
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -56,6 +56,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What was seen.
     pub timeline: Timeline,
+    /// The CPU time that each component took, by name.
+    pub cpu_times: BTreeMap<String, Duration>,
 }
 
 /// Why an arm has no verdict: a failure of the harness or of what it needs, never of the case.
@@ -169,6 +171,7 @@ pub async fn drive(
     if plan.keep {
         say("kept");
     }
+    let cpu_times = cluster.cpu_times();
     cluster.down().await;
     let timeline = timeline?;
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
@@ -179,7 +182,11 @@ pub async fn drive(
         serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",
     )
     .map_err(|source| DriveError::Evidence { path: file, source })?;
-    Ok(Finished { outcome, timeline })
+    Ok(Finished {
+        outcome,
+        timeline,
+        cpu_times,
+    })
 }
 
 /// How long the API server may take to answer when everything has been watched.
@@ -198,7 +205,8 @@ impl Stage<'_> {
     /// Carries the steps out under a recorder that is armed before the first.
     async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
         let client = cluster.client().clone();
-        let recorder = Recorder::arm(&client, self.header(), &self.evidence.join("timeline.jsonl")).await?;
+        let file = self.evidence.join("timeline.jsonl");
+        let recorder = Recorder::arm(&client, self.header(), &file, cluster.audit_log().as_deref()).await?;
         let limit = self.limit();
         let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {
             Ok(ending) => ending?,
@@ -207,6 +215,7 @@ impl Stage<'_> {
                 limit.as_secs_f64()
             )),
         };
+        recorder.catch_up(&client).await;
         Ok(recorder.finish(ending)?)
     }
 
@@ -287,7 +296,7 @@ impl Stage<'_> {
         recorder
             .watch(end, |timeline| {
                 (self.say)(&case.pulse(timeline));
-                stops && case.judge(timeline).verdict == Verdict::Reproduced
+                stops && case.reproduced(timeline)
             })
             .await;
     }
@@ -412,6 +421,7 @@ impl Stage<'_> {
             evidence: self.evidence.to_owned(),
             why: String::new(),
             fight: None,
+            attribution: Vec::new(),
             facts: serde_json::Map::new(),
         }
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::scenario::{Arm, Pace};
-use crate::timeline::{ComponentVersion, Recorded, Timeline};
+use crate::timeline::{ComponentVersion, Deed, Recorded, Timeline};
 use crate::verdict::{Expect, Judgement, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
@@ -57,6 +57,9 @@ pub struct Outcome {
     /// The controllers that fought and at what rate, where the failure was observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fight: Option<String>,
+    /// Who did what to the case's app since its mark, and how often; in order of the first time.
+    #[serde(default)]
+    pub attribution: Vec<Deed>,
     /// The numbers that the verdict rests on.
     pub facts: Map<String, Value>,
 }
@@ -75,6 +78,7 @@ impl Outcome {
             .map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
         self.watched_ms = u64::try_from(judgement.watched.as_millis()).unwrap_or(u64::MAX);
         self.fight = judgement.fight;
+        self.attribution = judgement.attribution;
         self.facts = judgement.facts;
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::experiment::Arm;
-use crate::timeline::{Finding, Timeline};
+use crate::timeline::{Deed, Finding, Timeline};
 
 /// What a judge says of a timeline. A failure of the harness is none of these, but an `Err`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +107,8 @@ pub struct Judgement {
     pub why: String,
     /// The controllers that fought and at what rate, in a sentence; `None` where nobody fought.
     pub fight: Option<String>,
+    /// Who did what to the case's app, and how often, whether or not that was a fight.
+    pub attribution: Vec<Deed>,
     /// The numbers that the verdict rests on.
     pub facts: Map<String, Value>,
     /// When the failure was first complete, since its mark; `None` where it was not observed.
@@ -152,6 +154,7 @@ impl Judgement {
             verdict: Verdict::of(failure),
             why: failure.why.clone(),
             fight: None,
+            attribution: Vec::new(),
             facts: Map::new(),
             needed: failure.at,
             watched: Duration::ZERO,
@@ -165,6 +168,7 @@ impl Judgement {
             verdict: Verdict::Inconclusive(why.clone()),
             why,
             fight: None,
+            attribution: Vec::new(),
             facts: Map::new(),
             needed: None,
             watched: Duration::ZERO,

@@ -7,12 +7,14 @@
 
 use super::{Case, ONE, by, window};
 use crate::scenario::{Arm, Card, CpuCurve, Load, Scenario, secs};
-use crate::timeline::{Finding, Timeline, deployment};
+use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
     folder: "c1_cpu_spike_overscale",
     variants: ONE,
+    app: APP,
+    since: "applied",
     steps,
     judge,
     pulse,
@@ -85,7 +87,18 @@ fn judge(timeline: &Timeline) -> Judgement {
             .seconds("below_target_s", since(low))
             .seconds("back_at_one_s", since(one))
             .fight(|| {
-                format!("horizontal-pod-autoscaler adds pods ({max} with no load at all) ⇄ each new pod burns CPU while it starts")
+                let deeds = deeds(timeline, APP, applied);
+                let burst = utilisation
+                    .points()
+                    .iter()
+                    .filter_map(|(_, percent)| *percent)
+                    .max();
+                format!(
+                    "{} ⇄ each new pod burns CPU while it starts, up to {} % of its request{}",
+                    deeds.chain(&[&[Does::Scales]]),
+                    burst.unwrap_or_default(),
+                    deeds.caveat()
+                )
             })
     })
 }

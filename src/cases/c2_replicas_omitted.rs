@@ -6,12 +6,14 @@
 
 use super::{Case, ONE, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
-use crate::timeline::{Finding, Timeline, deployment};
+use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
     folder: "c2_replicas_omitted",
     variants: ONE,
+    app: APP,
+    since: "redeploy",
     steps,
     judge,
     pulse,
@@ -65,10 +67,21 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("least_replicas", wanted.min())
             .seconds("fell_s", since(fell.at))
             .seconds("back_at_min_s", since(back))
-            .seconds("below_min_for_s", available.longest(|&n| n < min).map(|span| span.length()))
+            .seconds(
+                "below_min_for_s",
+                available.longest(|&n| n < min).map(|span| span.length()),
+            )
             .fight(|| {
-                let repaired = since(back).unwrap_or_default().as_secs_f64();
-                format!("kubectl apply sets {} replicas → horizontal-pod-autoscaler sets {min} again, {repaired:.1} s later", wanted.min())
+                let deeds = deeds(timeline, APP, redeploy);
+                let repaired = since(back)
+                    .zip(since(fell.at))
+                    .map(|(back, fell)| back.saturating_sub(fell));
+                format!(
+                    "{}, {:.1} s later{}",
+                    deeds.turns(Does::Scales).unwrap_or_default(),
+                    repaired.unwrap_or_default().as_secs_f64(),
+                    deeds.caveat()
+                )
             })
     })
 }

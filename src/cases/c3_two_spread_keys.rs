@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::{Case, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs, worker};
-use crate::timeline::{Finding, Timeline, World, deployment, lives};
+use crate::timeline::{Does, Finding, Timeline, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
     folder: "c3_two_spread_keys",
     variants: &[Some("with-hpa"), Some("without-hpa")],
+    app: APP,
+    since: "applied",
     steps,
     judge,
     pulse,
@@ -91,10 +93,6 @@ fn judge(timeline: &Timeline) -> Judgement {
             .into_iter()
             .filter(|life| life.pod.app.as_deref() == Some(APP))
             .find(|life| life.unschedulable.is_some() && life.bound.is_none());
-        let message = pending
-            .as_ref()
-            .and_then(|life| life.pod.unschedulable.clone())
-            .unwrap_or_default();
         Judgement::of(&failure)
             .provided(&asked)
             .provided(&all_ran)
@@ -107,9 +105,14 @@ fn judge(timeline: &Timeline) -> Judgement {
             )
             .seconds("pending_for_s", stuck.map(|span| span.length()))
             .fight(|| {
+                let deeds = deeds(timeline, APP, applied);
+                let wanting = deeds.turns(Does::Scales).or_else(|| deeds.turns(Does::Writes));
                 format!(
-                    "kube-scheduler, constraint on zone ⇄ constraint on node: \"{}\"",
-                    short(&message)
+                    "{} → {}, for {:.1} s and with room for it{}",
+                    wanting.unwrap_or_else(|| format!("somebody wants {REPLICAS}")),
+                    deeds.chain(&[&[Does::Refuses]]),
+                    stuck.map_or(0.0, |span| span.length().as_secs_f64()),
+                    deeds.caveat()
                 )
             })
     })
@@ -125,11 +128,6 @@ fn stuck(world: &World) -> bool {
     pod.unschedulable.is_some()
         && deployment(APP).running().read(world) == REPLICAS - 1
         && world.has_room(pod.cpu_request_m)
-}
-
-/// The scheduler's message without what it says of preemption and claims.
-fn short(message: &str) -> &str {
-    message.split(". ").next().unwrap_or(message)
 }
 
 fn pulse(timeline: &Timeline) -> String {

@@ -12,6 +12,8 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c5_remove_duplicates_loop",
     variants: ONE,
+    app: APP,
+    since: loops::STARTED,
     steps,
     judge,
     pulse,
@@ -38,7 +40,7 @@ fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
 }
 
 fn judge(timeline: &Timeline) -> Judgement {
-    loops::judge(timeline, APP, REPLICAS, "RemoveDuplicates")
+    loops::judge(timeline, APP, REPLICAS)
 }
 
 fn pulse(timeline: &Timeline) -> String {

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use super::{Case, by};
 use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
-use crate::timeline::{Finding, Timeline, deployment, lives, skew};
+use crate::timeline::{Does, Finding, Timeline, deeds, deployment, lives, skew};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
     folder: "c6_maintenance_imbalance",
     variants: &[Some("with-constraint"), Some("without-constraint")],
+    app: APP,
+    since: "drain",
     steps,
     judge,
     pulse,
@@ -121,9 +123,16 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("skew_at_the_end", skew(&last))
             .seconds("available_low_for_s", low)
             .fight(|| {
+                let deeds = deeds(timeline, APP, timeline.marked("drain").unwrap_or(maintained));
                 format!(
-                    "kubectl drain evicts → kube-scheduler binds elsewhere → uncordon brings nothing back: skew {after}, \
-                     {drained} of {REPLICAS} available in the next drain"
+                    "{}, which brings nothing back: skew {after}, {drained} of {REPLICAS} available in the next drain{}",
+                    deeds.chain(&[
+                        &[Does::Evicts, Does::Deletes],
+                        &[Does::Creates],
+                        &[Does::Binds],
+                        &[Does::Uncordons]
+                    ]),
+                    deeds.caveat()
                 )
             })
     })

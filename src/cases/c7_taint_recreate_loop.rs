@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use super::{Case, ONE, by, window};
 use crate::scenario::{Arm, Card, Scenario, worker};
-use crate::timeline::{Finding, PodLife, Timeline, World, deployment, lives};
+use crate::timeline::{Does, Finding, PodLife, Timeline, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
     folder: "c7_taint_recreate_loop",
     variants: ONE,
+    app: APP,
+    since: "applied",
     steps,
     judge,
     pulse,
@@ -89,8 +91,12 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("max_terminating", terminating)
             .seconds("first_eviction_s", first.map(|t| t.saturating_sub(applied)))
             .fight(|| {
-                format!("replicaset-controller creates → kubelet rejects (TaintToleration) → taint-eviction-controller deletes: \
-                         {per_minute:.0} pods/min")
+                let deeds = deeds(timeline, APP, applied);
+                format!(
+                    "{}: {per_minute:.0} pods/min{}",
+                    deeds.chain(&[&[Does::Creates], &[Does::Rejects], &[Does::Deletes, Does::Evicts]]),
+                    deeds.caveat()
+                )
             })
     })
 }

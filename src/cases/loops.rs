@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::secs;
-use crate::timeline::{Finding, Rounds, Timeline, deployment, rounds};
+use crate::timeline::{Does, Finding, Rounds, Timeline, deeds, deployment, rounds};
 use crate::verdict::Judgement;
 
 /// Where a loop's rounds are counted from.
@@ -17,7 +17,7 @@ const CYCLE: Duration = secs(10);
 
 /// At least three evict → recreate rounds of one owner, one a descheduling cycle, with the same multiset of nodes after
 /// each, while as many replicas are wanted as ever.
-pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize, plugin: &str) -> Judgement {
+pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize) -> Judgement {
     Judgement::since(timeline, STARTED, |started| {
         let rounds = rounds(timeline, app, replicas, started);
         let placed = Finding::when(
@@ -70,10 +70,12 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize, plu
             .seconds("first_eviction_s", since(rounds.evictions.first()))
             .seconds("period_s", rounds.period())
             .fight(|| {
+                let deeds = deeds(timeline, app, started);
                 format!(
-                    "descheduler evicts pod ({plugin}) → replicaset-controller creates → kube-scheduler binds to where it was: \
-                     {per_minute:.1} rounds/min, {} rounds",
-                    rounds.restored.len()
+                    "{}: {per_minute:.1} rounds/min, {} rounds{}",
+                    deeds.chain(&[&[Does::Evicts, Does::Deletes], &[Does::Creates], &[Does::Binds]]),
+                    rounds.restored.len(),
+                    deeds.caveat()
                 )
             })
     })

@@ -20,8 +20,8 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::Timeline;
-use crate::verdict::Judgement;
+use crate::timeline::{Timeline, deeds};
+use crate::verdict::{Judgement, Verdict};
 
 /// A failure of the study, as an experiment.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub struct Case {
     pub folder: &'static str,
     /// Its variants; one without a name where there are none.
     pub variants: &'static [Option<&'static str>],
+    /// The app that is fought over: its deployment's name, and its pods' `app` label.
+    app: &'static str,
+    /// The mark from which on who did what to it is told.
+    since: &'static str,
     /// What is done.
     steps: fn(&Card, Arm, Option<&str>) -> Scenario,
     /// What is said of the timeline.
@@ -74,7 +78,17 @@ impl Case {
     ///
     /// A recording that is broken off can still show the failure, but not its absence.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
-        (self.judge)(timeline).on(timeline)
+        let mut judgement = (self.judge)(timeline).on(timeline);
+        if let Some(since) = timeline.marked(self.since) {
+            judgement.attribution = deeds(timeline, self.app, since).list;
+        }
+        judgement
+    }
+
+    /// Whether a timeline shows the failure: what is asked again and again while it grows.
+    #[must_use]
+    pub fn reproduced(&self, timeline: &Timeline) -> bool {
+        (self.judge)(timeline).on(timeline).verdict == Verdict::Reproduced
     }
 
     /// The number that the verdict hangs on, as it stands.

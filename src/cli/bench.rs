@@ -1,4 +1,7 @@
-//! `kubeclash bench ready`: how fast a cluster is ready, side by side with `kwokctl create cluster`.
+//! `kubeclash bench`: how fast a cluster is ready, side by side with `kwokctl create cluster`, and what a run takes of
+//! CPU time besides the control plane itself.
+
+mod overhead;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -8,11 +11,12 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::flags::RunFlags;
-use crate::component::{Cache, ComponentName, Resolver};
+use crate::cases::{self, Case};
+use crate::component::{Cache, ComponentName, Program, Resolver};
 use crate::exit;
 use crate::progress::Progress;
 use crate::scenario::Shape;
-use crate::session::Session;
+use crate::session::{Session, Settings};
 
 /// Measure.
 #[derive(Debug, Args)]
@@ -36,6 +40,30 @@ pub enum What {
         #[command(flatten)]
         flags: Box<RunFlags>,
     },
+    /// The CPU time that recorder, evidence and audit log take, beside the control plane's; runs with an audit log and
+    /// without one take turns
+    #[command(after_help = "Example:\n  kubeclash bench overhead c7 --runs 5 --pace recorded")]
+    Overhead {
+        /// The case whose broken arm is run
+        #[arg(value_name = "CASE", default_value = "c7", value_parser = case)]
+        case: &'static Case,
+        /// How often each
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
+        runs: u16,
+        /// On what
+        #[command(flatten)]
+        flags: Box<RunFlags>,
+    },
+}
+
+/// The one case that a word names.
+fn case(word: &str) -> Result<&'static Case, String> {
+    let called: Vec<&Case> = cases::ALL.iter().filter(|case| case.is_called(word)).collect();
+    match called[..] {
+        [case] => Ok(case),
+        [] => Err("no case is called so: see \"kubeclash list\"".to_owned()),
+        _ => Err("more than one case is called so".to_owned()),
+    }
 }
 
 /// Measures, and prints a line a run and the medians.
@@ -43,18 +71,30 @@ pub enum What {
 /// # Errors
 /// When a cluster does not come up.
 pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
-    let What::Ready { runs, flags } = &args.what;
+    match &args.what {
+        What::Ready { runs, flags } => ready(*runs, flags, progress).await,
+        What::Overhead { case, runs, flags } => {
+            overhead::run(&open(flags.settings(), progress).await?, case, *runs).await
+        }
+    }
+}
+
+async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
+    Session::open(settings, progress)
+        .await
+        .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))
+}
+
+async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), Failure> {
     let settings = flags.settings();
     let resolver = Resolver::new(Cache::open(None)?, progress.clone())?;
     let kwokctl = resolver
         .resolve(&settings.selection, &[ComponentName::Kwokctl])
         .await?;
-    let session = Session::open(settings, progress)
-        .await
-        .map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
+    let session = open(settings, progress).await?;
     let scratch = tempfile::tempdir().map_err(|e| Failure::new(exit::ERROR, e.to_string()))?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for run in 0..*runs {
+    for run in 0..runs {
         let order = session.order(
             Shape {
                 workers: 3,
@@ -70,10 +110,10 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
         let binary = |name| {
             order
                 .binary(name)
-                .map(|b| b.path.display().to_string())
+                .map(|b| b.program.to_string())
                 .unwrap_or_default()
         };
-        theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].path, &home, &binary).await?);
+        theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].program, &home, &binary).await?);
         let (a, b) = (ours[ours.len() - 1], theirs[theirs.len() - 1]);
         println!(
             "kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}",
@@ -94,13 +134,13 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
 
 /// Creates a cluster with kwokctl, until it says it is ready, and deletes it.
 async fn kwokctl_create(
-    kwokctl: &Path,
+    kwokctl: &Program,
     home: &Path,
     binary: &dyn Fn(ComponentName) -> String,
 ) -> Result<Duration, Failure> {
     let failed = |what: &str, why: String| Failure::new(exit::ERROR, format!("kwokctl {what}: {why}"));
     let command = |args: &[&str]| {
-        let mut command = tokio::process::Command::new(kwokctl);
+        let mut command = tokio::process::Command::new(kwokctl.to_string());
         // Its work directory and kubeconfig are scratch: the user's own are not touched.
         command
             .args(args)

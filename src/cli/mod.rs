@@ -83,7 +83,7 @@ pub enum Verb {
     Report(report::ReportArgs),
     /// Hold runs at the recorded pace against the study of 2023
     Fidelity(fidelity::FidelityArgs),
-    /// Measure how fast a cluster is ready
+    /// Measure how fast a cluster is ready, and what a run takes besides it
     Bench(bench::BenchArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  kubeclash completions bash > /etc/bash_completion.d/kubeclash")]

@@ -205,6 +205,7 @@ fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, repl
         "timeline": path,
         "why": why(judgement),
         "fight": judgement.fight,
+        "attribution": judgement.attribution,
         "facts": judgement.facts,
     });
     format!("{object}\n")

@@ -1,8 +1,9 @@
 //! Observation: watches on a cluster, turned into a timeline, and waits on what they have seen.
 //!
 //! From watches, never from Events and never from polling: the event recorder drops after a burst of 25, and a
-//! poll misses what is short. Nothing here judges.
+//! poll misses what is short. Who asked for a change is in the API server's audit log. Nothing here judges.
 
+mod audit;
 mod recorder;
 mod sight;
 

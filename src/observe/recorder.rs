@@ -10,12 +10,14 @@ use futures::StreamExt;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use kube::api::DeleteParams;
 use kube::runtime::watcher::{self, Event as Watched};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::audit::{Heard, Tail};
 use super::sight::Sight;
 use crate::scenario::{Condition, Outlook};
 use crate::timeline::{Change, Ending, Entry, FormatError, Gap, Header, Sink, Timeline, What, World};
@@ -34,6 +36,15 @@ pub enum RecorderError {
 /// After how long without a change the timeline says that there was none.
 const STILL: Duration = Duration::from_millis(500);
 
+/// How often the audit log is looked at. Nobody waits for it but the end of a recording.
+const LISTEN: Duration = Duration::from_millis(100);
+
+/// How long the end of a recording waits for what the API server still has to write down.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// How the request begins that the recorder makes to know how far it has read.
+const BOOKMARK: &str = "kubeclash-bookmark-";
+
 /// How many kinds of object are watched.
 const WATCHES: usize = 6;
 
@@ -41,12 +52,16 @@ const WATCHES: usize = 6;
 #[derive(Debug)]
 pub struct Recorder {
     tape: Arc<Tape>,
+    /// The last bookmark that was found in the audit log; `None` where there is no such log.
+    bookmark: Option<watch::Receiver<String>>,
     _watches: JoinSet<()>,
 }
 
 #[derive(Debug)]
 struct Tape {
     start: Instant,
+    /// The same on the wall clock, by which the API server writes its audit log.
+    date: jiff::Timestamp,
     record: Mutex<Record>,
     changed: watch::Sender<()>,
 }
@@ -62,9 +77,16 @@ struct Record {
 impl Recorder {
     /// Starts all watches and returns when each has seen what is there: from then on nothing is missed.
     ///
+    /// Where the API server keeps an `audit` log, its requests are recorded as well.
+    ///
     /// # Errors
     /// When the file can't be written, or a watch does not begin.
-    pub async fn arm(client: &Client, header: Header, file: &Path) -> Result<Self, RecorderError> {
+    pub async fn arm(
+        client: &Client,
+        header: Header,
+        file: &Path,
+        audit: Option<&Path>,
+    ) -> Result<Self, RecorderError> {
         let sink = Sink::create(file, &header)?;
         let record = Record {
             timeline: Timeline::new(header),
@@ -74,6 +96,7 @@ impl Recorder {
         };
         let tape = Arc::new(Tape {
             start: Instant::now(),
+            date: jiff::Timestamp::now(),
             record: Mutex::new(record),
             changed: watch::Sender::new(()),
         });
@@ -114,8 +137,14 @@ impl Recorder {
         if tokio::time::timeout(Duration::from_secs(30), all).await.is_err() {
             return Err(RecorderError::NotArmed(missing.join(", ")));
         }
+        let bookmark = audit.map(|log| {
+            let (found, bookmark) = watch::channel(String::new());
+            watches.spawn(listen(Tail::of(log), Arc::clone(&tape), found));
+            bookmark
+        });
         Ok(Self {
             tape,
+            bookmark,
             _watches: watches,
         })
     }
@@ -177,6 +206,28 @@ impl Recorder {
         }
     }
 
+    /// Waits until all requests that were answered so far are recorded; at once where there is no audit log.
+    ///
+    /// The API server writes its log in the order of its answers, so a request of our own is the last of them: a deletion
+    /// of what does not exist.
+    pub async fn catch_up(&self, client: &Client) {
+        let Some(mut bookmark) = self.bookmark.clone() else {
+            return;
+        };
+        let name = format!("{BOOKMARK}{}", uuid::Uuid::new_v4().simple());
+        let pods = Api::<Pod>::default_namespaced(client.clone());
+        let found = async {
+            match pods.delete(&name, &DeleteParams::default()).await {
+                Err(kube::Error::Api(_)) => bookmark.wait_for(|found| *found == name).await.is_ok(),
+                // Nobody answers any more, so nothing more is written down.
+                _ => false,
+            }
+        };
+        if !tokio::time::timeout(CATCH_UP, found).await.unwrap_or(false) {
+            tracing::warn!("the audit log lags behind: some requests are not on the timeline");
+        }
+    }
+
     /// What went wrong in writing, if something did.
     ///
     /// # Errors
@@ -207,10 +258,22 @@ impl Tape {
     }
 
     fn put(&self, what: What) {
+        self.put_at(None, what);
+    }
+
+    /// Puts a request at the time at which the API server got it; what came before the recorder is left out.
+    fn hear(&self, Heard { at, request }: Heard) {
+        if let Ok(t) = Duration::try_from(at.duration_since(self.date)) {
+            self.put_at(Some(t), What::Request(request));
+        }
+    }
+
+    fn put_at(&self, t: Option<Duration>, what: What) {
         let mut record = self.lock();
-        // Under the lock, so that times ascend.
+        // Under the lock, so that times ascend; and nothing is of the future, whatever the wall clock says.
+        let now = self.start.elapsed();
         let entry = Entry {
-            t: self.start.elapsed(),
+            t: t.map_or(now, |t| t.min(now)),
             what,
         };
         if record.failed.is_none()
@@ -219,9 +282,37 @@ impl Tape {
             record.failed = Some(failed);
         }
         record.world.see(&entry.what);
-        record.timeline.entries.push(entry);
+        record.timeline.insert(entry);
         drop(record);
         self.changed.send_replace(());
+    }
+}
+
+/// Records the requests of an audit log, as they come.
+async fn listen(mut log: Tail, tape: Arc<Tape>, bookmark: watch::Sender<String>) {
+    let mut looks = tokio::time::interval(LISTEN);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut passed_over = 0;
+    loop {
+        looks.tick().await;
+        let heard = match log.read() {
+            Ok(heard) => heard,
+            Err(error) => {
+                tracing::warn!(%error, "the audit log can't be read any more: who did what is not known from here on");
+                return;
+            }
+        };
+        for one in heard {
+            if one.request.name.starts_with(BOOKMARK) {
+                bookmark.send_replace(one.request.name);
+            } else {
+                tape.hear(one);
+            }
+        }
+        if log.passed_over > passed_over {
+            passed_over = log.passed_over;
+            tracing::warn!(passed_over, "lines of the audit log were passed over");
+        }
     }
 }
 

@@ -133,6 +133,22 @@ impl Cluster {
         }
     }
 
+    /// Its API server's audit log, if it keeps one.
+    #[must_use]
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        match self {
+            Self::Local(cluster) => cluster.audit_log(),
+        }
+    }
+
+    /// The CPU time that each component has taken so far, by name.
+    #[must_use]
+    pub fn cpu_times(&self) -> BTreeMap<String, Duration> {
+        match self {
+            Self::Local(cluster) => cluster.cpu_times(),
+        }
+    }
+
     /// From the start of the first process until everything was ready.
     #[must_use]
     pub fn ready_after(&self) -> Duration {
@@ -171,6 +187,22 @@ impl Cluster {
             Self::Local(cluster) => cluster.down().await,
         }
     }
+}
+
+/// The CPU time (user and system) that a process has taken so far; nothing where there is none.
+pub(crate) fn cpu_time(pid: u32) -> Duration {
+    use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+    let id = sysinfo::Pid::from_u32(pid);
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::Some(&[id]),
+        false,
+        ProcessRefreshKind::nothing().with_cpu(),
+    );
+    let time = system
+        .process(id)
+        .map_or(0, sysinfo::Process::accumulated_cpu_time);
+    Duration::from_millis(time)
 }
 
 /// Why a cluster is not there.

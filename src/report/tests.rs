@@ -119,6 +119,7 @@ pub(crate) fn outcome() -> Outcome {
         why: "4 evict → recreate rounds of web, one a cycle, and each time the pods stand 3/1/1 again"
             .to_owned(),
         fight: Some("descheduler RemoveDuplicates against kube-scheduler: 6.0 evictions a minute".to_owned()),
+        attribution: Vec::new(),
         facts: facts.as_object().unwrap().clone(),
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, DeploymentSeen, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen, Series, Sighting,
-    Timeline, What,
+    Change, ComponentVersion, DeploymentSeen, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen,
+    RequestSeen, Series, Sighting, Timeline, What,
 };
 use crate::experiment::{Arm, Pace, Shape};
 
@@ -109,6 +109,41 @@ impl Draft {
             reason: reason.to_owned(),
             ..EventSeen::default()
         }))
+    }
+
+    /// Of which release a component was.
+    pub(crate) fn component(mut self, name: &str, version: &str) -> Self {
+        let component = ComponentVersion {
+            version: version.to_owned(),
+            sha256: "00".to_owned(),
+            origin: "test".to_owned(),
+        };
+        self.timeline.header.components.insert(name.to_owned(), component);
+        self
+    }
+
+    /// A request that was granted: `("kube-scheduler/scheduler", "create pods/binding", "web-a")`.
+    pub(crate) fn request(self, request: (&str, &str, &str)) -> Self {
+        self.asked(request, |_| ())
+    }
+
+    /// The same with more known of it.
+    pub(crate) fn asked(
+        self,
+        (agent, what, name): (&str, &str, &str),
+        with: impl FnOnce(&mut RequestSeen),
+    ) -> Self {
+        let (verb, resource) = what.split_once(' ').unwrap();
+        let mut request = RequestSeen {
+            agent: agent.to_owned(),
+            verb: verb.to_owned(),
+            resource: resource.to_owned(),
+            name: name.to_owned(),
+            code: 200,
+            ..RequestSeen::default()
+        };
+        with(&mut request);
+        self.what(What::Request(request))
     }
 
     /// A pod of `web`, named by its UID, on a node or pending.

@@ -8,6 +8,9 @@
 //! {"t_ms":6120.7,"end":"complete"}
 //! ```
 //!
+//! Lines stand as they came. A request is known only when the API server has written it down, so its line may stand
+//! after some of a later time.
+//!
 //! A file without its `end` line belongs to a run that was killed; what is there can be read all the same.
 
 use std::fs::File;
@@ -168,7 +171,7 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
             continue;
         }
         match serde_json::from_slice::<Entry>(&line) {
-            Ok(entry) => timeline.entries.push(entry),
+            Ok(entry) => timeline.insert(entry),
             // Every line is written with its newline at once: one that has none is the last, and cut.
             Err(_) if !line.ends_with(b"\n") => half_a_line = true,
             Err(e) => {

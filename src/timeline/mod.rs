@@ -6,6 +6,7 @@
 #[cfg(test)]
 pub(crate) mod drawn;
 mod condition;
+mod deeds;
 mod finding;
 mod format;
 mod lives;
@@ -15,13 +16,14 @@ mod series;
 mod world;
 
 pub use condition::{Condition, Outlook};
+pub use deeds::{Deed, Deeds, Does, SeenIn, deeds};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
 pub use lives::{PodLife, lives};
 pub use rounds::{Rounds, rounds};
 pub use seen::{
     Change, ComponentVersion, DeploymentSeen, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen,
-    OwnerRef, PodSeen, ReplicaSetSeen, Sighting, What,
+    OwnerRef, PodSeen, ReplicaSetSeen, RequestSeen, Sighting, What,
 };
 pub use series::{Series, Span};
 pub use world::{Probe, World, deployment, hpa, skew};
@@ -45,6 +47,12 @@ impl Timeline {
             header,
             entries: Vec::new(),
         }
+    }
+
+    /// Takes an entry in, at its own time: what is told late, as a request is, comes before what is already there.
+    pub fn insert(&mut self, entry: Entry) {
+        let at = self.entries.iter().rposition(|earlier| earlier.t <= entry.t);
+        self.entries.insert(at.map_or(0, |at| at + 1), entry);
     }
 
     /// The time of the last entry.

@@ -77,6 +77,8 @@ pub enum What {
     Hpa(Sighting<HpaSeen>),
     /// An Event was written. Kept for the reader; never judged, because the event recorder drops.
     Event(EventSeen),
+    /// Somebody asked the API server for a change, and it answered: a line of its audit log.
+    Request(RequestSeen),
     /// A watch had to list again: what happened in between was not seen.
     Gap(Gap),
     /// The recorder was watching, and nothing had changed: so that a still cluster has a time, too.
@@ -249,6 +251,44 @@ pub struct EventSeen {
     pub message: String,
     /// How often, as the writer counts.
     pub count: i64,
+}
+
+/// What is kept of a request, out of the API server's audit log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestSeen {
+    /// Who asked: the program and, of one with several clients, which, e.g. `kube-controller-manager/replicaset-controller`.
+    pub agent: String,
+    /// The field manager that it named, e.g. `kubectl-client-side-apply`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+    /// The verb, e.g. `create`.
+    pub verb: String,
+    /// What was to change, with its subresource, e.g. `pods/eviction`.
+    pub resource: String,
+    /// Its name.
+    pub name: String,
+    /// The HTTP status of the answer.
+    pub code: u16,
+    /// The node that a pod was bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// `spec.replicas` after a change of a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i64>,
+    /// Whether a node is cordoned after a change of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cordoned: Option<bool>,
+    /// The reason that an eviction gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+impl RequestSeen {
+    /// Whether it was granted.
+    #[must_use]
+    pub fn granted(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
 }
 
 /// A watch that had to list again.

@@ -33,6 +33,7 @@ impl World {
             What::Mark(_)
             | What::Step(_)
             | What::Event(_)
+            | What::Request(_)
             | What::Gap(_)
             | What::Still(())
             | What::End(_) => {}

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed; clippy spares test functions only, not their helpers"
 )]
 
+mod attribution;
 mod browser;
 mod cli_ambient;
 mod cli_bad_input;
@@ -20,6 +21,8 @@ mod component_registry;
 mod component_site;
 mod conformance;
 mod conformance_isolation;
+mod docker_images;
+mod docker_run;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;

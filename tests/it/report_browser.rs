@@ -307,7 +307,10 @@ async fn a_large_report_is_small_and_there_at_once() {
     // Half a second on a quiet machine.
     assert!(loaded.as_u64().unwrap() < 10_000, "{loaded} ms");
     let drawn = browser.run(SCROLLED).await.as_u64().unwrap();
-    assert!((1..18).contains(&drawn), "{drawn} of 108 drawn before anybody looks");
+    assert!(
+        (1..18).contains(&drawn),
+        "{drawn} of 108 drawn before anybody looks"
+    );
     let columns: Value = browser
         .run("return [document.querySelectorAll('.arms thead th').length, document.querySelectorAll('article').length]")
         .await;

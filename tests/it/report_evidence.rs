@@ -7,6 +7,7 @@ use kubeclash::cases::Case;
 use kubeclash::evidence::{Outcome, TIMELINE, VERDICT};
 use kubeclash::timeline::{Timeline, read};
 use kubeclash::verdict::{Expect, Verdict};
+use serde_json::json;
 
 /// The recordings of the repository, in order of their names.
 pub(crate) fn recordings() -> Vec<PathBuf> {
@@ -25,29 +26,32 @@ pub(crate) fn outcome(timeline: &Timeline) -> Outcome {
     let header = &timeline.header;
     let judgement = Case::of(&header.case).unwrap().judge(timeline);
     let expected = Expect::of(header.arm);
-    let ms = |t: std::time::Duration| u64::try_from(t.as_millis()).unwrap();
-    Outcome {
-        case: header.case.clone(),
-        arm: header.arm,
-        variant: header.variant.clone(),
-        verdict: judgement.verdict.name().to_owned(),
-        expected,
-        ok: expected.met_by(&judgement.verdict),
-        elapsed_ms: ms(timeline.end()) + 3_200,
-        ready_ms: 3_100,
-        needed_ms: judgement.needed.map(ms),
-        watched_ms: ms(judgement.watched),
-        provider: header.provider.clone(),
-        pace: header.pace,
-        components: header.components.clone(),
-        evidence: PathBuf::new(),
-        why: match judgement.verdict {
-            Verdict::Inconclusive(why) => why,
-            _ => judgement.why,
-        },
-        fight: judgement.fight,
-        facts: judgement.facts,
-    }
+    let why = match &judgement.verdict {
+        Verdict::Inconclusive(why) => why,
+        _ => &judgement.why,
+    };
+    // By way of JSON, as a report reads it: what an outcome may have besides is left to its defaults.
+    let outcome = json!({
+        "case": header.case,
+        "arm": header.arm,
+        "variant": header.variant,
+        "verdict": judgement.verdict.name(),
+        "expected": expected,
+        "ok": expected.met_by(&judgement.verdict),
+        "elapsed_ms": timeline.end().as_millis() + 3_200,
+        "ready_ms": 3_100,
+        "needed_ms": judgement.needed.map(|t| t.as_millis()),
+        "watched_ms": judgement.watched.as_millis(),
+        "provider": header.provider,
+        "pace": header.pace,
+        "components": header.components,
+        "evidence": "",
+        "why": why,
+        "fight": judgement.fight,
+        "attribution": judgement.attribution,
+        "facts": judgement.facts,
+    });
+    serde_json::from_value(outcome).unwrap()
 }
 
 /// Lays all recordings out below a folder, each changed by `change`, and gives the folders of the runs.

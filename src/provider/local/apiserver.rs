@@ -1,9 +1,9 @@
 //! kube-apiserver, and clients of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Uri;
+use http::{HeaderValue, Uri, header};
 use kube::config::{AuthInfo, Kubeconfig};
 
 use super::pki::Pki;
@@ -13,14 +13,46 @@ use super::wait;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 
-/// Starts the API server; [`ready`] waits for it.
+const AUDIT_POLICY: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/manifests/_shared/audit-policy.yaml"
+));
+
+/// Where an API server's audit log lies that keeps one.
+pub(super) fn audit_log(site: &Site) -> PathBuf {
+    site.log("audit")
+}
+
+/// The flags of an API server that writes down who changed what.
+///
+/// Each request waits for its line (`blocking`, the default): nothing is dropped, and the lines are in the order of the
+/// answers. Lines are a page long at most, so that it costs what a write to the page cache does.
+pub(super) fn audit_flags(site: &Site) -> Result<Vec<String>, ProviderError> {
+    let policy = site.write("audit-policy.yaml", AUDIT_POLICY)?;
+    Ok(vec![
+        format!("--audit-policy-file={}", policy.display()),
+        format!("--audit-log-path={}", audit_log(site).display()),
+        "--audit-log-mode=blocking".to_owned(),
+        // MiB, of which two are kept: a fork that changes things without end must not fill the disk.
+        "--audit-log-maxsize=16".to_owned(),
+        "--audit-log-maxbackup=1".to_owned(),
+    ])
+}
+
+/// Starts the API server with some more flags; [`wait`] waits for it.
 ///
 /// Everything that a verdict could depend on is at its default; what is switched off is what costs start-up time
 /// and has nobody to serve here (authorization of our own components, priority and fairness) or would need more
 /// certificates than it is worth (service account admission).
-pub(super) fn start(site: &Site, binary: &Binary, port: u16, etcd: u16) -> Result<Process, ProviderError> {
+pub(super) fn start(
+    site: &Site,
+    binary: &Binary,
+    port: u16,
+    etcd: u16,
+    more: Vec<String>,
+) -> Result<Process, ProviderError> {
     let file = |name: &str| site.pki.file(name).display().to_string();
-    let args = [
+    let mut args = vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         "--bind-address=127.0.0.1".to_owned(),
         "--advertise-address=127.0.0.1".to_owned(),
@@ -48,6 +80,7 @@ pub(super) fn start(site: &Site, binary: &Binary, port: u16, etcd: u16) -> Resul
         "--enable-aggregator-routing=false".to_owned(),
         "--profiling=false".to_owned(),
     ];
+    args.extend(more);
     site.start(binary, &args)
 }
 
@@ -91,8 +124,15 @@ fn failing(answer: &str) -> String {
     }
 }
 
-/// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read.
-pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError> {
+/// What kubeclash does in a scenario's steps are `kubectl`'s requests, and are named so.
+pub(super) const KUBECTL: &str = concat!("kubectl/kubeclash-", env!("CARGO_PKG_VERSION"));
+
+/// What it does in a kubelet's place.
+pub(super) const KUBELET: &str = concat!("kubelet/kubeclash-", env!("CARGO_PKG_VERSION"));
+
+/// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read. `agent`
+/// is who it says it is.
+pub(super) fn client(pki: &Pki, port: u16, agent: &'static str) -> Result<kube::Client, ProviderError> {
     let failed = |why: String| ProviderError::Setup {
         what: "client".to_owned(),
         why,
@@ -111,6 +151,9 @@ pub(super) fn client(pki: &Pki, port: u16) -> Result<kube::Client, ProviderError
     config.read_timeout = None;
     // Who waits does so knowingly: a drain answers a disruption budget's 429 itself.
     config.default_retry = false;
+    config
+        .headers
+        .push((header::USER_AGENT, HeaderValue::from_static(agent)));
     kube::Client::try_from(config).map_err(|e| failed(e.to_string()))
 }
 

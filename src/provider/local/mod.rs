@@ -1,7 +1,8 @@
 //! The local provider: etcd, kube-apiserver, kube-controller-manager, kube-scheduler and descheduler as child
-//! processes, on nodes that KWOK and [`kubelet`] play. Nothing to install, and everything on 127.0.0.1.
+//! processes (or containers, where a fork is an image), on nodes that KWOK and [`kubelet`] play. Nothing to install, and everything on 127.0.0.1.
 
 mod apiserver;
+mod container;
 mod controllers;
 mod descheduler;
 mod etcd;
@@ -17,6 +18,7 @@ mod seed;
 mod site;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -80,8 +82,13 @@ impl LocalCluster {
             etcd::Ports { client, peer },
         )
         .await?;
-        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client)?;
-        let client = apiserver::client(&site.pki, api)?;
+        let audit = if order.tuning.audit {
+            apiserver::audit_flags(&site)?
+        } else {
+            Vec::new()
+        };
+        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client, audit)?;
+        let client = apiserver::client(&site.pki, api, apiserver::KUBECTL)?;
         apiserver::wait(
             &mut apiserver,
             &mut etcd,
@@ -101,7 +108,8 @@ impl LocalCluster {
         let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace)?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
-        tasks.spawn(kubelet::play(client.clone(), running.clone(), order.pace));
+        let kubelet = apiserver::client(&site.pki, api, apiserver::KUBELET)?;
+        tasks.spawn(kubelet::play(kubelet, running.clone(), order.pace));
         kwok::register(&client, order.shape, &binary(ComponentName::Apiserver)?.version).await?;
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
@@ -136,6 +144,16 @@ impl LocalCluster {
 
     pub(super) fn kubeconfig(&self) -> PathBuf {
         self.site.kubeconfig("admin")
+    }
+
+    pub(super) fn audit_log(&self) -> Option<PathBuf> {
+        let audit = self.order.tuning.audit;
+        audit.then(|| apiserver::audit_log(&self.site))
+    }
+
+    pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
+        let processes = self.processes.iter().chain(&self.descheduler);
+        processes.map(Process::cpu_time).collect()
     }
 
     pub(super) fn ready_after(&self) -> Duration {

@@ -52,8 +52,14 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let data = site.path().join("etcd");
     let etcd_binary = order.binary(ComponentName::Etcd)?;
     let mut etcd = etcd::start(&site, etcd_binary, &data, etcd::Ports { client, peer }).await?;
-    let mut apiserver = apiserver::start(&site, order.binary(ComponentName::Apiserver)?, api, client)?;
-    let client = apiserver::client(&site.pki, api)?;
+    let mut apiserver = apiserver::start(
+        &site,
+        order.binary(ComponentName::Apiserver)?,
+        api,
+        client,
+        Vec::new(),
+    )?;
+    let client = apiserver::client(&site.pki, api, apiserver::KUBECTL)?;
     apiserver::wait(
         &mut apiserver,
         &mut etcd,

@@ -139,6 +139,11 @@ function article(run) {
   parts.append(make("ul", { class: "facts", "aria-label": "Facts" }, ...facts,
     ...run.times.map(([what, time]) => make("li", { class: "soft" }, what, " ", time)),
     make("li", { class: "soft" }, `${outcome.provider}, ${outcome.pace} pace`)));
+  const deeds = outcome.attribution ?? [];
+  if (deeds.length) {
+    parts.append(folded(`Who did what (${deeds.length})`, () => [grid(["who", "did", "to what", "which", "times", "a minute", "seen in"],
+      deeds.map((deed) => [deed.actor, deed.does, deed.object, deed.detail ?? "", deed.count, deed.per_min?.toFixed(1) ?? "", deed.seen_in]))]));
+  }
   parts.append(folded("Components and evidence", () => [
     grid(["component", "version", "origin", "SHA-256"], Object.entries(outcome.components).map(([name, part]) => [name, part.version, part.origin, part.sha256])),
     make("p", { class: "soft" }, "Evidence: ", make("code", {}, outcome.evidence))]));

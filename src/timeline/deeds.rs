@@ -1,0 +1,254 @@
+//! Who did what to an app, and how often: read from the requests of a timeline, or, where it has none, from what the
+//! watches show of the deeds.
+//!
+//! An actor is named only where something says so. Without requests a pod's owner says who created it, a condition or a
+//! status who took it away; for the rest it is `somebody`, or `a scheduler`, since nobody else binds pods.
+
+mod acts;
+mod names;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timeline, What};
+
+/// What somebody does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Does {
+    /// Sends a deployment, and changes nothing of its replicas.
+    Writes,
+    /// Changes a deployment's replicas.
+    Scales,
+    /// Makes a pod.
+    Creates,
+    /// Binds a pod to a node.
+    Binds,
+    /// Says of a pod that no node fits.
+    Refuses,
+    /// Does not run a pod that is bound to its node.
+    Rejects,
+    /// Has a pod deleted, with respect for disruption budgets.
+    Evicts,
+    /// Has a pod deleted.
+    Deletes,
+    /// Closes a node to pods.
+    Cordons,
+    /// Opens a node to pods.
+    Uncordons,
+}
+
+impl fmt::Display for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Writes => "writes",
+            Self::Scales => "scales",
+            Self::Creates => "creates",
+            Self::Binds => "binds",
+            Self::Refuses => "refuses",
+            Self::Rejects => "rejects",
+            Self::Evicts => "evicts",
+            Self::Deletes => "deletes",
+            Self::Cordons => "cordons",
+            Self::Uncordons => "uncordons",
+        })
+    }
+}
+
+/// What says that somebody did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SeenIn {
+    /// The API server's audit log.
+    #[serde(rename = "audit log")]
+    AuditLog,
+    /// Owners, conditions and statuses of what was watched.
+    Watches,
+}
+
+/// What one actor did to one kind of object, and how often.
+///
+/// Field names are part of the command's interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deed {
+    /// Who, as people who know Kubernetes call it.
+    pub actor: String,
+    /// What.
+    pub does: Does,
+    /// To what: `pod` (one of the app's), `deployment web`, `node`.
+    pub object: String,
+    /// Which reason, nodes or numbers: `RemoveDuplicates`, `kind-worker`, `1→3→6`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How often.
+    pub count: usize,
+    /// How often a minute, from the first time to the last; where it was done more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_min: Option<f64>,
+    /// What says so.
+    pub seen_in: SeenIn,
+}
+
+impl Deed {
+    /// `descheduler evicts pod (RemoveDuplicates)`; without the pod where it was already spoken of.
+    fn words(&self, spoken_of: bool) -> String {
+        let Self { actor, does, .. } = self;
+        let object = match self.object.as_str() {
+            acts::POD if spoken_of => String::new(),
+            object => format!(" {}", object.strip_prefix("deployment ").unwrap_or(object)),
+        };
+        match (does, self.detail.as_deref()) {
+            (_, None) => format!("{actor} {does}{object}"),
+            (Does::Binds, Some(nodes)) => format!("{actor} binds{object} to {nodes}"),
+            (Does::Cordons | Does::Uncordons, Some(nodes)) => format!("{actor} {does} {nodes}"),
+            (Does::Scales, Some(numbers)) => format!("{actor} scales{object} {numbers}"),
+            (Does::Refuses, Some(message)) => format!("{actor} refuses{object}: \"{message}\""),
+            (_, Some(detail)) => format!("{actor} {does}{object} ({detail})"),
+        }
+    }
+}
+
+/// Everything that was done to an app, in order of the first time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deeds {
+    /// What, by whom.
+    pub list: Vec<Deed>,
+    /// Whether the audit log says so.
+    audited: bool,
+}
+
+impl Deeds {
+    /// A sentence of who did what upon what: `a evicts pod (why) → b creates → c binds to kind-worker`. Several who did
+    /// the same stand together, in order of the first time; what nobody did is left out.
+    #[must_use]
+    pub fn chain(&self, links: &[&[Does]]) -> String {
+        let mut told: Vec<String> = Vec::new();
+        for does in links {
+            let these = self.list.iter().filter(|deed| does.contains(&deed.does));
+            let words: Vec<String> = these.map(|deed| deed.words(!told.is_empty())).collect();
+            if !words.is_empty() {
+                told.push(words.join(" and "));
+            }
+        }
+        if told.is_empty() {
+            "nobody was seen to act".to_owned()
+        } else {
+            told.join(" → ")
+        }
+    }
+
+    /// One sentence of all deeds of one kind, one actor after the other.
+    #[must_use]
+    pub fn turns(&self, does: Does) -> Option<String> {
+        let these = self.list.iter().filter(|deed| deed.does == does);
+        let words: Vec<String> = these.map(|deed| deed.words(false)).collect();
+        (!words.is_empty()).then(|| words.join(" → "))
+    }
+
+    /// What is to be added to a sentence that no audit log stands behind.
+    #[must_use]
+    pub fn caveat(&self) -> &'static str {
+        if self.audited {
+            ""
+        } else {
+            " (read from the watches: there is no audit log)"
+        }
+    }
+}
+
+/// The deeds that concern an app's pods and deployment, and the nodes, since a time.
+#[must_use]
+pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
+    // Where there is a log, a scenario's own steps are in it: without any request there is none.
+    let audited = timeline
+        .entries
+        .iter()
+        .any(|entry| matches!(entry.what, What::Request(_)));
+    let acts = if audited {
+        acts::asked(timeline, app, since)
+    } else {
+        acts::shown(timeline, app, since)
+    };
+    let mut groups: Vec<(Deed, Vec<acts::Act>)> = Vec::new();
+    for act in acts {
+        let same = |(deed, _): &&mut (Deed, Vec<acts::Act>)| {
+            deed.actor == act.actor && deed.does == act.does && deed.object == act.object
+        };
+        if let Some((_, acts)) = groups.iter_mut().find(same) {
+            acts.push(act);
+            continue;
+        }
+        let deed = Deed {
+            actor: act.actor.clone(),
+            does: act.does,
+            object: act.object.clone(),
+            detail: None,
+            count: 0,
+            per_min: None,
+            seen_in: if audited {
+                SeenIn::AuditLog
+            } else {
+                SeenIn::Watches
+            },
+        };
+        groups.push((deed, vec![act]));
+    }
+    let list = groups.into_iter().map(|(deed, acts)| Deed {
+        count: acts.len(),
+        per_min: per_min(&acts),
+        detail: detail(deed.does, &acts),
+        ..deed
+    });
+    Deeds {
+        list: list.collect(),
+        audited,
+    }
+}
+
+fn per_min(acts: &[acts::Act]) -> Option<f64> {
+    let (first, last) = (acts.first()?.t, acts.last()?.t);
+    let took = last.saturating_sub(first).as_secs_f64();
+    (acts.len() > 1 && took > 0.0).then(|| ((acts.len() - 1) as f64 / took * 600.0).round() / 10.0)
+}
+
+/// How many different details are told.
+const TOLD: usize = 8;
+
+fn detail(does: Does, acts: &[acts::Act]) -> Option<String> {
+    let details = acts.iter().filter_map(|act| act.detail.as_deref());
+    let told = if does == Does::Scales {
+        steps(details)
+    } else {
+        let different: BTreeSet<&str> = details.collect();
+        let more = (different.len() > TOLD).then_some("…");
+        let told: Vec<&str> = different.into_iter().take(TOLD).chain(more).collect();
+        told.join(", ")
+    };
+    (!told.is_empty()).then_some(told)
+}
+
+/// `1→3` and `3→6` are `1→3→6`; what somebody else changed in between is left out.
+fn steps<'a>(changes: impl Iterator<Item = &'a str>) -> String {
+    let mut told = String::new();
+    for change in changes {
+        match change.split_once('→') {
+            Some((from, to)) if told.rsplit(['→', ' ']).next() == Some(from) => {
+                told.push('→');
+                told.push_str(to);
+            }
+            _ if told.is_empty() => told.push_str(change),
+            _ => {
+                told.push_str(", ");
+                told.push_str(change);
+            }
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+#[path = "deeds_tests.rs"]
+mod tests;
