@@ -489,5 +489,13 @@ fn evidence_dir(plan: &Plan, folder: &Folder) -> Result<PathBuf, DriveError> {
         let path = manifests.join(file);
         fs::write(&path, texts.join("---\n")).map_err(failed(path.clone()))?;
     }
+    for binary in plan.binaries.values() {
+        let log = binary.build_log.as_ref().and_then(|log| fs::read(log).ok());
+        // A cache that was cleaned just now is no reason to fail: the log is not what is judged.
+        if let Some(log) = log {
+            let path = dir.join("logs").join(format!("build-{}.log", binary.name));
+            fs::write(&path, log).map_err(failed(path.clone()))?;
+        }
+    }
     Ok(dir)
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! target/evidence/<case>/<arm>[-<variant>]/<run>/
 //!   timeline.jsonl   what was seen and done        verdict.json   the outcome, as `run --format json` prints it
-//!   manifests/       what was applied, at its pace  logs/          one file a component, its command line first
+//!   manifests/       what was applied, at its pace  logs/          one file a component, its command line first, and
+//!                                                                  build-<component>.log of each that was built here
 //! ```
 
 use std::collections::BTreeMap;

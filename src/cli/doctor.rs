@@ -333,6 +333,11 @@ fn component(finding: &Finding) -> Vec<String> {
             lines.extend(plan(steps));
             lines
         }
+        State::Source { path, plan: steps } => {
+            let mut lines = vec![line(format!("in {}; each run would{took}", path.display()))];
+            lines.extend(plan(steps));
+            lines
+        }
         State::Missing { plan: steps } => {
             let mut lines = vec![line(format!("missing; a run would{took}"))];
             lines.extend(plan(steps));

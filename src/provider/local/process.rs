@@ -138,9 +138,12 @@ impl Process {
         })
     }
 
-    /// What it has taken of CPU time so far; nothing once it has gone.
+    /// What it has taken of CPU time so far; nothing once it has gone, or of a container.
     pub(super) fn cpu_time(&self) -> (String, Duration) {
-        let time = self.child.id().map(crate::provider::cpu_time);
+        let time = match &self.body {
+            Body::Child { child, .. } => child.id().map(crate::provider::cpu_time),
+            Body::Container(_) => None,
+        };
         (self.name.clone(), time.unwrap_or_default())
     }
 
