@@ -27,7 +27,7 @@ use crate::rundir::{self, Leftover};
 pub struct DoctorArgs {
     /// Which build of each.
     #[command(flatten)]
-    pub components: ComponentFlags,
+    pub components: Box<ComponentFlags>,
     /// For people, or as one JSON object.
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub format: DoctorFormat,

@@ -6,6 +6,7 @@
 )]
 
 mod attribution;
+mod browser;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_compare;
@@ -35,3 +36,6 @@ mod inject_merge;
 mod inject_reference;
 mod recordings;
 mod quick_start;
+mod report_browser;
+mod report_cli;
+mod report_evidence;
