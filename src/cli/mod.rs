@@ -72,7 +72,7 @@ pub enum Verb {
     /// Fetch, list or remove the binaries that clusters are made of
     Components(components::ComponentsArgs),
     /// Say what is there, what is missing, and what a run would fetch or build
-    Doctor(doctor::DoctorArgs),
+    Doctor(Box<doctor::DoctorArgs>),
     /// Find and remove what a killed run left behind
     Sweep(sweep::SweepArgs),
     /// Judge a recorded timeline again, without a cluster
