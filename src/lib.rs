@@ -32,6 +32,7 @@
 pub mod experiment;
 pub mod scenario;
 pub mod cases;
+mod docker;
 pub mod component;
 pub mod provider;
 pub mod rundir;

@@ -6,12 +6,13 @@
 //!   run-<id>/                  0700
 //!     owner.json               locked by the kubeclash that works here, as long as it lives
 //!     processes.jsonl          what it started, with start times
+//!     containers               only where some of that is Docker's
 //! ```
 //!
 //! Whether a run's owner lives is asked of the kernel, which lets go of a lock when its holder dies: no process id
 //! to be given away again, no clock to be set. A process is ours if it carries our run directory in its
-//! environment, or if it has the recorded id *and* start time; names are never looked at, so nothing of anybody
-//! else's is ever touched.
+//! environment, or if it has the recorded id *and* start time; a container, if it carries it in its label. Names are
+//! never looked at, so nothing of anybody else's is ever touched.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -25,6 +26,8 @@ use nix::unistd::{Pid, getuid};
 use serde::{Deserialize, Serialize};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+use crate::docker;
+
 /// The environment variable by which a child process says whose it is.
 pub(crate) const RUN_VARIABLE: &str = "KUBECLASH_RUN";
 
@@ -32,6 +35,7 @@ const LOCK: &str = "lock";
 const PREFIX: &str = "run-";
 const OWNER: &str = "owner.json";
 const PROCESSES: &str = "processes.jsonl";
+const CONTAINERS: &str = "containers";
 const KEPT: &str = "kept";
 
 /// A process, unmistakably.
@@ -100,6 +104,11 @@ impl RunDir {
         self.kept = true;
         // Tells a later `sweep` that somebody wanted it.
         let _ = File::create(self.path.join(KEPT));
+    }
+
+    /// Records that Docker runs some of this run's components, before the first of them is asked for.
+    pub(crate) fn register_containers(&self) -> io::Result<()> {
+        File::create(self.path.join(CONTAINERS)).map(drop)
     }
 
     /// Records a process of this run, for [`sweep`].
@@ -230,14 +239,78 @@ pub struct Leftover {
     pub run: PathBuf,
     /// Its processes that still run: (name, process id).
     pub processes: Vec<(String, u32)>,
+    /// Its containers, whether they run or not: (component, Docker's id).
+    pub containers: Vec<(String, String)>,
+    /// Why its containers could not be looked for, where it had some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker_problem: Option<String>,
     /// Whether the run ended well, and its directory was to be kept.
     pub kept: bool,
 }
 
+impl Leftover {
+    fn of(run: PathBuf, processes: Vec<(String, u32)>) -> Self {
+        Self {
+            processes,
+            containers: Vec::new(),
+            docker_problem: None,
+            kept: run.join(KEPT).exists(),
+            run,
+        }
+    }
+}
+
+/// How long Docker may take to list containers.
+const LIST: Duration = Duration::from_secs(10);
+
+/// How long Docker may take to kill and remove those of a run.
+const REMOVAL: Duration = Duration::from_secs(30);
+
 /// Finds what killed runs left. Runs whose owner is alive are not leftovers.
 #[must_use]
 pub fn leftovers() -> Vec<Leftover> {
+    let mut found = leftovers_in(&root());
+    add_containers(&root(), &mut found, docker::labelled(LIST));
+    found
+}
+
+/// How many killed runs left something that was not to be kept, without asking Docker, which may take its time.
+#[must_use]
+pub fn killed_runs() -> usize {
     leftovers_in(&root())
+        .iter()
+        .filter(|leftover| !leftover.kept)
+        .count()
+}
+
+/// Docker's part: containers of dead runs, and those that outlived their run's directory.
+fn add_containers(root: &Path, found: &mut Vec<Leftover>, listed: Result<Vec<docker::Found>, String>) {
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(why) => {
+            // Where Docker is not there, it has nothing of a run that never asked it for anything.
+            for leftover in found
+                .iter_mut()
+                .filter(|leftover| leftover.run.join(CONTAINERS).exists())
+            {
+                leftover.docker_problem = Some(why.clone());
+            }
+            return;
+        }
+    };
+    for docker::Found { run, component, id } in listed {
+        let known = found.iter().position(|leftover| leftover.run == run);
+        let known = match known {
+            Some(known) => known,
+            None if is_run(root, &run) && !run.exists() => {
+                found.push(Leftover::of(run, Vec::new()));
+                found.len() - 1
+            }
+            // Of a run that is alive, or of another user's.
+            None => continue,
+        };
+        found[known].containers.push((component, id));
+    }
 }
 
 fn leftovers_in(root: &Path) -> Vec<Leftover> {
@@ -256,10 +329,9 @@ fn leftovers_in(root: &Path) -> Vec<Leftover> {
     runs.sort();
     runs.dedup();
     runs.into_iter()
-        .map(|run| Leftover {
-            processes: processes_of(&system, &run),
-            kept: run.join(KEPT).exists(),
-            run,
+        .map(|run| {
+            let processes = processes_of(&system, &run);
+            Leftover::of(run, processes)
         })
         .collect()
 }
@@ -288,8 +360,18 @@ fn orphans(system: &System, root: &Path) -> Vec<PathBuf> {
 /// Kills what a killed run left, and removes its directory.
 ///
 /// # Errors
-/// When its directory can't be removed, or a process doesn't end.
+/// When its directory can't be removed, a process doesn't end, or Docker doesn't remove a container.
 pub fn sweep(leftover: &Leftover) -> io::Result<()> {
+    if let Some(why) = &leftover.docker_problem {
+        return Err(io::Error::other(format!(
+            "its containers can't be removed: Docker {why}"
+        )));
+    }
+    // First: a container without its process is left, a process without its container is not.
+    if !leftover.containers.is_empty() {
+        docker::remove_run(&leftover.run, REMOVAL)
+            .map_err(|why| io::Error::other(format!("its containers can't be removed: Docker {why}")))?;
+    }
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         // Looked at anew each time: a process id may have been given to somebody else since, and one that we kill

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::flags::RunFlags;
 use crate::cases::{self, Case};
-use crate::component::{Cache, ComponentName, Resolver};
+use crate::component::{Cache, ComponentName, Program, Resolver};
 use crate::exit;
 use crate::progress::Progress;
 use crate::scenario::Shape;
@@ -110,10 +110,10 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
         let binary = |name| {
             order
                 .binary(name)
-                .map(|b| b.path.display().to_string())
+                .map(|b| b.program.to_string())
                 .unwrap_or_default()
         };
-        theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].path, &home, &binary).await?);
+        theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].program, &home, &binary).await?);
         let (a, b) = (ours[ours.len() - 1], theirs[theirs.len() - 1]);
         println!(
             "kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}",
@@ -134,13 +134,13 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
 
 /// Creates a cluster with kwokctl, until it says it is ready, and deletes it.
 async fn kwokctl_create(
-    kwokctl: &Path,
+    kwokctl: &Program,
     home: &Path,
     binary: &dyn Fn(ComponentName) -> String,
 ) -> Result<Duration, Failure> {
     let failed = |what: &str, why: String| Failure::new(exit::ERROR, format!("kwokctl {what}: {why}"));
     let command = |args: &[&str]| {
-        let mut command = tokio::process::Command::new(kwokctl);
+        let mut command = tokio::process::Command::new(kwokctl.to_string());
         // Its work directory and kubeconfig are scratch: the user's own are not touched.
         command
             .args(args)

@@ -147,9 +147,7 @@ fn list(cache: &Cache, format: ListFormat) -> Vec<String> {
 fn row(binary: &Binary, width: usize) -> String {
     format!(
         "{:<24}{:<width$}  {}",
-        binary.name,
-        binary.version,
-        binary.path.display()
+        binary.name, binary.version, binary.program
     )
 }
 

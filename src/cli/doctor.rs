@@ -14,6 +14,7 @@ use super::run::{ARM_MEMORY, default_jobs};
 use crate::component::{
     Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Module, Platform, Resolver, State,
 };
+use crate::docker;
 use crate::progress::{Progress, elapsed};
 use crate::rundir::{self, Leftover};
 
@@ -47,6 +48,8 @@ pub struct Examination {
     pub machine: Machine,
     /// The Go that would build.
     pub go: Go,
+    /// The Docker that would run images.
+    pub docker: Docker,
     /// The cache.
     pub cache: CacheRoom,
     /// One for each component.
@@ -80,6 +83,15 @@ pub struct Go {
     /// The oldest that builds everything, as in `1.26.0`.
     pub needed: String,
     /// Why there is none, or why it may not do.
+    pub problem: Option<String>,
+}
+
+/// Which Docker there is. Only a component that is an image needs one.
+#[derive(Debug, Clone, Serialize)]
+pub struct Docker {
+    /// `28.2.2`; nothing when there is none that could run a component.
+    pub version: Option<String>,
+    /// Why there is none, as the rest of a sentence, and what to do about it.
     pub problem: Option<String>,
 }
 
@@ -121,6 +133,16 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             network_problem: network_problem(),
         },
         go: go(resolver.builder()).await,
+        docker: match docker::examine().await {
+            Ok(version) => Docker {
+                version: Some(version),
+                problem: None,
+            },
+            Err(trouble) => Docker {
+                version: None,
+                problem: Some(format!("{}: {}", trouble.reason, trouble.help)),
+            },
+        },
         cache: CacheRoom {
             dir: resolver.cache().root().to_owned(),
             room_bytes: room(resolver.cache().root()),
@@ -191,6 +213,7 @@ fn text(found: &Examination) -> Vec<String> {
     let Examination {
         machine,
         go,
+        docker,
         cache,
         components,
         leftovers,
@@ -226,6 +249,13 @@ fn text(found: &Examination) -> Vec<String> {
                 )
             }
         },
+        match (&docker.version, &docker.problem) {
+            (Some(version), _) => format!("docker    {version}, which runs image:REF"),
+            (None, problem) => {
+                let why = problem.as_deref().unwrap_or("not found");
+                format!("docker    none, and nothing but image:REF needs it; it {why}")
+            }
+        },
         format!(
             "cache     {}{}",
             cache.dir.display(),
@@ -252,8 +282,9 @@ fn text(found: &Examination) -> Vec<String> {
             "a killed run"
         };
         format!(
-            "leftover  {what}, {} processes, in {}: \"kubeclash sweep\" removes it",
+            "leftover  {what}, {} processes and {} containers, in {}: \"kubeclash sweep\" removes it",
             left.processes.len(),
+            left.containers.len(),
             left.run.display()
         )
     }));
@@ -288,6 +319,12 @@ fn component(finding: &Finding) -> Vec<String> {
                 path.display()
             ))]
         }
+        State::Image { id } => vec![line(format!("an image that Docker has, {id}"))],
+        State::Unusable { problem } => vec![line(format!(
+            "UNUSABLE: {} (or {}): the image {problem}",
+            name.flag(),
+            name.env()
+        ))],
         State::Cached { origin, .. } => vec![line(format!("in the cache, {origin}{took}"))],
         State::Corrupted { reason, plan: steps } => {
             let mut lines = vec![line(format!(

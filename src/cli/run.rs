@@ -189,10 +189,7 @@ pub(super) fn default_jobs() -> usize {
 }
 
 fn hint_at_leftovers(progress: &Progress) {
-    let left = crate::rundir::leftovers()
-        .iter()
-        .filter(|leftover| !leftover.kept)
-        .count();
+    let left = crate::rundir::killed_runs();
     if left > 0 {
         let runs = if left == 1 {
             "a killed run is".to_owned()

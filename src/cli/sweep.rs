@@ -7,10 +7,10 @@ use super::Failure;
 use crate::exit;
 use crate::rundir;
 
-/// Find and remove what a killed run left behind: its processes and its run directory.
+/// Find and remove what a killed run left behind: its processes, its containers and its run directory.
 ///
 /// Only what kubeclash started is touched: processes that carry a run directory in their environment, or that have the
-/// recorded process id and start time. Runs whose kubeclash is alive are left alone.
+/// recorded process id and start time, and containers with a run directory in their label. Runs whose kubeclash is alive are left alone.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  kubeclash sweep --dry-run\n  kubeclash sweep")]
 pub struct SweepArgs {
@@ -30,14 +30,19 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
     let leftovers = rundir::leftovers();
     let mut failed = Vec::new();
     for leftover in &leftovers {
-        let names: Vec<String> = leftover
+        let processes = leftover
             .processes
             .iter()
-            .map(|(name, pid)| format!("{name} ({pid})"))
-            .collect();
+            .map(|(name, pid)| format!("{name} ({pid})"));
+        let containers = leftover.containers.iter().map(|(name, id)| {
+            let short = id.get(..12).unwrap_or(id);
+            format!("{name} (container {short})")
+        });
+        let names: Vec<String> = processes.chain(containers).collect();
         if args.json {
             let line = json!({
-                "run": leftover.run, "processes": leftover.processes, "kept": leftover.kept,
+                "run": leftover.run, "processes": leftover.processes, "containers": leftover.containers,
+                "kept": leftover.kept,
                 "removed": !args.dry_run,
             });
             super::say(&format!("{line}\n"));

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::digest::Sha256;
-use super::{Binary, Cache, ComponentError, ComponentName, Origin, Version};
+use super::{Binary, Cache, ComponentError, ComponentName, Origin, Program, Version};
 
 /// What `entry.json` records of a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Entry {
         Binary {
             name,
             version: version.to_owned(),
-            path,
+            program: Program::File { path },
             sha256: self.sha256,
             origin: self.origin,
         }

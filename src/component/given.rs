@@ -7,7 +7,9 @@ use std::time::Duration;
 use nix::unistd::{AccessFlags, access};
 use tokio::process::Command;
 
-use super::{Binary, ComponentError, ComponentName, Format, Origin, Platform, Selection, Sha256, Version};
+use super::{
+    Binary, ComponentError, ComponentName, Format, Origin, Platform, Program, Selection, Sha256, Version,
+};
 
 /// How long a given binary may take to say which version it is.
 const ASK: Duration = Duration::from_secs(5);
@@ -54,7 +56,7 @@ pub(super) async fn check_in(
     Ok(Binary {
         name,
         version,
-        path,
+        program: Program::File { path },
         sha256,
         origin: Origin::Given,
     })
@@ -84,14 +86,9 @@ pub(super) fn check(path: &Path, platform: &Platform) -> Result<(), String> {
 
 /// The version that a binary says it is; a fork that says nothing is no less welcome.
 async fn ask(name: ComponentName, path: &Path) -> Option<String> {
-    let argument = if name == ComponentName::Descheduler {
-        "version"
-    } else {
-        "--version"
-    };
     let mut command = Command::new(path);
     command
-        .arg(argument)
+        .arg(version_argument(name))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
@@ -99,7 +96,17 @@ async fn ask(name: ComponentName, path: &Path) -> Option<String> {
     version_in(name, &String::from_utf8_lossy(&output.stdout))
 }
 
-fn version_in(name: ComponentName, text: &str) -> Option<String> {
+/// What a component is asked for its version with.
+pub(super) fn version_argument(name: ComponentName) -> &'static str {
+    if name == ComponentName::Descheduler {
+        "version"
+    } else {
+        "--version"
+    }
+}
+
+/// The version in what a component printed.
+pub(super) fn version_in(name: ComponentName, text: &str) -> Option<String> {
     let separators = [' ', '\n', '\t', ':', '{', '}', ',', '"'];
     text.split(separators).find_map(|word| {
         // Build metadata is no part of a release; official deschedulers say `v20260101-v0.36.0`.

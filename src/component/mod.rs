@@ -17,6 +17,7 @@
 
 mod build;
 mod cache;
+mod container;
 mod digest;
 mod download;
 mod entry;
@@ -30,7 +31,7 @@ mod sources;
 mod spec;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -219,20 +220,59 @@ impl fmt::Display for Module {
     }
 }
 
-/// A component that is on disk and was checked.
+/// What is started when a component is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Program {
+    /// A file, as a child process.
+    File {
+        /// Where it lies, absolute.
+        path: PathBuf,
+    },
+    /// An image, as a container on this machine's network.
+    Image {
+        /// What Docker knows it by, `sha256:…`: a tag may move while a run goes on.
+        image: String,
+        /// How its program is called, before any arguments of ours.
+        command: Vec<String>,
+    },
+}
+
+/// A component that is on this machine and was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
     /// Which component it is.
     pub name: ComponentName,
-    /// Its release as upstream writes it (`v1.36.3`, but `3.6.16` for etcd); of a given path what it says of itself,
+    /// Its release as upstream writes it (`v1.36.3`, but `3.6.16` for etcd); of what was given what it says of itself,
     /// or `unknown`.
     pub version: String,
-    /// Where it lies, absolute.
-    pub path: PathBuf,
-    /// SHA-256 of the file, in lower-case hex.
+    /// What is started.
+    #[serde(flatten)]
+    pub program: Program,
+    /// SHA-256 of the file, or of the image's configuration (its id), in lower-case hex.
     pub sha256: String,
     /// Where it came from.
     pub origin: Origin,
+}
+
+impl Binary {
+    /// Where the file lies, if it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.program {
+            Program::File { path } => Some(path),
+            Program::Image { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path } => write!(f, "{}", path.display()),
+            Self::Image { image, .. } => f.write_str(image),
+        }
+    }
 }
 
 /// Where a binary came from.
@@ -253,6 +293,13 @@ pub enum Origin {
         /// The digest of the manifest of this platform.
         digest: String,
     },
+    /// A container image that Docker runs.
+    Container {
+        /// The image, as the user named it.
+        reference: String,
+        /// The digest under which its registry has it; the image's id where it comes from none.
+        digest: String,
+    },
     /// Built here.
     Built {
         /// The upstream module, with its version.
@@ -268,6 +315,7 @@ impl fmt::Display for Origin {
             Self::Given => write!(f, "given"),
             Self::Downloaded { url } => write!(f, "downloaded from {url}"),
             Self::Image { reference, digest } => write!(f, "out of {reference} ({digest})"),
+            Self::Container { reference, digest } => write!(f, "image {reference} ({digest})"),
             Self::Built { module, go } => write!(f, "built from {module} with {go}"),
         }
     }
@@ -286,6 +334,21 @@ pub enum ComponentError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, as the rest of a sentence.
+        reason: String,
+        /// What to do next.
+        #[help]
+        help: Option<String>,
+    },
+    /// Docker can't run the image that the user named.
+    #[error("{flag} (or {env}): image \"{reference}\" {reason}")]
+    Image {
+        /// The flag that selects this component.
+        flag: &'static str,
+        /// The variable that mirrors the flag.
+        env: &'static str,
+        /// The image.
+        reference: String,
+        /// What is wrong with it or with Docker, as the rest of a sentence.
         reason: String,
         /// What to do next.
         #[help]

@@ -1,15 +1,22 @@
 //! What there is, for `kubeclash doctor`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Builder, ComponentName, Look, Origin, Resolver, Selection, Spec, given};
+use super::{Builder, ComponentName, Look, Origin, Resolver, Selection, Spec, container, given};
 
 impl Resolver {
     /// What is there and what would be done about the rest, without doing it or asking the network.
     pub async fn probe(&self, selection: &Selection, names: &[ComponentName]) -> Vec<Finding> {
         let go = self.builder.version().await;
+        let mut images = BTreeMap::new();
+        for name in names {
+            if let Spec::Image(reference) = selection.spec(*name) {
+                images.insert(*name, container::probe(*name, &reference, &self.platform).await);
+            }
+        }
         let finding = |name: &ComponentName| {
             let name = *name;
             let version = match selection.spec(name) {
@@ -28,7 +35,9 @@ impl Resolver {
                     return Finding {
                         name,
                         version: other.to_string(),
-                        state: State::Missing { plan: Vec::new() },
+                        state: images
+                            .remove(&name)
+                            .unwrap_or(State::Missing { plan: Vec::new() }),
                         took_ms: None,
                     };
                 }
@@ -45,7 +54,10 @@ impl Resolver {
             });
             let state = match self.cache.look(name, &version, &self.platform) {
                 Look::Good(binary) => State::Cached {
-                    path: binary.path,
+                    path: self
+                        .cache
+                        .entry(name, &version, &self.platform)
+                        .join(name.as_str()),
                     sha256: binary.sha256,
                     origin: binary.origin,
                 },
@@ -96,6 +108,16 @@ pub enum State {
         path: PathBuf,
         /// What is wrong with it, as the rest of a sentence.
         problem: Option<String>,
+    },
+    /// An image that Docker has.
+    Image {
+        /// What Docker knows it by.
+        id: String,
+    },
+    /// An image that can't be run here.
+    Unusable {
+        /// What is wrong with it or with Docker, as the rest of a sentence.
+        problem: String,
     },
     /// In the cache.
     Cached {

@@ -12,7 +12,7 @@ use super::entry::{Lock, Staging};
 use super::http::Failure;
 use super::{
     Binary, Builder, Cache, ComponentError, ComponentName, Http, Look, Module, Origin, Patience, Platform,
-    Selection, Sources, Spec, Version, download, given,
+    Selection, Sources, Spec, Version, container, download, given,
 };
 use crate::progress::Progress;
 
@@ -109,6 +109,7 @@ impl Resolver {
         names: &[ComponentName],
     ) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
         let mut given = BTreeMap::new();
+        let mut images = Vec::new();
         let mut groups: BTreeMap<(Module, Version), Vec<ComponentName>> = BTreeMap::new();
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
@@ -116,6 +117,14 @@ impl Resolver {
         for name in sorted {
             match selection.spec(name) {
                 Spec::Path(path) => drop(given.insert(name, path)),
+                Spec::Image(reference) => {
+                    images.push(container::resolve(
+                        name,
+                        reference,
+                        &self.platform,
+                        &self.progress,
+                    ));
+                }
                 Spec::Release(version) => groups.entry((name.module(), version)).or_default().push(name),
                 other => {
                     return Err(ComponentError::Unavailable {
@@ -134,6 +143,7 @@ impl Resolver {
             )
             .await,
         )?;
+        binaries.extend(collect(join_all(images).await)?);
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));

@@ -93,7 +93,10 @@ impl Sandbox {
         command
             .args(args)
             .env_clear()
-            .envs(std::env::vars_os().filter(|(key, _)| ["PATH", "LANG"].map(Into::into).contains(key)))
+            .envs(
+                std::env::vars_os()
+                    .filter(|(key, _)| ["PATH", "LANG", "DOCKER_HOST"].map(Into::into).contains(key)),
+            )
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.tmp())
             .env("KUBECLASH_CACHE", cache.root())

@@ -48,7 +48,7 @@ async fn what_cannot_be_fetched_is_built_in_one_go() {
         .unwrap();
     for (name, binary) in &binaries {
         assert_eq!(
-            std::fs::read_to_string(&binary.path).unwrap().trim(),
+            std::fs::read_to_string(binary.file().unwrap()).unwrap().trim(),
             name.package()
         );
         let module = "k8s.io/kubernetes@v1.36.3".to_owned();
@@ -121,7 +121,7 @@ async fn a_wrong_checksum_is_built_around() {
         .resolve(&Selection::default(), &[ComponentName::Scheduler])
         .await
         .unwrap();
-    let content = std::fs::read_to_string(&binaries[&ComponentName::Scheduler].path).unwrap();
+    let content = std::fs::read_to_string(binaries[&ComponentName::Scheduler].file().unwrap()).unwrap();
     assert_eq!(content.trim(), ComponentName::Scheduler.package());
     assert!(lines.text().contains("WARNING"), "{}", lines.text());
 }

@@ -30,7 +30,7 @@ async fn spoilt(spoil: impl FnOnce(&Path)) -> (String, usize) {
     let resolver = resolver(cache.path(), &site.address, &lines);
     let binaries = resolver.resolve(&Selection::default(), &SCHEDULER).await.unwrap();
     assert_eq!(
-        std::fs::read(&binaries[&ComponentName::Scheduler].path).unwrap(),
+        std::fs::read(binaries[&ComponentName::Scheduler].file().unwrap()).unwrap(),
         b"scheduler"
     );
     let kept = resolver.cache().look(

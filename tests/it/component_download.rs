@@ -25,13 +25,17 @@ async fn a_good_file_is_kept_and_not_fetched_twice() {
 
     let binaries = resolver.resolve(&Selection::default(), &SCHEDULER).await.unwrap();
     let binary = &binaries[&ComponentName::Scheduler];
-    assert_eq!(std::fs::read(&binary.path).unwrap(), b"scheduler");
+    assert_eq!(std::fs::read(binary.file().unwrap()).unwrap(), b"scheduler");
     assert_eq!(
-        std::fs::metadata(&binary.path).unwrap().permissions().mode() & 0o777,
+        std::fs::metadata(binary.file().unwrap())
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
         0o755
     );
     assert_eq!(
-        binary.path,
+        binary.file().unwrap(),
         cache
             .path()
             .join("components/kube-scheduler/v1.36.3-linux-amd64/kube-scheduler")
@@ -90,10 +94,11 @@ async fn etcd_comes_out_of_its_archive() {
         .await
         .unwrap();
     let binary = &binaries[&ComponentName::Etcd];
-    assert_eq!(std::fs::read(&binary.path).unwrap(), b"the server");
+    assert_eq!(std::fs::read(binary.file().unwrap()).unwrap(), b"the server");
     assert_eq!(binary.version, "3.6.16");
     let mut kept: Vec<_> = binary
-        .path
+        .file()
+        .unwrap()
         .parent()
         .unwrap()
         .read_dir()

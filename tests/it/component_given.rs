@@ -75,7 +75,7 @@ async fn a_given_file_says_its_version_and_is_never_copied() {
     let binaries = resolver.resolve(&selection, &names).await.unwrap();
     let binary = &binaries[&ComponentName::Scheduler];
     assert_eq!(binary.version, "v1.37.0-alpha.1");
-    assert_eq!((&binary.path, &binary.origin), (&path, &Origin::Given));
+    assert_eq!((binary.file(), &binary.origin), (Some(&*path), &Origin::Given));
     assert_eq!(binary.sha256, sha256(script));
     assert_eq!(binaries[&ComponentName::Etcd].version, "unknown");
     assert_eq!(cache.path().read_dir().unwrap().count(), 0);

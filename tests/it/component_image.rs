@@ -78,9 +78,16 @@ async fn pull(image: Image) -> Result<(Binary, Vec<u8>), String> {
     {
         Ok(mut binaries) => {
             let mut binary = binaries.remove(&ComponentName::Descheduler).unwrap();
-            let content = std::fs::read(&binary.path).unwrap();
+            let content = std::fs::read(binary.file().unwrap()).unwrap();
             assert_eq!(
-                binary.path.parent().unwrap().read_dir().unwrap().count(),
+                binary
+                    .file()
+                    .unwrap()
+                    .parent()
+                    .unwrap()
+                    .read_dir()
+                    .unwrap()
+                    .count(),
                 2,
                 "more than binary and record"
             );

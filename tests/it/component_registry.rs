@@ -1,11 +1,13 @@
 //! The descheduler out of its image, from the reference registry in a container.
 //!
 //! What a registry really answers; what can be wrong with an answer is in `component_image`. Needs Docker, and says
-//! `NOT RUN` where there is none; with `KUBECLASH_REQUIRE_DOCKER=1` that is a failure.
+//! `NOT RUN` where there is none; with `KUBECLASH_REQUIRE_DOCKER=1` that is a failure. Where the registry's image can't
+//! be pulled, it is made of the program that `KUBECLASH_TEST_REGISTRY` names (`.ci/docker` does).
 
-use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use kubeclash::component::{ComponentError, ComponentName, Origin, Selection, Spec};
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
 use oci_client::manifest::{
@@ -15,20 +17,21 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::PortBinding;
-use testcontainers::core::client::docker_client_instance;
+use testcontainers::bollard::query_parameters::{
+    PushImageOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
 use testcontainers::core::{ContainerPort, WaitFor};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::time::timeout;
 
 use crate::component_site::{Lines, digest, layer, resolver, sha256, version};
+use crate::docker_images::{Made, docker, not_run, program};
 
 const IMAGE: (&str, &str) = ("registry", "3.0.0");
 const PORT: ContainerPort = ContainerPort::Tcp(5000);
 const REPOSITORY: &str = "descheduler/descheduler";
 
-/// A Docker that is there answers at once; one that does not must not hold up everybody's tests.
-const ANSWER: Duration = Duration::from_secs(5);
 /// The image has 20 MB.
 const PULL: Duration = Duration::from_secs(180);
 
@@ -36,13 +39,44 @@ const PULL: Duration = Duration::from_secs(180);
 struct Registry {
     container: ContainerAsync<GenericImage>,
     address: String,
+    docker: Docker,
+    /// What it was made of, if it was not pulled; goes after its container.
+    _made: Option<Made>,
 }
+
+/// The reference registry out of a program on this machine, with the libraries that it is linked to.
+async fn made(docker: &Docker, program: &Path) -> Made {
+    let linked = std::process::Command::new("ldd").arg(program).output().unwrap();
+    let linked = String::from_utf8(linked.stdout).unwrap();
+    let libraries = linked
+        .split_whitespace()
+        .filter(|word| word.starts_with('/'))
+        .map(|library| (library, Path::new(library)));
+    let dir = tempdir().unwrap();
+    let config = dir.path().join("config.yml");
+    std::fs::write(&config, CONFIG).unwrap();
+    let files: Vec<_> = [("/registry", program), ("/config.yml", &*config)]
+        .into_iter()
+        .chain(libraries)
+        .collect();
+    let how = json!({"Entrypoint": ["/registry", "serve", "/config.yml"], "ExposedPorts": {"5000/tcp": {}}});
+    Made::of(docker, "registry", &files, &how).await
+}
+
+const CONFIG: &str =
+    "{version: 0.1, storage: {filesystem: {rootdirectory: /var/lib/registry}}, http: {addr: ':5000'}}";
 
 impl Registry {
     /// A fresh one on a free port of loopback, or why there cannot be one here.
     async fn up() -> Result<Self, String> {
         let docker = docker().await?;
-        let (name, tag) = IMAGE;
+        let program = std::env::var_os("KUBECLASH_TEST_REGISTRY").filter(|program| !program.is_empty());
+        let made = match &program {
+            Some(program) => Some(made(&docker, Path::new(program)).await),
+            None => None,
+        };
+        let own = made.as_ref().and_then(|made| made.reference().split_once(':'));
+        let (name, tag) = own.unwrap_or(IMAGE);
         let request = GenericImage::new(name, tag)
             .with_exposed_port(PORT)
             .with_wait_for(WaitFor::message_on_stderr("listening on"))
@@ -73,6 +107,8 @@ impl Registry {
         Ok(Self {
             container,
             address: format!("127.0.0.1:{port}"),
+            docker,
+            _made: made,
         })
     }
 
@@ -122,19 +158,6 @@ impl Registry {
     }
 }
 
-/// Docker as testcontainers finds it, if it answers.
-async fn docker() -> Result<Docker, String> {
-    let docker = docker_client_instance()
-        .await
-        .map_err(|error| format!("there is no Docker: {error}"))?;
-    match timeout(ANSWER, docker.ping()).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(error)) => return Err(format!("Docker does not answer: {error}")),
-        Err(_) => return Err(format!("Docker does not answer within {ANSWER:?}")),
-    }
-    Ok(docker)
-}
-
 /// A client that pushes over plain HTTP.
 fn client() -> Client {
     // Fails when another test has chosen already, which is as good.
@@ -166,20 +189,11 @@ fn noise(seed: u64) -> Vec<u8> {
     .collect()
 }
 
-/// Tells everybody, though the test passes: libtest swallows only what `println!` and its like say.
-fn not_run(why: &str) {
-    let text = format!("NOT RUN: a descheduler out of a real registry: {why}");
-    let required = std::env::var_os("KUBECLASH_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-    assert!(!required, "{text} (and KUBECLASH_REQUIRE_DOCKER=1)");
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "\n{text}").unwrap();
-}
-
 #[tokio::test]
 async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     let registry = match Registry::up().await {
         Ok(registry) => registry,
-        Err(why) => return not_run(&why),
+        Err(why) => return not_run("a descheduler out of a real registry", &why),
     };
     let (amd, arm) = (noise(0xA3D), noise(0xA53));
     let [_, amd_digest] = registry.push("v0.36.0", [("arm64", &arm), ("amd64", &amd)]).await;
@@ -191,7 +205,10 @@ async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     let first = resolver(cache.path(), &registry.address, &lines);
     let binaries = first.resolve(&pinned, &wanted).await.unwrap();
     let binary = &binaries[&ComponentName::Descheduler];
-    assert!(std::fs::read(&binary.path).unwrap() == amd, "other bytes");
+    assert!(
+        std::fs::read(binary.file().unwrap()).unwrap() == amd,
+        "other bytes"
+    );
     assert_eq!(binary.sha256, sha256(&amd));
     let reference = format!("{}/{REPOSITORY}:v0.36.0", registry.address);
     let origin = Origin::Image {
@@ -213,4 +230,64 @@ async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     registry.down().await;
     let second = resolver(cache.path(), &address, &lines);
     assert_eq!(second.resolve(&pinned, &wanted).await.unwrap(), binaries);
+}
+
+#[tokio::test]
+async fn an_image_that_docker_does_not_have_is_pulled_and_known_by_its_digest() {
+    let registry = match Registry::up().await {
+        Ok(registry) => registry,
+        Err(why) => return not_run("an image that Docker pulls", &why),
+    };
+    let docker = &registry.docker;
+    let files = [("/bin/program", &*program().await)];
+    let image = Made::of(docker, "pulled", &files, &json!({"Entrypoint": ["/bin/program"]})).await;
+    let id = image.inspect(docker).await.id.unwrap();
+    let repository = format!("{}/me/descheduler", registry.address);
+    let reference = format!("{repository}:pr-12");
+    let tag = TagImageOptionsBuilder::new()
+        .repo(&repository)
+        .tag("pr-12")
+        .build();
+    docker.tag_image(image.reference(), Some(tag)).await.unwrap();
+    let push = PushImageOptionsBuilder::new().tag("pr-12").build();
+    let pushed = docker.push_image(&repository, Some(push), None);
+    let _: Vec<_> = pushed.try_collect().await.unwrap();
+    let remove = async || {
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        docker
+            .remove_image(&reference, Some(options), None)
+            .await
+            .unwrap();
+    };
+    remove().await;
+    drop(image);
+    docker.inspect_image(&id).await.unwrap_err();
+
+    let cache = tempdir().unwrap();
+    let lines = Lines::default();
+    let wanted = [ComponentName::Descheduler];
+    let selection = Selection::default().with(ComponentName::Descheduler, Spec::Image(reference.clone()));
+    let resolver = resolver(cache.path(), &registry.address, &lines);
+    let binaries = resolver.resolve(&selection, &wanted).await.unwrap();
+    let binary = &binaries[&ComponentName::Descheduler];
+    assert!(lines.text().contains("Docker is pulling"), "{}", lines.text());
+    assert_eq!(binary.version, "v0.36.7");
+    assert_eq!(format!("sha256:{}", binary.sha256), id);
+    let Origin::Container {
+        reference: named,
+        digest,
+    } = &binary.origin
+    else {
+        panic!("{:?}", binary.origin)
+    };
+    assert_eq!(*named, reference);
+    assert!(digest.starts_with("sha256:") && *digest != id, "{digest}");
+
+    // By that digest it is the same.
+    let by_digest = Spec::Image(format!("{repository}@{digest}"));
+    let selection = selection.with(ComponentName::Descheduler, by_digest);
+    let again = resolver.resolve(&selection, &wanted).await.unwrap();
+    assert_eq!(again[&ComponentName::Descheduler].sha256, binary.sha256);
+    remove().await;
+    registry.down().await;
 }

@@ -20,6 +20,8 @@ mod component_registry;
 mod component_site;
 mod conformance;
 mod conformance_isolation;
+mod docker_images;
+mod docker_run;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;

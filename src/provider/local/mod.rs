@@ -1,7 +1,8 @@
 //! The local provider: etcd, kube-apiserver, kube-controller-manager, kube-scheduler and descheduler as child
-//! processes, on nodes that KWOK and [`kubelet`] play. Nothing to install, and everything on 127.0.0.1.
+//! processes (or containers, where a fork is an image), on nodes that KWOK and [`kubelet`] play. Nothing to install, and everything on 127.0.0.1.
 
 mod apiserver;
+mod container;
 mod controllers;
 mod descheduler;
 mod etcd;

@@ -1,4 +1,4 @@
-//! Owning a child process: its group, its log, its end.
+//! Owning a component, as a child process or as a container: its log, its end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,40 +11,77 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 use super::super::ProviderError;
+use crate::component::Program;
+use crate::docker::{Container, State};
 use crate::rundir::RunDir;
 
-/// A component that runs as a child process in a group of its own.
+/// A component that runs.
 ///
-/// Dropping it kills the whole group and waits for the child, so that not even a panic leaves one behind.
+/// Dropping it kills it and waits for its end, so that not even a panic leaves one behind.
 #[derive(Debug)]
 pub(super) struct Process {
     name: String,
     log: PathBuf,
-    child: Child,
-    group: Pid,
+    body: Body,
     started: Instant,
+}
+
+/// What there is to be ended.
+#[derive(Debug)]
+enum Body {
+    /// A child in a group of its own, which goes with it.
+    Child { child: Child, group: Pid },
+    /// A container, which is removed.
+    Container(Container),
 }
 
 impl Process {
     /// Starts a program. Its command line becomes the first line of its log, its output the rest.
+    ///
+    /// A container is not waited for here: [`exited`](Self::exited) tells if it could not be started.
     pub(super) fn start(
         run: &RunDir,
         log: &Path,
         name: &str,
-        program: &Path,
+        program: &Program,
         args: &[String],
     ) -> Result<Self, ProviderError> {
         let failed = |why: String| ProviderError::Start {
             component: name.to_owned(),
             why,
         };
-        let open = || -> std::io::Result<(File, File)> {
-            let mut out = OpenOptions::new().create(true).append(true).open(log)?;
-            writeln!(out, "# {} {}", program.display(), args.join(" "))?;
-            let err = out.try_clone()?;
-            Ok((out, err))
+        let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
+        let out = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(unwritten)?;
+        let body = match program {
+            Program::File { path } => Self::child(run, out, name, path, args).map_err(failed)?,
+            Program::Image { image, command } => {
+                let container = super::container::start(run, log, out, name, (image, command), args);
+                Body::Container(container.map_err(|e| failed(format!("its container: {e}")))?)
+            }
         };
-        let (out, err) = open().map_err(|e| failed(format!("its log \"{}\": {e}", log.display())))?;
+        Ok(Self {
+            name: name.to_owned(),
+            log: log.to_owned(),
+            body,
+            started: Instant::now(),
+        })
+    }
+
+    fn child(
+        run: &RunDir,
+        mut out: File,
+        name: &str,
+        program: &Path,
+        args: &[String],
+    ) -> Result<Body, String> {
+        let header = writeln!(out, "# {} {}", program.display(), args.join(" "));
+        let err = header
+            .and_then(|()| out.try_clone())
+            .map_err(|e| format!("its log can't be written: {e}"))?;
         let child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -60,29 +97,41 @@ impl Process {
             .env("GOGC", "400")
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| failed(format!("\"{}\": {e}", program.display())))?;
-        let pid = child.id().ok_or_else(|| failed("exited at once".to_owned()))?;
+            .map_err(|e| format!("\"{}\": {e}", program.display()))?;
+        let pid = child.id().ok_or_else(|| "exited at once".to_owned())?;
         run.register(name, pid);
-        Ok(Self {
-            name: name.to_owned(),
-            log: log.to_owned(),
+        Ok(Body::Child {
             child,
             group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
-            started: Instant::now(),
         })
     }
 
     /// What went wrong, if the process has exited.
     pub(super) fn exited(&mut self) -> Option<ProviderError> {
-        let lived = self.child.id().is_some();
-        let status = self.child.try_wait().ok().flatten()?;
-        if lived {
-            // What it started goes with it; later the id may be somebody else's.
-            let _ = killpg(self.group, Signal::SIGKILL);
-        }
+        let status = match &mut self.body {
+            Body::Child { child, group } => {
+                let lived = child.id().is_some();
+                let status = child.try_wait().ok().flatten()?;
+                if lived {
+                    // What it started goes with it; later the id may be somebody else's.
+                    let _ = killpg(*group, Signal::SIGKILL);
+                }
+                status.to_string()
+            }
+            Body::Container(container) => match container.state() {
+                State::Starting | State::Running => return None,
+                State::Exited(status) => status,
+                State::Failed(why) => {
+                    return Some(ProviderError::Start {
+                        component: self.name.clone(),
+                        why,
+                    });
+                }
+            },
+        };
         Some(ProviderError::Exited {
             component: self.name.clone(),
-            status: status.to_string(),
+            status,
             after: self.started.elapsed(),
             last: self.last_lines(),
             log: self.log.clone(),
@@ -108,24 +157,39 @@ impl Process {
 
     /// Asks it to end, and makes it end after `patience`.
     pub(super) async fn stop(mut self, patience: Duration) {
-        // The group may be gone already; then there is nobody to ask.
-        let _ = killpg(self.group, Signal::SIGTERM);
-        let _ = tokio::time::timeout(patience, self.child.wait()).await;
-        // What did not end, and what it started.
-        let _ = killpg(self.group, Signal::SIGKILL);
+        match &mut self.body {
+            Body::Child { child, group } => {
+                // The group may be gone already; then there is nobody to ask.
+                let _ = killpg(*group, Signal::SIGTERM);
+                let _ = tokio::time::timeout(patience, child.wait()).await;
+                // What did not end, and what it started.
+                let _ = killpg(*group, Signal::SIGKILL);
+            }
+            Body::Container(container) => {
+                container.ask();
+                let _ = tokio::time::timeout(patience, container.exited()).await;
+                container.kill();
+                container.gone().await;
+            }
+        }
     }
 
-    /// Kills its group, without waiting.
+    /// Kills it, and what it started, without waiting.
     pub(super) fn kill(&mut self) {
-        // No id means that it was waited for: the number may belong to somebody else by now.
-        if self.child.id().is_some() {
-            let _ = killpg(self.group, Signal::SIGKILL);
+        match &mut self.body {
+            // No id means that it was waited for: the number may belong to somebody else by now.
+            Body::Child { child, group } if child.id().is_some() => drop(killpg(*group, Signal::SIGKILL)),
+            Body::Child { .. } => {}
+            Body::Container(container) => container.kill(),
         }
     }
 
     /// Waits until it has gone.
     pub(super) async fn gone(&mut self) {
-        let _ = self.child.wait().await;
+        match &mut self.body {
+            Body::Child { child, .. } => drop(child.wait().await),
+            Body::Container(container) => container.gone().await,
+        }
     }
 
     fn last_lines(&self) -> String {
@@ -140,9 +204,13 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        // A container is waited for by its own drop.
+        let Body::Child { child, .. } = &mut self.body else {
+            return;
+        };
         // Reaps it: a SIGKILLed child ends in milliseconds.
         let deadline = Instant::now() + Duration::from_secs(2);
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -200,7 +268,9 @@ mod tests {
                 &run,
                 &dir.path().join("sh.log"),
                 "sh",
-                Path::new("/bin/sh"),
+                &Program::File {
+                    path: "/bin/sh".into(),
+                },
                 &["-c".to_owned(), script.clone()],
             )
         };

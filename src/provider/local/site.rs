@@ -72,7 +72,7 @@ impl Site {
     /// Starts a component.
     pub(super) fn start(&self, binary: &Binary, args: &[String]) -> Result<Process, ProviderError> {
         let name = binary.name.to_string();
-        Process::start(&self.run, &self.log(&name), &name, &binary.path, args)
+        Process::start(&self.run, &self.log(&name), &name, &binary.program, args)
     }
 
     /// Writes a file that a component reads.

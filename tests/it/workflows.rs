@@ -1,0 +1,211 @@
+//! What users' CI runs: the shell steps of the composite action and of the reusable workflow, as they are written there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use kubeclash::scenario::yaml;
+use serde_json::Value;
+
+use crate::cli_sandbox::{Ended, Sandbox, ended};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(file: &str) -> Value {
+    yaml::value(&fs::read_to_string(root().join(file)).unwrap()).unwrap()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A machine that runs shell steps one after another, as GitHub's runner does: what a step writes to `GITHUB_OUTPUT` is
+/// there for the next.
+struct Runner {
+    sandbox: Sandbox,
+    /// What stands for `${{ name }}`.
+    context: BTreeMap<String, String>,
+}
+
+impl Runner {
+    /// With the inputs of an action or a workflow: what is given, and the defaults.
+    async fn new(declared: &Value, given: &[(&str, &str)]) -> Self {
+        let inputs = declared.as_object().unwrap();
+        let mut context: BTreeMap<String, String> = inputs
+            .iter()
+            .map(|(name, input)| (format!("inputs.{name}"), text(&input["default"])))
+            .collect();
+        for (name, value) in given {
+            let known = context.insert(format!("inputs.{name}"), (*value).to_owned());
+            assert!(known.is_some(), "there is no input {name}");
+        }
+        Self {
+            sandbox: Sandbox::new().await,
+            context,
+        }
+    }
+
+    /// Replaces each `${{ … }}`; one that nobody knows is a mistake in the workflow.
+    fn expand(&self, text: &str) -> String {
+        let mut rest = text;
+        let mut expanded = String::new();
+        while let Some((before, after)) = rest.split_once("${{") {
+            let (name, after) = after.split_once("}}").unwrap();
+            let value = self.context.get(name.trim());
+            expanded += before;
+            expanded += value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
+            rest = after;
+        }
+        expanded + rest
+    }
+
+    /// Runs a step in a folder.
+    fn run(&mut self, step: &Value, folder: &Path) -> Ended {
+        let file = |name: &str| self.sandbox.path(name);
+        fs::write(file("outputs"), "").unwrap();
+        let mut command = self
+            .sandbox
+            .with(Command::new("bash"), &["--noprofile", "--norc", "-eo", "pipefail", "-c"]);
+        command
+            .arg(step["run"].as_str().unwrap())
+            .current_dir(folder)
+            .env("GITHUB_OUTPUT", file("outputs"))
+            .env("GITHUB_STEP_SUMMARY", file("summary"))
+            .env("GITHUB_ACTION_PATH", root())
+            .env("RUNNER_TEMP", self.sandbox.tmp());
+        for (name, value) in step["env"].as_object().into_iter().flatten() {
+            command.env(name, self.expand(&text(value)));
+        }
+        let ended = ended(command);
+        let id = step["id"].as_str().unwrap_or("unnamed");
+        for line in fs::read_to_string(file("outputs")).unwrap().lines() {
+            let (name, value) = line.split_once('=').unwrap();
+            self.context
+                .insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
+        }
+        ended
+    }
+
+    fn output(&self, name: &str) -> &str {
+        self.context.get(name).map_or("", String::as_str)
+    }
+
+    /// What the job's summary shows.
+    fn summary(&self) -> String {
+        fs::read_to_string(self.sandbox.path("summary")).unwrap_or_default()
+    }
+}
+
+/// The steps that are shell, of an action or of a job.
+fn shell_steps(steps: &Value) -> Vec<Value> {
+    let steps = steps.as_array().unwrap();
+    steps.iter().filter(|step| step["run"].is_string()).cloned().collect()
+}
+
+/// The action, with inputs; the ends of its steps, in order.
+async fn action(given: &[(&str, &str)]) -> (Runner, Vec<Ended>) {
+    let action = read("action.yml");
+    let mut runner = Runner::new(&action["inputs"], given).await;
+    let folder = runner.sandbox.path("home");
+    let steps = shell_steps(&action["runs"]["steps"]);
+    let ends = steps.iter().map(|step| runner.run(step, &folder)).collect();
+    (runner, ends)
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kubeclash");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_action_and_the_workflow_report_what_was_expected() {
+    let (runner, ends) = action(&[("binary", PROGRAM), ("cases", "c7"), ("args", "--jobs 2")]).await;
+    for end in &ends {
+        assert_eq!(end.code(), Some(0), "{end:?}");
+    }
+    assert_eq!(runner.output("steps.run.outputs.code"), "0");
+    let summary = runner.summary();
+    assert!(summary.contains("c7_taint_recreate_loop"), "{summary}");
+    let out = PathBuf::from(runner.output("steps.run.outputs.out"));
+    for file in ["summary.md", "junit.xml", "report.html", "evidence"] {
+        assert!(out.join(file).exists(), "no {file}");
+    }
+    // The reusable workflow's last job makes one report of all parts.
+    let workflow = read(".github/workflows/regression.yml");
+    let inputs = &workflow["on"]["workflow_call"]["inputs"];
+    let mut runner = Runner::new(inputs, &[("cases", "c7"), ("shards", "2")]).await;
+    let folder = runner.sandbox.path("home");
+    fs::create_dir_all(folder.join("parts/kubeclash-part-0")).unwrap();
+    fs::create_dir_all(folder.join("target/release")).unwrap();
+    std::os::unix::fs::symlink(&out, folder.join("parts/kubeclash-part-0/out")).unwrap();
+    fs::copy(PROGRAM, folder.join("kubeclash")).unwrap();
+    fs::copy(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
+    let plan = shell_steps(&workflow["jobs"]["build"]["steps"]);
+    let plan = plan.iter().find(|step| step["id"] == "plan").unwrap();
+    let end = runner.run(plan, &folder);
+    assert_eq!(end.code(), Some(0), "{end:?}");
+    assert_eq!(runner.output("steps.plan.outputs.shards"), r#"["1/2","2/2"]"#);
+    for step in shell_steps(&workflow["jobs"]["report"]["steps"]) {
+        let end = runner.run(&step, &folder);
+        assert_eq!(end.code(), Some(0), "{end:?}");
+    }
+    assert!(runner.summary().contains("c7_taint_recreate_loop"));
+    assert!(folder.join("report/report.html").exists() && folder.join("report/junit.xml").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_action_fails_with_its_report_where_a_verdict_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let expect = dir.path().join("expect.yaml");
+    fs::write(
+        &expect,
+        "- {case: c7, arm: broken, verdict: absent, reason: this build refuses such pods}\n",
+    )
+    .unwrap();
+    let given = [
+        ("binary", PROGRAM),
+        ("cases", "c7"),
+        ("arm", "broken"),
+        ("expect", expect.to_str().unwrap()),
+    ];
+    let (runner, ends) = action(&given).await;
+    let codes: Vec<_> = ends.iter().map(Ended::code).collect();
+    // Only the step that runs the cases: what follows it runs all the same.
+    assert_eq!(codes, [Some(0), Some(0), Some(3), Some(0)], "{ends:?}");
+    assert_eq!(runner.output("steps.run.outputs.code"), "3");
+    assert!(runner.summary().contains("returned"), "{}", runner.summary());
+}
+
+/// In the project's own CI the program has been built by the quick start; here it is built where it has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_action_builds_its_own_program() {
+    let action = read("action.yml");
+    let mut runner = Runner::new(&action["inputs"], &[]).await;
+    let steps = shell_steps(&action["runs"]["steps"]);
+    for id in ["place", "build"] {
+        let step = steps.iter().find(|step| step["id"] == id).unwrap();
+        let end = runner.run(step, root());
+        assert_eq!(end.code(), Some(0), "{end:?}");
+    }
+    assert_eq!(runner.output("steps.place.outputs.sources").len(), 16);
+    let built = runner.output("steps.build.outputs.binary");
+    assert!(built.ends_with("release/kubeclash") && Path::new(built).exists(), "{built}");
+}
+
+/// An expression in a script is text that somebody else may have written, run as a script.
+#[test]
+fn no_script_of_a_workflow_has_an_expression_in_it() {
+    let mut scripts = shell_steps(&read("action.yml")["runs"]["steps"]);
+    for entry in fs::read_dir(root().join(".github/workflows")).unwrap() {
+        let path = entry.unwrap().path();
+        let workflow = yaml::value(&fs::read_to_string(&path).unwrap()).unwrap();
+        for job in workflow["jobs"].as_object().unwrap().values() {
+            scripts.extend(shell_steps(&job["steps"]));
+        }
+    }
+    assert!(scripts.len() > 15, "{}", scripts.len());
+    for step in scripts {
+        let script = step["run"].as_str().unwrap();
+        assert!(!script.contains("${{"), "{script}");
+    }
+}
