@@ -17,7 +17,7 @@ use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::{Recorder, RecorderError};
 use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning, TuningError};
 use crate::scenario::{Arm, Manifest, NodePick, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, refusal, undone};
+use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, fullest, refusal, undone};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -225,6 +225,9 @@ pub async fn drive(
 /// How long the API server may take to answer when everything has been watched.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// How often the number that the verdict hangs on is told while it is watched.
+const PULSE: Duration = Duration::from_millis(500);
+
 /// What the steps of one arm need.
 struct Stage<'a> {
     plan: &'a Plan,
@@ -341,9 +344,14 @@ impl Stage<'_> {
         };
         let stops = until_verdict && pace != Pace::Recorded;
         let end = tokio::time::Instant::now() + window;
+        let mut said = None;
         recorder
             .watch(end, |timeline| {
-                (self.say)(&case.pulse(timeline));
+                // Nobody reads faster, and it takes the whole timeline to say it.
+                if said.is_none_or(|said: Instant| said.elapsed() >= PULSE) {
+                    (self.say)(&case.pulse(timeline));
+                    said = Some(Instant::now());
+                }
                 stops && case.reproduced(timeline)
             })
             .await;
@@ -520,16 +528,6 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
         }
     }
     Ok(())
-}
-
-/// The node with the most pods; the first by name where several have as many.
-fn fullest(placement: &BTreeMap<String, usize>) -> String {
-    let most = placement.values().max().copied().unwrap_or(0);
-    placement
-        .iter()
-        .find(|(_, count)| **count == most)
-        .map(|(name, _)| name.clone())
-        .unwrap_or_default()
 }
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.

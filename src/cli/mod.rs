@@ -82,7 +82,7 @@ pub enum Verb {
     /// Fetch, list or remove the binaries that clusters are made of
     Components(components::ComponentsArgs),
     /// Say what is there, what is missing, and what a run would fetch or build
-    Doctor(doctor::DoctorArgs),
+    Doctor(Box<doctor::DoctorArgs>),
     /// Hold two builds side by side: verdicts, figures, and what has flipped
     Compare(Box<compare::CompareArgs>),
     /// List cases × arms × builds, for the jobs of a CI system

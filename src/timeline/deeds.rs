@@ -174,8 +174,11 @@ pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
     };
     let mut groups: Vec<(Deed, Vec<acts::Act>)> = Vec::new();
     for act in acts {
-        let same = |(deed, _): &&mut (Deed, Vec<acts::Act>)| {
-            deed.actor == act.actor && deed.does == act.does && deed.object == act.object
+        let same = |deed: &&mut (Deed, Vec<acts::Act>)| {
+            let (deed, first) = (&deed.0, &deed.1[0]);
+            // Two plugins of one descheduler are two to be told from each other.
+            let same_reason = !matches!(act.does, Does::Evicts | Does::Rejects) || first.detail == act.detail;
+            deed.actor == act.actor && deed.does == act.does && deed.object == act.object && same_reason
         };
         if let Some((_, acts)) = groups.iter_mut().find(same) {
             acts.push(act);

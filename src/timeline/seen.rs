@@ -59,10 +59,6 @@ pub struct Entry {
 /// What was seen or done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every entry is a pod's: a box would cost an allocation each and save little"
-)]
 pub enum What {
     /// A named point of the scenario.
     Mark(String),

@@ -104,6 +104,17 @@ pub fn skew(placement: &BTreeMap<String, usize>) -> i64 {
     most as i64 - least as i64
 }
 
+/// The node with the most pods; the first by name where several have as many.
+#[must_use]
+pub fn fullest(placement: &BTreeMap<String, usize>) -> String {
+    let most = placement.values().max().copied().unwrap_or(0);
+    placement
+        .iter()
+        .find(|(_, count)| **count == most)
+        .map(|(name, _)| name.clone())
+        .unwrap_or_default()
+}
+
 /// A number that can be read from a [`World`]: with a name, for waits and pictures.
 #[derive(Clone)]
 #[must_use]

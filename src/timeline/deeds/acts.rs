@@ -142,6 +142,7 @@ impl<'a> Asked<'a> {
             Some(before) if before != replicas => Some((Does::Scales, Some(format!("{before}→{replicas}")))),
             // What a controller notes down on a deployment concerns nobody.
             _ if request.agent.starts_with("kube-controller-manager/") => None,
+            _ if replicas == 1 => Some((Does::Writes, Some("1 replica".to_owned()))),
             _ => Some((Does::Writes, Some(format!("{replicas} replicas")))),
         }
     }
