@@ -1,12 +1,13 @@
 //! `kubeclash fidelity`: runs at the recorded pace, held against the study of 2023.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
 use crate::cases;
-use crate::evidence::Outcome;
+use crate::evidence::{self, Outcome};
 use crate::exit;
 use crate::report::fidelity::{figures, page};
 
@@ -40,37 +41,20 @@ pub fn run(args: &FidelityArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The last outcome of each arm below a folder.
+/// The last outcome of each arm below a folder: runs are named by their time.
 fn outcomes(dir: &Path) -> Result<Vec<Outcome>, Failure> {
     let mut found = Vec::new();
     for case in &cases::ALL {
-        let mut arms = folders(&dir.join(case.folder));
-        arms.sort();
-        for arm in arms {
-            let mut runs: Vec<PathBuf> = folders(&arm)
-                .into_iter()
-                .map(|run| run.join("verdict.json"))
-                .filter(|f| f.is_file())
-                .collect();
-            runs.sort();
-            let Some(last) = runs.pop() else { continue };
-            let wrong = |e: String| {
-                Failure::new(
-                    exit::USAGE,
-                    format!("\"{}\" is not an outcome: {e}", last.display()),
-                )
-            };
-            let text = std::fs::read_to_string(&last).map_err(|e| wrong(e.to_string()))?;
-            found.push(serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?);
+        let mut last: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        for run in evidence::runs(&dir.join(case.folder)) {
+            let file = run.join(evidence::VERDICT);
+            if let (Some(arm), true) = (run.parent(), file.is_file()) {
+                last.insert(arm.to_owned(), file);
+            }
+        }
+        for file in last.values() {
+            found.push(evidence::outcome(file).map_err(|e| Failure::new(exit::USAGE, e))?);
         }
     }
     Ok(found)
-}
-
-fn folders(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect()
 }

@@ -1,24 +1,19 @@
-//! Building releases with `go build` from the modules that are embedded in this binary.
+//! Building with `go build`: the modules that are embedded in this binary, and any other version of any public module.
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use include_dir::{Dir, include_dir};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use super::{ComponentName, Module, Platform, Selection, Version};
-use crate::progress::Task;
+use super::entry::{Lock, Staging};
+use super::go::{Ended, Log, run};
+use super::module::{Found, Workshop};
+use super::{ComponentName, Module, Selection};
 
 static MODULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/components");
-
-/// How many of go's last lines an error quotes.
-const TAIL: usize = 12;
 
 /// How long `go env` may take; it only reads a file or two.
 const ASK: Duration = Duration::from_secs(10);
@@ -68,16 +63,88 @@ impl Default for Builder {
 pub(super) enum BuildFailure {
     #[error("there is no \"{}\" to build with ({reason})", go.display())]
     NoGo { go: PathBuf, reason: String },
-    #[error("only {pinned} can be built: the embedded {module} module pins it, and nothing pins {wanted}")]
-    NotPinned {
-        module: Module,
-        pinned: String,
-        wanted: String,
+    #[error("there is no {package}@{query}: {reason}")]
+    NoModule {
+        package: String,
+        query: String,
+        reason: String,
     },
-    #[error("go build {status}; it said:\n{tail}")]
-    Failed { status: String, tail: String },
+    #[error(
+        "{release} has {module} in its folder {folder}, and that is published under no version that fits: {reason}"
+    )]
+    NoSibling {
+        release: String,
+        module: String,
+        folder: String,
+        reason: String,
+    },
+    #[error("{package} in \"{}\" is package {kind}, and a program is package main", dir.display())]
+    NoProgram {
+        package: String,
+        dir: PathBuf,
+        kind: String,
+    },
+    #[error("GOSUMDB is \"off\", so that nothing would vouch for what is built")]
+    Unchecked,
+    #[error("go {status}; it said:\n{tail}{}", kept(log.as_deref()))]
+    Failed {
+        status: String,
+        tail: String,
+        log: Option<PathBuf>,
+    },
     #[error("cannot write: {0}")]
     Local(std::io::Error),
+}
+
+fn kept(log: Option<&Path>) -> String {
+    log.map(|log| format!("\n    all of it is in \"{}\"", log.display()))
+        .unwrap_or_default()
+}
+
+impl BuildFailure {
+    /// With all that go said kept beside the entry that could not be made.
+    pub(super) fn kept(self, lock: &Lock, room: &Staging) -> Self {
+        match self {
+            Self::Failed {
+                status,
+                tail,
+                log: None,
+            } => Self::Failed {
+                status,
+                tail,
+                log: lock.keep_failed(&room.beside(Log::NAME)),
+            },
+            other => other,
+        }
+    }
+}
+
+/// What is built into one folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ground<'a> {
+    /// A module that is embedded, with everything pinned.
+    Embedded(Module),
+    /// What was found of any other, with the query that found it: a wrapper is made.
+    Found(&'a Found, &'a str),
+}
+
+/// A program that is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Program {
+    /// The path of its main package.
+    pub(super) package: String,
+    /// The name of its file.
+    pub(super) file: &'static str,
+}
+
+impl Program {
+    /// A component as its upstream has it.
+    pub(super) fn of(name: ComponentName) -> Self {
+        Self {
+            package: name.package().to_owned(),
+            file: name.program(),
+        }
+    }
 }
 
 impl Builder {
@@ -129,85 +196,91 @@ impl Builder {
             .trim()
     }
 
-    /// Whether a release can be built at all, before anything is started.
-    pub(super) fn can(module: Module, version: &Version) -> Result<(), BuildFailure> {
-        let pinned = Selection::pinned(module);
-        if *version == pinned {
-            return Ok(());
-        }
-        let shown = |version: &Version| version.shown_by(module).to_owned();
-        Err(BuildFailure::NotPinned {
-            module,
-            pinned: shown(&pinned),
-            wanted: shown(version),
+    /// The Go that is here, or that there is none.
+    pub(super) async fn go_version(&self) -> Result<GoVersion, BuildFailure> {
+        self.version().await.map_err(|reason| BuildFailure::NoGo {
+            go: self.go.clone(),
+            reason,
         })
     }
 
-    /// Builds packages of one module into `out`, each named as its component. Whoever drops the future kills go
-    /// and all that it started.
+    /// Builds programs of one module into `out`. Whoever drops the future kills go and all that it started.
     pub(super) async fn build(
         &self,
-        module: Module,
-        version: &Version,
-        names: &[ComponentName],
-        platform: &Platform,
+        ground: Ground<'_>,
+        programs: &[Program],
         out: &Path,
-        task: &Task,
+        shop: &Workshop<'_>,
     ) -> Result<GoVersion, BuildFailure> {
-        Self::can(module, version)?;
-        let go = self.version().await.map_err(|reason| BuildFailure::NoGo {
-            go: self.go.clone(),
-            reason,
-        })?;
-        let source = out.join("module");
-        unpack(module, &source).map_err(BuildFailure::Local)?;
-        let mut command = self.command(&source, module, version, platform);
-        match names {
-            // With a file named, as go itself would call etcd's package `server`.
-            [name] => command.arg("-o").arg(out.join(name.as_str())),
-            _ => command.arg("-o").arg(out),
+        let packages: Vec<_> = programs.iter().map(|program| program.package.clone()).collect();
+        let stamp = match ground {
+            Ground::Embedded(module) => {
+                unpack(module, shop.folder).map_err(BuildFailure::Local)?;
+                ldflags(module.upstream(), Selection::pinned(module).tag())
+            }
+            Ground::Found(found, query) => {
+                self.wrap(found, query, &packages, shop).await?;
+                ldflags(&found.module, &found.version)
+            }
         };
-        command.args(names.iter().map(|name| name.package()));
-        match run(command, task).await {
-            // go.mod may have made go fetch a newer one, which is here by now.
-            Ok(()) => Ok(self.version_in(&source, &[]).await.unwrap_or(go)),
-            Err(Ended::Start(error)) => Err(BuildFailure::NoGo {
-                go: self.go.clone(),
-                reason: error.to_string(),
-            }),
-            Err(Ended::Badly { status, tail }) => Err(BuildFailure::Failed { status, tail }),
+        let mut command = self.command(shop, "-mod=readonly");
+        command.args(["build", "-v", "-trimpath", "-ldflags", &stamp, "-o"]);
+        match programs {
+            // With a file named, as go itself would call etcd's package `server`.
+            [program] => command.arg(out.join(program.file)),
+            _ => command.arg(out),
+        };
+        command.args(packages);
+        run(command, shop.log, shop.task)
+            .await
+            .map_err(|ended| self.failed(ended))?;
+        self.used(shop.folder).await
+    }
+
+    /// The Go that builds in a folder: its go.mod may have made go fetch a newer one, which is here by now.
+    pub(super) async fn used(&self, folder: &Path) -> Result<GoVersion, BuildFailure> {
+        match self.version_in(folder, &[]).await {
+            Ok(go) => Ok(go),
+            Err(_) => self.go_version().await,
         }
     }
 
-    fn command(&self, source: &Path, module: Module, version: &Version, platform: &Platform) -> Command {
-        let mut command = Command::new(&self.go);
-        command
-            .args(["build", "-v", "-trimpath", "-ldflags", &ldflags(module, version)])
-            .current_dir(source)
-            // Static, and never with what the user has set for projects of their own.
-            .env("CGO_ENABLED", "0")
-            .env("GOWORK", "off")
-            .env("GOFLAGS", "-mod=readonly")
-            .env("GO111MODULE", "on")
-            .env("GOOS", &platform.os)
-            .env("GOARCH", &platform.arch)
-            .env_remove("GOBIN")
-            .env_remove("GOEXPERIMENT")
-            .envs(self.env.iter().cloned());
-        command
+    pub(super) fn failed(&self, ended: Ended) -> BuildFailure {
+        match ended {
+            Ended::Start(error) => BuildFailure::NoGo {
+                go: self.go.clone(),
+                reason: error.to_string(),
+            },
+            Ended::Badly { status, tail } => BuildFailure::Failed {
+                status,
+                tail,
+                log: None,
+            },
+        }
     }
 }
 
 /// What makes a binary report its release as the official one does; without it, kube-apiserver calls itself
 /// `v0.0.0-master+$Format:%H$` and clients refuse it.
-fn ldflags(module: Module, version: &Version) -> String {
-    let variable = match module {
-        Module::Etcd => return "-s -w".to_owned(),
-        Module::Kubernetes => "k8s.io/component-base/version.gitVersion",
-        Module::Kwok => "sigs.k8s.io/kwok/pkg/consts.Version",
-        Module::Descheduler => "sigs.k8s.io/descheduler/pkg/version.version",
+pub(super) fn ldflags(module: &str, version: &str) -> String {
+    let variables = match module {
+        "k8s.io/kubernetes" => {
+            let package = "k8s.io/component-base/version";
+            let mut numbers = version.trim_start_matches('v').split('.');
+            let (major, minor) = (
+                numbers.next().unwrap_or_default(),
+                numbers.next().unwrap_or_default(),
+            );
+            format!(
+                " -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+            )
+        }
+        "sigs.k8s.io/kwok" => format!(" -X sigs.k8s.io/kwok/pkg/consts.Version={version}"),
+        "sigs.k8s.io/descheduler" => format!(" -X sigs.k8s.io/descheduler/pkg/version.version={version}"),
+        // etcd has its release in its source; of others nobody knows where it would belong.
+        _ => String::new(),
     };
-    format!("-s -w -X {variable}={}", version.tag())
+    format!("-s -w{variables}")
 }
 
 fn go_mod(module: Module) -> &'static str {
@@ -227,67 +300,6 @@ fn unpack(module: Module, to: &Path) -> std::io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-enum Ended {
-    Start(std::io::Error),
-    Badly { status: String, tail: String },
-}
-
-/// Kills a whole process group on drop: go leaves its compilers behind otherwise.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        // No id means that it was waited for: the number may belong to somebody else by now.
-        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
-        }
-    }
-}
-
-async fn run(mut command: Command, task: &Task) -> Result<(), Ended> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true);
-    let mut group = Group(command.spawn().map_err(Ended::Start)?);
-    let mut tail = VecDeque::new();
-    if let Some(stderr) = group.0.stderr.take() {
-        let mut lines = BufReader::new(stderr).split(b'\n');
-        let mut count = 0;
-        while let Ok(Some(line)) = lines.next_segment().await {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            // `-v` prints import paths, one a line, which have no spaces; all else is there to be read.
-            if !line.contains(' ') {
-                count += 1;
-                task.say(format!("{count} packages, now {line}"));
-                continue;
-            }
-            if line.starts_with("go: downloading") {
-                task.say(line.clone());
-            }
-            if tail.len() == TAIL {
-                tail.pop_front();
-            }
-            tail.push_back(line);
-        }
-    }
-    let status = group.0.wait().await.map_err(Ended::Start)?;
-    if status.success() {
-        return Ok(());
-    }
-    let tail = tail
-        .iter()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    Err(Ended::Badly {
-        status: format!("ended with {status}"),
-        tail,
-    })
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
-//! Binaries of releases, kept in the user's cache directory.
+//! Binaries that were fetched or built, kept in the user's cache directory.
 //!
 //! ```text
-//! <cache>/components/<name>/<version>-<os>-<arch>/<name>        the binary
-//! <cache>/components/<name>/<version>-<os>-<arch>/entry.json    what is known of it
-//! <cache>/components/<name>/<version>-<os>-<arch>.lock          held while the entry changes; remembers how long it took
-//! <cache>/components/<name>/.<version>-<os>-<arch>.new-…        an entry that is being made
+//! <cache>/components/<name>/<key>-<os>-<arch>/<name>        the binary
+//! <cache>/components/<name>/<key>-<os>-<arch>/entry.json    what is known of it
+//! <cache>/components/<name>/<key>-<os>-<arch>/build.log     what go said, where it was built
+//! <cache>/components/<name>/<key>-<os>-<arch>.failed.log    what go said, where it could not be built
+//! <cache>/components/<name>/<key>-<os>-<arch>.lock          held while the entry changes; remembers how long it took
+//! <cache>/components/<name>/.<key>-<os>-<arch>.new-…        an entry that is being made
 //! ```
+//!
+//! A [`Key`] is a release's version, or says of what else the binary was made.
 //!
 //! An entry appears by a rename and is never changed in place, so looking at it needs no lock. Lock files stay: taking
 //! one away while somebody waits for it would let two into the room.
@@ -14,13 +18,13 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::entry::{Entry, Last, Lock, stat};
-use super::{Binary, ComponentError, ComponentName, Origin, Platform, Version};
+use super::{Binary, ComponentError, ComponentName, Key, Origin, Platform};
 use crate::progress::Progress;
 
-/// The directory that holds binaries of releases; cheap to clone.
+/// The directory that holds binaries; cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     root: PathBuf,
@@ -49,6 +53,9 @@ pub struct Kept {
     /// The platform that it is for, as in the entry's name: `linux-amd64`.
     pub platform: String,
 }
+
+/// How many states of a checkout are kept.
+pub(super) const STATES: usize = 5;
 
 /// The lock file of [`Cache::seeds`].
 pub const SEEDS_LOCK: &str = "lock";
@@ -92,20 +99,21 @@ impl Cache {
     }
 
     fn folder(&self, name: ComponentName) -> PathBuf {
-        self.root.join("components").join(name.as_str())
+        self.root.join("components").join(name.program())
     }
 
-    /// Where the entry of a release is or would be.
+    /// Where an entry is or would be.
     #[must_use]
-    pub fn entry(&self, name: ComponentName, version: &Version, platform: &Platform) -> PathBuf {
-        self.folder(name).join(entry_name(name, version, platform))
+    pub fn entry(&self, name: ComponentName, key: &Key, platform: &Platform) -> PathBuf {
+        let Platform { os, arch } = platform;
+        self.folder(name).join(format!("{key}-{os}-{arch}"))
     }
 
     /// What is there, by size and modification time alone; takes no lock and changes nothing.
     #[must_use]
-    pub fn look(&self, name: ComponentName, version: &Version, platform: &Platform) -> Look {
-        let dir = self.entry(name, version, platform);
-        let path = dir.join(name.as_str());
+    pub fn look(&self, name: ComponentName, key: &Key, platform: &Platform) -> Look {
+        let dir = self.entry(name, key, platform);
+        let path = dir.join(name.program());
         let text = match fs::read(dir.join("entry.json")) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !dir.exists() => return Look::Missing,
@@ -117,23 +125,20 @@ impl Cache {
         };
         match stat(&path) {
             Err(error) => Look::Corrupted(format!("its binary cannot be read: {error}")),
-            Ok(now) if now == (entry.size, entry.mtime_ns) => {
-                Look::Good(entry.binary(name, version.shown(name), path))
-            }
+            Ok(now) if now == (entry.size, entry.mtime_ns) => Look::Good(entry.binary(name, key, path)),
             Ok(_) => Look::Doubtful(entry),
         }
     }
 
-    /// How long a release took when it was last fetched or built here, and how; survives
-    /// [`clean`](Self::clean).
+    /// How long it took when it was last fetched or built here, and how; survives [`clean`](Self::clean).
     #[must_use]
     pub fn last_time(
         &self,
         name: ComponentName,
-        version: &Version,
+        key: &Key,
         platform: &Platform,
     ) -> Option<(Duration, Origin)> {
-        let text = fs::read(lock_path(&self.entry(name, version, platform))).ok()?;
+        let text = fs::read(lock_path(&self.entry(name, key, platform))).ok()?;
         let Last { took_ms, origin } = serde_json::from_slice(&text).ok()?;
         Some((Duration::from_millis(took_ms), origin))
     }
@@ -146,11 +151,11 @@ impl Cache {
     pub async fn lock(
         &self,
         name: ComponentName,
-        version: &Version,
+        key: &Key,
         platform: &Platform,
         progress: &Progress,
     ) -> Result<Lock, ComponentError> {
-        let dir = self.entry(name, version, platform);
+        let dir = self.entry(name, key, platform);
         let path = lock_path(&dir);
         let open = || {
             fs::create_dir_all(self.folder(name))?;
@@ -169,9 +174,8 @@ impl Cache {
                 Ok(()) => break,
                 Err(fs::TryLockError::WouldBlock) => {
                     waiting.get_or_insert_with(|| {
-                        let shown = version.shown(name);
                         progress.println(format!(
-                            "waiting for another kubeclash that is fetching or building {name} {shown}"
+                            "waiting for another kubeclash that is fetching or building {name} {key}"
                         ));
                         progress.task(format!("waiting for {name}"))
                     });
@@ -183,7 +187,7 @@ impl Cache {
         let lock = Lock {
             cache: self.clone(),
             name,
-            version: version.clone(),
+            key: key.clone(),
             dir,
             file,
         };
@@ -207,12 +211,12 @@ impl Cache {
             return Vec::new();
         };
         let read = |dir: PathBuf| {
-            let (version, platform) = split_entry_name(dir.file_name()?.to_str()?)?;
+            let (key, platform) = split_entry_name(dir.file_name()?.to_str()?)?;
             let entry: Entry = serde_json::from_slice(&fs::read(dir.join("entry.json")).ok()?).ok()?;
-            let path = dir.join(name.as_str());
+            let path = dir.join(name.program());
             path.is_file().then(|| Kept {
                 size: entry.size,
-                binary: entry.binary(name, &version, path),
+                binary: entry.binary(name, &key, path),
                 platform,
             })
         };
@@ -234,27 +238,57 @@ impl Cache {
             };
             let found: BTreeSet<_> = entries
                 .flatten()
-                .filter(|entry| entry.path().is_dir())
+                .filter(|entry| !entry.file_name().as_encoded_bytes().ends_with(b".lock"))
                 .filter_map(|entry| split_entry_name(finished(entry.file_name().to_str()?)))
                 .collect();
-            for (version, platform) in found {
-                let (Ok(version), Some((os, arch))) = (version.parse(), platform.split_once('-')) else {
+            for (key, platform) in found {
+                let Some((os, arch)) = platform.split_once('-') else {
                     continue;
                 };
                 // Taking the lock already sweeps away what a killed process left.
-                let lock = self
-                    .lock(name, &version, &Platform::new(os, arch), progress)
-                    .await?;
+                let lock = self.lock(name, &key, &Platform::new(os, arch), progress).await?;
                 if lock.dir.exists() {
-                    bytes += stat(&lock.dir.join(name.as_str())).map_or(0, |(size, _)| size);
-                    lock.remove()?;
+                    bytes += stat(&lock.dir.join(name.program())).map_or(0, |(size, _)| size);
                     count += 1;
                 }
+                lock.remove()?;
             }
         }
         self.clean_seeds()
             .map_err(|error| self.error("remove what clusters start from in", error))?;
         Ok((count, bytes))
+    }
+
+    /// Takes away what a checkout was built to before, but for the newest few states: somebody may still run them.
+    pub(super) fn sweep_states(&self, name: ComponentName, prefix: &str, now: &Binary, keep: usize) {
+        let folder = self.folder(name);
+        let touch = || {
+            fs::File::open(now.file()?.parent()?)
+                .ok()?
+                .set_modified(SystemTime::now())
+                .ok()
+        };
+        touch();
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return;
+        };
+        let mut states: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        states.sort();
+        states.reverse();
+        for (_, dir) in states.into_iter().skip(keep) {
+            let lock = File::options().write(true).open(lock_path(&dir));
+            // Whoever holds it is just making this state again.
+            if let Ok(lock) = lock
+                && lock.try_lock().is_ok()
+            {
+                drop(fs::remove_dir_all(&dir));
+            }
+        }
     }
 
     /// Where what clusters start from is kept: etcd data directories that an API server has bootstrapped.
@@ -300,27 +334,33 @@ impl Cache {
     }
 }
 
-fn entry_name(name: ComponentName, version: &Version, platform: &Platform) -> String {
-    format!("{}-{}-{}", version.shown(name), platform.os, platform.arch)
-}
-
 /// The entry's name out of that of a directory in which it is being made.
 fn finished(dir: &str) -> &str {
     let cut = |marker| {
         dir.strip_prefix('.')
             .and_then(|rest| Some(rest.split_once(marker)?.0))
     };
-    cut(".new-").or_else(|| cut(".old-")).unwrap_or(dir)
+    cut(".new-")
+        .or_else(|| cut(".old-"))
+        .or_else(|| dir.strip_suffix(FAILED))
+        .unwrap_or(dir)
 }
 
 /// `v1.37.0-rc.1-linux-amd64` → `v1.37.0-rc.1`, `linux-amd64`.
-fn split_entry_name(entry: &str) -> Option<(String, String)> {
+fn split_entry_name(entry: &str) -> Option<(Key, String)> {
     let (rest, arch) = entry.rsplit_once('-')?;
-    let (version, os) = rest.rsplit_once('-')?;
-    version
-        .parse::<Version>()
-        .is_ok()
-        .then(|| (version.to_owned(), format!("{os}-{arch}")))
+    let (key, os) = rest.rsplit_once('-')?;
+    Some((Key::read(key)?, format!("{os}-{arch}")))
+}
+
+/// What the log of a build that failed ends with.
+const FAILED: &str = ".failed.log";
+
+/// Where the log of a failed build of an entry is kept.
+pub(super) fn failed_log(entry: &Path) -> PathBuf {
+    let mut path = entry.as_os_str().to_owned();
+    path.push(FAILED);
+    path.into()
 }
 
 fn lock_path(entry: &Path) -> PathBuf {

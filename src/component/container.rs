@@ -119,6 +119,7 @@ async fn look(
             digest: digest.map_or_else(|| id.clone(), |(_, digest)| digest.to_owned()),
         },
         program: Program::Image { image: id, command },
+        build_log: None,
     })
 }
 

@@ -8,8 +8,10 @@ use reqwest::Url;
 
 use super::entry::Staging;
 use super::http::{Failure, Http, host_of};
+use super::image::{Pulled, Which};
+use super::layers::leaves;
 use super::sources::{Checksum, Release, asset_digest, sum_of};
-use super::{ComponentName, Origin, Platform, Sources, Version, image};
+use super::{ComponentName, Origin, Platform, Sources, Version};
 use crate::progress::Task;
 
 /// Puts the official release of a component where `staging` wants it.
@@ -41,7 +43,10 @@ pub(super) async fn fetch(
             unpack(&archive, &member, &staging.path(), &url)?;
             Ok(Origin::Downloaded { url })
         }
-        Release::Image { reference } => image::fetch(http, &reference, name, platform, staging, task).await,
+        Release::Image { reference } => {
+            let pulled = Pulled::manifest(http, &reference, platform, task).await?;
+            pulled.fetch(Which::Official(name.program()), staging, task).await
+        }
     }
 }
 
@@ -75,7 +80,12 @@ fn unpack(archive: &Path, member: &str, to: &Path, url: &str) -> Result<(), Fail
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(file));
     for entry in tar.entries().map_err(|error| malformed(error.to_string()))? {
         let mut entry = entry.map_err(|error| malformed(error.to_string()))?;
-        let is_it = entry.path().is_ok_and(|path| path == Path::new(member));
+        let path = entry.path().map_err(|error| malformed(error.to_string()))?;
+        // An archive that does this is not one that its project made.
+        if let Some(reason) = leaves(&path) {
+            return Err(malformed(reason));
+        }
+        let is_it = path == Path::new(member);
         if is_it && entry.header().entry_type().is_file() {
             let mut file = File::create(to).map_err(Failure::Local)?;
             io::copy(&mut entry, &mut file).map_err(Failure::Local)?;

@@ -8,8 +8,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::failed_log;
 use super::digest::Sha256;
-use super::{Binary, Cache, ComponentError, ComponentName, Origin, Program, Version};
+use super::go::Log;
+use super::{Binary, Cache, ComponentError, ComponentName, Key, Origin, Program};
 
 /// What `entry.json` records of a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct Entry {
     pub mtime_ns: u64,
     /// Where it came from.
     pub origin: Origin,
+    /// Its version, where the entry's key is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// How long the download or the build took; a build counts for all that it built.
     pub took_ms: u64,
     /// When it came in.
@@ -29,10 +34,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(super) fn binary(self, name: ComponentName, version: &str, path: PathBuf) -> Binary {
+    pub(super) fn binary(self, name: ComponentName, key: &Key, path: PathBuf) -> Binary {
+        let log = path.with_file_name(Log::NAME);
         Binary {
             name,
-            version: version.to_owned(),
+            version: self.version.unwrap_or_else(|| key.to_string()),
+            build_log: log.is_file().then_some(log),
             program: Program::File { path },
             sha256: self.sha256,
             origin: self.origin,
@@ -52,7 +59,7 @@ pub(super) struct Last {
 pub struct Lock {
     pub(super) cache: Cache,
     pub(super) name: ComponentName,
-    pub(super) version: Version,
+    pub(super) key: Key,
     pub(super) dir: PathBuf,
     pub(super) file: File,
 }
@@ -71,7 +78,7 @@ impl Lock {
     ///
     /// [`ComponentError::Cache`] when the record cannot be written.
     pub fn verify(&self, mut entry: Entry) -> Result<Result<Binary, String>, ComponentError> {
-        let path = self.dir.join(self.name.as_str());
+        let path = self.dir.join(self.name.program());
         let found = stat(&path).and_then(|now| Ok((now, Sha256::of_file(&path)?)));
         let ((size, mtime_ns), sha256) = match found {
             Ok(found) => found,
@@ -86,7 +93,7 @@ impl Lock {
         (entry.size, entry.mtime_ns) = (size, mtime_ns);
         self.record(&self.dir, &entry)
             .map_err(|error| self.cache.error("write entry.json", error))?;
-        Ok(Ok(entry.binary(self.name, self.version.shown(self.name), path)))
+        Ok(Ok(entry.binary(self.name, &self.key, path)))
     }
 
     /// Makes room for a new binary, on the same file system as the entry. It goes away unless it is
@@ -108,8 +115,13 @@ impl Lock {
     /// # Errors
     ///
     /// [`ComponentError::Cache`] when it cannot be written; nothing is left of it then.
-    pub fn keep(&self, staging: Staging, origin: Origin, took: Duration) -> Result<Binary, ComponentError> {
-        let name = self.name;
+    pub fn keep(
+        &self,
+        staging: Staging,
+        origin: Origin,
+        version: Option<String>,
+        took: Duration,
+    ) -> Result<Binary, ComponentError> {
         let store = || {
             let staged = staging.path();
             make_executable(&staged)?;
@@ -123,6 +135,7 @@ impl Lock {
                 size,
                 mtime_ns,
                 origin,
+                version,
                 took_ms,
                 date: jiff::Timestamp::now(),
             };
@@ -139,18 +152,26 @@ impl Lock {
             }
             fs::rename(staging.dir.path(), &self.dir)?;
             make_readable(&self.dir)?;
+            drop(fs::remove_file(failed_log(&self.dir)));
             Ok(entry)
         };
         let entry = store().map_err(|error| self.cache.error("keep a binary", error))?;
-        Ok(entry.binary(name, self.version.shown(name), self.dir.join(name.as_str())))
+        Ok(entry.binary(self.name, &self.key, self.dir.join(self.name.program())))
     }
 
-    /// Takes the entry away.
+    /// Keeps the log of a build that failed, for whoever wants to read more than the end of it.
+    pub(super) fn keep_failed(&self, log: &Path) -> Option<PathBuf> {
+        let kept = failed_log(&self.dir);
+        fs::copy(log, &kept).ok().map(|_| kept)
+    }
+
+    /// Takes the entry away, and the log of a build that failed.
     ///
     /// # Errors
     ///
     /// [`ComponentError::Cache`] when the system does not let it.
     pub fn remove(&self) -> Result<(), ComponentError> {
+        drop(fs::remove_file(failed_log(&self.dir)));
         match fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(self.cache.error("remove an entry", error))
@@ -168,6 +189,14 @@ impl Lock {
         file.as_file().sync_all()?;
         file.persist(dir.join("entry.json"))?;
         Ok(())
+    }
+
+    /// Remembers how long a build took whose binary is another entry.
+    pub(super) fn built(&self, origin: &Origin, took: Duration) {
+        self.remember(&Last {
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            origin: origin.clone(),
+        });
     }
 
     fn remember(&self, last: &Last) {
@@ -210,7 +239,7 @@ impl Staging {
     /// Where the binary has to be put.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        self.dir.path().join(self.name.as_str())
+        self.dir.path().join(self.name.program())
     }
 
     /// The directory itself.
@@ -239,7 +268,8 @@ pub(super) fn stat(path: &Path) -> io::Result<(u64, u64)> {
     ))
 }
 
-fn make_executable(path: &Path) -> io::Result<()> {
+/// Lets anybody run it.
+pub(super) fn make_executable(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 

@@ -59,6 +59,7 @@ pub(super) async fn check_in(
         program: Program::File { path },
         sha256,
         origin: Origin::Given,
+        build_log: None,
     })
 }
 
@@ -85,14 +86,26 @@ pub(super) fn check(path: &Path, platform: &Platform) -> Result<(), String> {
 }
 
 /// The version that a binary says it is; a fork that says nothing is no less welcome.
-async fn ask(name: ComponentName, path: &Path) -> Option<String> {
+pub(super) async fn ask(name: ComponentName, path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     command
         .arg(version_argument(name))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
-    let output = tokio::time::timeout(ASK, command.output()).await.ok()?.ok()?;
+    let answer = async {
+        loop {
+            match command.output().await {
+                // The file was written just now, and a process that is being started inherited its descriptor: it
+                // closes that at once.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                answer => return answer.ok(),
+            }
+        }
+    };
+    let output = tokio::time::timeout(ASK, answer).await.ok()??;
     version_in(name, &String::from_utf8_lossy(&output.stdout))
 }
 

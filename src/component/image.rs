@@ -1,7 +1,7 @@
 //! A binary out of a container image, without Docker.
 
-use std::io::Read;
-use std::path::{Component, Path, PathBuf};
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
@@ -11,46 +11,186 @@ use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
 use reqwest::Url;
 
+use super::compression::unpacked;
+use super::credentials::credentials;
 use super::entry::Staging;
 use super::http::{Failure, Http, deepest, is_loopback, use_ring};
-use super::{ComponentName, Origin, Platform};
+use super::layers::{Layers, UNPACKED, extract};
+use super::platform::interpreter;
+use super::{Origin, Platform};
 use crate::progress::{Task, elapsed};
 
-/// The file in the image; its project's Dockerfile puts it there.
-const FOLDER: &str = "bin";
+/// What all layers of an image together may have to be downloaded.
+const PACKED: u64 = 2 << 30;
 
-/// Puts `/bin/<name>` of an image where `staging` wants it.
-pub(super) async fn fetch(
-    http: &Http,
-    reference: &str,
-    name: ComponentName,
-    platform: &Platform,
-    staging: &Staging,
-    task: &Task,
-) -> Result<Origin, Failure> {
-    let image = Image::new(http, reference, platform)?;
-    task.say(format!("from {}", image.host));
-    let (manifest, digest) = image.manifest().await?;
-    let wanted = Path::new(FOLDER).join(name.as_str());
-    // From the last layer to the first: what is above hides what is below.
-    for layer in manifest.layers.iter().rev() {
-        let blob = staging.beside("layer");
-        image.layer(layer, &blob, task).await?;
-        let found = look_into(&blob, layer, &wanted, &staging.path(), &image.text);
-        std::fs::remove_file(&blob).map_err(Failure::Local)?;
-        match found? {
-            Found::It => {
-                return Ok(Origin::Image {
-                    reference: reference.to_owned(),
-                    digest,
-                });
-            }
-            Found::Removed => break,
-            Found::Nothing => {}
-        }
-    }
-    Err(image.malformed(format!("it has no file \"/{}\"", wanted.display())))
+/// What an image's configuration may have; it is a page of JSON.
+const CONFIGURATION: u64 = 4 << 20;
+
+/// Which file of an image is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which<'a> {
+    /// Of an official image, where its project's Dockerfile puts the program of this name: in `/bin`.
+    Official(&'a str),
+    /// Of anybody's, what it starts, or the program of this name.
+    Program(&'a str),
 }
+
+/// An image whose manifest has been read.
+pub(super) struct Pulled<'a> {
+    image: Image<'a>,
+    manifest: OciImageManifest,
+    /// The digest of this platform's manifest.
+    pub(super) digest: String,
+}
+
+impl<'a> Pulled<'a> {
+    /// Asks the registry what a reference means now.
+    pub(super) async fn manifest(
+        http: &'a Http,
+        reference: &str,
+        platform: &Platform,
+        task: &Task,
+    ) -> Result<Self, Failure> {
+        let image = Image::new(http, reference, platform)?;
+        task.say(format!("from {}", image.host));
+        let (manifest, digest) = image.manifest().await?;
+        let declared = manifest
+            .layers
+            .iter()
+            .map(|layer| u64::try_from(layer.size).unwrap_or(u64::MAX));
+        let declared = declared.fold(0, u64::saturating_add);
+        if declared > PACKED {
+            let (declared, limit) = (indicatif::HumanBytes(declared), indicatif::HumanBytes(PACKED));
+            return Err(image.malformed(format!(
+                "its layers have {declared}, and kubeclash takes programs out of no image of more than {limit}"
+            )));
+        }
+        Ok(Self {
+            image,
+            manifest,
+            digest,
+        })
+    }
+
+    /// Puts the file where `staging` wants it.
+    pub(super) async fn fetch(
+        self,
+        which: Which<'_>,
+        staging: &Staging,
+        task: &Task,
+    ) -> Result<Origin, Failure> {
+        let image = &self.image;
+        let layers = &self.manifest.layers;
+        let paths = match which {
+            Which::Official(program) => vec![Path::new("/bin").join(program)],
+            Which::Program(program) => programs(
+                &image.config(&self.manifest.config, staging, task).await?,
+                program,
+            ),
+        };
+        let mut files = Layers::new(UNPACKED);
+        for (index, layer) in layers.iter().enumerate() {
+            let blob = staging.beside(&format!("layer-{index}"));
+            image.layer(layer, &blob, task).await?;
+            let garbled = |error: std::io::Error| image.malformed(format!("layer {}: {error}", layer.digest));
+            let file = File::open(&blob).map_err(Failure::Local)?;
+            files
+                .add(unpacked(file, &layer.media_type).map_err(garbled)?)
+                .map_err(garbled)?;
+        }
+        let mut found = None;
+        for path in &paths {
+            if let Some(place) = files.find(path).map_err(|reason| image.malformed(reason))? {
+                found = Some((path, place));
+                break;
+            }
+        }
+        let Some((path, place)) = found else {
+            let paths: Vec<_> = paths
+                .iter()
+                .map(|path| format!("\"{}\"", path.display()))
+                .collect();
+            return Err(image.malformed(format!("it has no file {}", paths.join(", "))));
+        };
+        let layer = &layers[place.layer];
+        let garbled = |error: std::io::Error| image.malformed(format!("layer {}: {error}", layer.digest));
+        let blob = File::open(staging.beside(&format!("layer-{}", place.layer))).map_err(Failure::Local)?;
+        let mut file = File::create(staging.path()).map_err(Failure::Local)?;
+        extract(
+            unpacked(blob, &layer.media_type).map_err(garbled)?,
+            place,
+            &mut file,
+        )
+        .map_err(garbled)?;
+        for index in 0..layers.len() {
+            std::fs::remove_file(staging.beside(&format!("layer-{index}"))).map_err(Failure::Local)?;
+        }
+        if let Which::Program(_) = which {
+            image.runs_alone(path, &staging.path())?;
+        }
+        Ok(Origin::Image {
+            reference: image.text.clone(),
+            digest: self.digest,
+            file: matches!(which, Which::Program(_)).then(|| path.clone()),
+        })
+    }
+}
+
+/// Where an image's program can be, the likeliest first.
+///
+/// That is what the image starts, if it has the name that is looked for: Kubernetes' own images start `go-runner`,
+/// others a shell or an `init`, and such a thing would be a program, but the wrong one. Then the first that is none
+/// of these; then the places where images have their programs.
+fn programs(config: &serde_json::Value, name: &str) -> Vec<PathBuf> {
+    let config = &config["config"];
+    let words = |field: &str| {
+        let words = config[field].as_array().into_iter().flatten();
+        words.filter_map(|word| word.as_str()).collect::<Vec<_>>()
+    };
+    let started: Vec<_> = [words("Entrypoint"), words("Cmd")].concat();
+    let last = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let named = started.iter().filter(|word| last(word) == name);
+    let wrapper = |word: &str| WRAPPERS.contains(&last(word).as_str());
+    let first = started
+        .iter()
+        .find(|word| !word.starts_with('-') && !word.contains(' ') && !wrapper(word));
+    let environment = words("Env");
+    let path = environment
+        .iter()
+        .find_map(|variable| variable.strip_prefix("PATH="));
+    let path = path.unwrap_or("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    let folder = config["WorkingDir"].as_str().unwrap_or("/");
+    let place = |word: &&str| {
+        if word.contains('/') {
+            vec![Path::new("/").join(folder).join(word)]
+        } else {
+            path.split(':')
+                .map(|folder| Path::new("/").join(folder).join(word))
+                .collect()
+        }
+    };
+    let usual = ["/bin", "/usr/local/bin", "/usr/bin", "/", "/app", "/ko-app"];
+    let mut paths: Vec<_> = named.chain(first).flat_map(place).collect();
+    paths.extend(usual.map(|folder| Path::new(folder).join(name)));
+    let mut seen = std::collections::BTreeSet::new();
+    paths.retain(|path| seen.insert(path.clone()));
+    paths
+}
+
+/// What images start in order to start something else.
+const WRAPPERS: [&str; 11] = [
+    "sh",
+    "bash",
+    "ash",
+    "dash",
+    "busybox",
+    "env",
+    "exec",
+    "tini",
+    "dumb-init",
+    "catatonit",
+    "go-runner",
+];
 
 struct Image<'a> {
     http: &'a Http,
@@ -112,7 +252,9 @@ impl<'a> Image<'a> {
 
     /// The manifest of this platform and its digest, which the client has checked.
     async fn manifest(&self) -> Result<(OciImageManifest, String), Failure> {
-        let auth = RegistryAuth::Anonymous;
+        let auth = credentials(&self.host).map_or(RegistryAuth::Anonymous, |(user, secret)| {
+            RegistryAuth::Basic(user, secret)
+        });
         // Apart from the manifest itself, so that each has its own patience.
         let login = self.client.auth(&self.reference, &auth, RegistryOperation::Pull);
         self.patiently(login).await?;
@@ -124,6 +266,46 @@ impl<'a> Image<'a> {
         match tokio::time::timeout(self.http.patience.reach, request).await {
             Ok(result) => result.map_err(|error| self.failure(error)),
             Err(_) => Err(self.http.gone(&self.host, self.http.silence())),
+        }
+    }
+
+    async fn config(
+        &self,
+        config: &OciDescriptor,
+        staging: &Staging,
+        task: &Task,
+    ) -> Result<serde_json::Value, Failure> {
+        if u64::try_from(config.size).unwrap_or(u64::MAX) > CONFIGURATION {
+            return Err(self.malformed(format!("its configuration has {} bytes", config.size)));
+        }
+        let file = staging.beside("config");
+        self.layer(config, &file, task).await?;
+        let text = std::fs::read(&file).map_err(Failure::Local)?;
+        std::fs::remove_file(&file).map_err(Failure::Local)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| self.malformed(format!("its configuration cannot be read: {error}")))
+    }
+
+    /// Refuses what needs more of the image than its own file.
+    fn runs_alone(&self, path: &Path, file: &Path) -> Result<(), Failure> {
+        let path = path.display();
+        let refused = |reason: String| self.malformed(format!("its \"{path}\" {reason}"));
+        let content = std::fs::read(file).map_err(Failure::Local)?;
+        if content.starts_with(b"#!") {
+            return Err(refused(
+                "is a script, which needs the rest of the image: use image: instead of image+extract:"
+                    .to_owned(),
+            ));
+        }
+        if let Some(reason) = self.platform.refuses(&content) {
+            return Err(refused(reason));
+        }
+        match interpreter(&content) {
+            None => Ok(()),
+            Some(loader) => Err(refused(format!(
+                "is linked dynamically (it wants \"{loader}\") and needs the rest of the image: use image: instead of \
+                 image+extract:, or build it with CGO_ENABLED=0"
+            ))),
         }
     }
 
@@ -148,6 +330,12 @@ impl<'a> Image<'a> {
                 Ok(Some(Ok(bytes))) => {
                     std::io::Write::write_all(&mut file, &bytes).map_err(Failure::Local)?;
                     got += bytes.len() as u64;
+                    if i64::try_from(got).is_ok_and(|got| got > layer.size) {
+                        return Err(self.malformed(format!(
+                            "layer {} goes on after the {} bytes that it should have",
+                            layer.digest, layer.size
+                        )));
+                    }
                     task.position(got);
                 }
                 // The stream checks the digest at its end and wraps what it finds.
@@ -222,97 +410,57 @@ fn digests(error: &std::io::Error) -> Option<(String, String)> {
     }
 }
 
-/// What one layer says of a file.
-#[derive(Debug, PartialEq, Eq)]
-enum Found {
-    /// It is there, and was written out.
-    It,
-    /// It is taken away (a whiteout), and so is whatever layers below have.
-    Removed,
-    /// Nothing.
-    Nothing,
-}
-
-fn look_into(
-    blob: &Path,
-    layer: &OciDescriptor,
-    wanted: &Path,
-    to: &Path,
-    image: &str,
-) -> Result<Found, Failure> {
-    let malformed = |reason: String| Failure::Malformed {
-        url: image.to_owned(),
-        reason,
-    };
-    let garbled = |error: std::io::Error| malformed(format!("layer {}: {error}", layer.digest));
-    let file = std::fs::File::open(blob).map_err(Failure::Local)?;
-    let reader: Box<dyn Read> = match layer.media_type.as_str() {
-        kind if kind.ends_with("gzip") => Box::new(flate2::read::GzDecoder::new(file)),
-        kind if kind.ends_with("tar") => Box::new(file),
-        kind => return Err(malformed(format!("layers of type \"{kind}\" cannot be read"))),
-    };
-    let mut archive = tar::Archive::new(reader);
-    let mut found = Found::Nothing;
-    for entry in archive.entries().map_err(garbled)? {
-        let mut entry = entry.map_err(garbled)?;
-        let path = plain(&entry.path().map_err(garbled)?);
-        if path == wanted && entry.header().entry_type().is_file() {
-            let mut file = std::fs::File::create(to).map_err(Failure::Local)?;
-            std::io::copy(&mut entry, &mut file).map_err(Failure::Local)?;
-            // A whiteout never hides a file of its own layer.
-            return Ok(Found::It);
-        }
-        if hides(&path, wanted) {
-            found = Found::Removed;
-        }
-    }
-    Ok(found)
-}
-
-/// Layers name files `bin/x`, `./bin/x` or `/bin/x`.
-fn plain(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .collect()
-}
-
-/// Whiteouts as in the OCI image layer specification: `.wh.x` removes `x`, `.wh..wh..opq` all that its folder had.
-fn hides(entry: &Path, wanted: &Path) -> bool {
-    let (Some(name), Some(folder)) = (entry.file_name().and_then(|name| name.to_str()), entry.parent())
-    else {
-        return false;
-    };
-    match name.strip_prefix(".wh.") {
-        Some(".wh..opq") => wanted.starts_with(folder),
-        Some(removed) => wanted.starts_with(folder.join(removed)),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn whiteouts_hide_files_and_folders() {
-        let wanted = Path::new("bin/descheduler");
-        for entry in [
-            "bin/.wh.descheduler",
-            ".wh.bin",
-            "bin/.wh..wh..opq",
-            ".wh..wh..opq",
-        ] {
-            assert!(hides(Path::new(entry), wanted), "{entry} does not hide");
-        }
-        for entry in ["bin/.wh.desched", "sbin/.wh..wh..opq", "bin/descheduler", ".wh.b"] {
-            assert!(!hides(Path::new(entry), wanted), "{entry} hides");
-        }
+    fn first(config: serde_json::Value) -> String {
+        programs(&json!({ "config": config }), "descheduler")[0]
+            .display()
+            .to_string()
     }
 
     #[test]
-    fn names_in_layers_are_made_plain() {
-        for name in ["bin/x", "./bin/x", "/bin/x"] {
-            assert_eq!(plain(Path::new(name)), Path::new("bin/x"));
+    fn an_images_program_is_what_it_starts() {
+        let path = json!(["A=b", "PATH=/opt/bin:/bin"]);
+        assert_eq!(
+            first(json!({"Entrypoint": ["/bin/descheduler"]})),
+            "/bin/descheduler"
+        );
+        assert_eq!(
+            first(json!({"Cmd": ["/bin/descheduler", "--help"]})),
+            "/bin/descheduler"
+        );
+        assert_eq!(
+            first(json!({"Entrypoint": ["descheduler"], "Env": path})),
+            "/opt/bin/descheduler"
+        );
+        assert_eq!(
+            first(json!({"Entrypoint": ["./out/mine"], "WorkingDir": "/src"})),
+            "/src/./out/mine"
+        );
+        assert_eq!(
+            first(json!({"Entrypoint": ["/tini", "--"], "Cmd": ["/ko-app/mine"]})),
+            "/ko-app/mine"
+        );
+        assert_eq!(
+            first(json!({"Entrypoint": ["/manager", "/x/descheduler"]})),
+            "/x/descheduler"
+        );
+    }
+
+    #[test]
+    fn what_only_starts_something_else_is_not_it() {
+        for config in [
+            json!({"Entrypoint": ["/go-runner"]}),
+            json!({"Entrypoint": ["/bin/sh", "-c", "exec /descheduler -v 2"]}),
+            json!({}),
+        ] {
+            assert_eq!(first(config), "/bin/descheduler");
         }
+        let paths = programs(&json!({"config": null}), "descheduler");
+        assert!(paths.contains(&PathBuf::from("/descheduler")), "{paths:?}");
     }
 }

@@ -18,18 +18,29 @@
 mod build;
 mod cache;
 mod container;
+mod checkout;
+mod compression;
+mod credentials;
 mod digest;
 mod download;
 mod entry;
+mod fork;
 mod given;
+mod go;
 mod http;
 mod image;
+mod key;
+mod layers;
+mod module;
 mod platform;
 mod probe;
 mod resolve;
+pub mod skew;
 mod sources;
 mod spec;
+mod wrapper;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -41,9 +52,11 @@ pub use cache::{Cache, Kept, Look, SEEDS_LOCK};
 pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
 pub use http::{Failure, Http, Patience};
+pub use key::Key;
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
 pub use resolve::Resolver;
+pub use skew::Lack;
 pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
 
@@ -102,6 +115,15 @@ impl ComponentName {
             Self::Kwok => "kwok",
             Self::Descheduler => "descheduler",
             Self::Kwokctl => "kwokctl",
+        }
+    }
+
+    /// The name of the program that plays it: `kube-scheduler` for a second scheduler, too.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::SecondScheduler => Self::Scheduler.as_str(),
+            _ => self.as_str(),
         }
     }
 
@@ -253,6 +275,9 @@ pub struct Binary {
     pub sha256: String,
     /// Where it came from.
     pub origin: Origin,
+    /// What go said when it was built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_log: Option<PathBuf>,
 }
 
 impl Binary {
@@ -275,6 +300,15 @@ impl fmt::Display for Program {
     }
 }
 
+/// The versions of some binaries, by name.
+#[must_use]
+pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<ComponentName, String> {
+    binaries
+        .iter()
+        .map(|(name, binary)| (*name, binary.version.clone()))
+        .collect()
+}
+
 /// Where a binary came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -292,6 +326,9 @@ pub enum Origin {
         reference: String,
         /// The digest of the manifest of this platform.
         digest: String,
+        /// The file in it, where the image is none of the component's own project.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<PathBuf>,
     },
     /// A container image that Docker runs.
     Container {
@@ -300,10 +337,26 @@ pub enum Origin {
         /// The digest under which its registry has it; the image's id where it comes from none.
         digest: String,
     },
-    /// Built here.
+    /// Built here from a checkout of the user's.
+    Checkout {
+        /// The folder.
+        dir: PathBuf,
+        /// The main package in it, as in `./cmd/descheduler`.
+        package: String,
+        /// What was checked out, where git knew.
+        commit: Option<String>,
+        /// Whether there was something that had not been committed.
+        dirty: bool,
+        /// The Go release that built it.
+        go: String,
+    },
+    /// Built here from a published module.
     Built {
         /// The upstream module, with its version.
         module: String,
+        /// The path of its main package, where that is not the component's usual one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        package: Option<String>,
         /// The Go release that built it.
         go: String,
     },
@@ -314,9 +367,46 @@ impl fmt::Display for Origin {
         match self {
             Self::Given => write!(f, "given"),
             Self::Downloaded { url } => write!(f, "downloaded from {url}"),
-            Self::Image { reference, digest } => write!(f, "out of {reference} ({digest})"),
+            Self::Image {
+                reference,
+                digest,
+                file: None,
+            } => write!(f, "out of {reference} ({digest})"),
+            Self::Image {
+                reference,
+                digest,
+                file: Some(file),
+            } => write!(f, "{} out of {reference} ({digest})", file.display()),
             Self::Container { reference, digest } => write!(f, "image {reference} ({digest})"),
-            Self::Built { module, go } => write!(f, "built from {module} with {go}"),
+            Self::Checkout {
+                dir,
+                package,
+                commit,
+                dirty,
+                go,
+            } => {
+                write!(f, "built from {package} in {}", dir.display())?;
+                match commit {
+                    Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
+                    None => write!(f, ", of no known commit")?,
+                }
+                let changed = if *dirty {
+                    ", with changes not committed,"
+                } else {
+                    ""
+                };
+                write!(f, "{changed} with {go}")
+            }
+            Self::Built {
+                module,
+                package: None,
+                go,
+            } => write!(f, "built from {module} with {go}"),
+            Self::Built {
+                module,
+                package: Some(package),
+                go,
+            } => write!(f, "{package}, built from {module} with {go}"),
         }
     }
 }
@@ -404,7 +494,12 @@ pub enum ComponentError {
 impl ComponentError {
     /// One error out of all, if there is any. A cache that cannot be written fails every component alike: once is
     /// enough.
-    pub(crate) fn all(mut errors: Vec<Self>) -> Option<Self> {
+    pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {
+        let one_by_one = |error| match error {
+            Self::Several { errors } => errors,
+            error => vec![error],
+        };
+        let mut errors: Vec<_> = errors.into_iter().flat_map(one_by_one).collect();
         let mut said = std::collections::BTreeSet::new();
         errors.retain(|error| said.insert(error.to_string()));
         match errors.len() {

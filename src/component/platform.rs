@@ -107,6 +107,43 @@ impl Format {
     }
 }
 
+/// The loader that an ELF file names (`PT_INTERP`); one that names none needs no other file to run.
+pub(super) fn interpreter(file: &[u8]) -> Option<String> {
+    /// What `elf.h` calls it.
+    const PT_INTERP: u64 = 3;
+    let [0x7f, b'E', b'L', b'F', class, data, ..] = file else {
+        return None;
+    };
+    let number = |at: u64, length: usize| -> Option<u64> {
+        let at = usize::try_from(at).ok()?;
+        let bytes = file.get(at..at.checked_add(length)?)?;
+        let digit = |number: u64, byte: &u8| (number << 8) | u64::from(*byte);
+        Some(if *data == 1 {
+            bytes.iter().rev().fold(0, digit)
+        } else {
+            bytes.iter().fold(0, digit)
+        })
+    };
+    // Where the program headers are, how long one is, how many there are; and of one, where its content is and how
+    // long: for 64 and for 32 bits.
+    let (table, each, count, offset, size, wide) = match class {
+        2 => (number(32, 8)?, number(54, 2)?, number(56, 2)?, 8, 32, 8),
+        _ => (number(28, 4)?, number(42, 2)?, number(44, 2)?, 4, 16, 4),
+    };
+    (0..count)
+        .filter_map(|index| table.checked_add(index * each))
+        .find(|header| number(*header, 4) == Some(PT_INTERP))
+        .map(|header| {
+            let text = || {
+                let start = usize::try_from(number(header + offset, wide)?).ok()?;
+                let length = usize::try_from(number(header + size, wide)?).ok()?;
+                let text = file.get(start..start.checked_add(length)?)?;
+                Some(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
+            };
+            text().unwrap_or_else(|| "a loader".to_owned())
+        })
+}
+
 fn elf_machine(head: &[u8], class: u8, data: u8) -> Option<String> {
     let bytes: [u8; 2] = head.get(18..20)?.try_into().ok()?;
     let little = data == 1;
@@ -184,6 +221,26 @@ mod tests {
         );
         assert_eq!(Format::of(b"#!/bin/sh\n"), Format::Script);
         assert_eq!(Format::of(b""), Format::Unknown);
+    }
+
+    #[test]
+    fn a_loader_is_found_where_there_is_one() {
+        // One program header right after the file's header, and its content after that.
+        let mut file = elf(62);
+        file.resize(64, 0);
+        file[32] = 64;
+        file[54] = 56;
+        file[56] = 1;
+        let mut header = vec![0; 56];
+        header[0] = 3;
+        header[8] = 120;
+        header[32] = 11;
+        let with = [file.clone(), header.clone(), b"/lib/ld.so\0".to_vec()].concat();
+        assert_eq!(interpreter(&with).as_deref(), Some("/lib/ld.so"));
+        header[0] = 1;
+        assert_eq!(interpreter(&[file.clone(), header].concat()), None);
+        assert_eq!(interpreter(&file), None, "a table that is not there");
+        assert_eq!(interpreter(b"#!/bin/sh"), None);
     }
 
     #[test]

@@ -7,14 +7,17 @@ use std::time::Instant;
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
-use super::build::BuildFailure;
+use super::build::{BuildFailure, Ground, Program};
+use super::checkout::Checkout;
 use super::entry::{Lock, Staging};
+use super::go::Log;
 use super::http::Failure;
+use super::module::Workshop;
 use super::{
-    Binary, Builder, Cache, ComponentError, ComponentName, Http, Look, Module, Origin, Patience, Platform,
-    Selection, Sources, Spec, Version, container, download, given,
+    Binary, Builder, Cache, ComponentError, ComponentName, GoVersion, Http, Key, Look, Module, Origin,
+    Patience, Platform, Selection, Sources, Spec, Version, container, download, given,
 };
-use crate::progress::Progress;
+use crate::progress::{Progress, Task};
 
 /// Turns specs into binaries on disk; cheap to clone.
 ///
@@ -22,13 +25,13 @@ use crate::progress::Progress;
 #[derive(Debug, Clone)]
 pub struct Resolver {
     pub(super) cache: Cache,
-    progress: Progress,
+    pub(super) progress: Progress,
     pub(super) sources: Sources,
-    http: Http,
+    pub(super) http: Http,
     pub(super) builder: Builder,
     pub(super) platform: Platform,
     /// Go uses all cores by itself; two builds at once would only double the memory.
-    building: Arc<Mutex<()>>,
+    pub(super) building: Arc<Mutex<()>>,
 }
 
 /// A release that one lock is held for, on its way into the cache.
@@ -108,47 +111,91 @@ impl Resolver {
         selection: &Selection,
         names: &[ComponentName],
     ) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
-        let mut given = BTreeMap::new();
-        let mut images = Vec::new();
+        let (mut given, mut forks) = (BTreeMap::new(), BTreeMap::new());
         let mut groups: BTreeMap<(Module, Version), Vec<ComponentName>> = BTreeMap::new();
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        for name in sorted {
-            match selection.spec(name) {
+        for name in &sorted {
+            let (name, spec) = (twin(*name, selection, &sorted), selection.spec(*name));
+            match spec {
                 Spec::Path(path) => drop(given.insert(name, path)),
-                Spec::Image(reference) => {
-                    images.push(container::resolve(
-                        name,
-                        reference,
-                        &self.platform,
-                        &self.progress,
-                    ));
+                Spec::Release(version) => {
+                    let group = groups.entry((name.module(), version)).or_default();
+                    if !group.contains(&name) {
+                        group.push(name);
+                    }
                 }
-                Spec::Release(version) => groups.entry((name.module(), version)).or_default().push(name),
-                other => {
-                    return Err(ComponentError::Unavailable {
-                        what: name.to_string(),
-                        attempts: vec![format!("\"{other}\" can't be resolved yet")],
-                        help: String::new(),
-                    });
-                }
+                fork => drop(forks.insert(name, fork)),
             }
         }
-        let mut binaries = collect(
+        // What can be seen to be wrong is said before anything slow begins.
+        let checkouts = collect(
+            forks
+                .iter()
+                .filter_map(|(name, fork)| checkout(*name, fork))
+                .collect(),
+        );
+        let binaries = collect(
             join_all(
                 given
                     .into_iter()
                     .map(|(name, path)| given::check_in(name, path, &self.platform)),
             )
             .await,
-        )?;
-        binaries.extend(collect(join_all(images).await)?);
+        );
+        let (checkouts, mut binaries) = match (checkouts, binaries) {
+            (Ok(checkouts), Ok(binaries)) => (checkouts.into_iter().collect(), binaries),
+            (checkouts, binaries) => {
+                let errors = checkouts.err().into_iter().chain(binaries.err()).collect();
+                return Err(ComponentError::all(errors).expect("one of them is an error"));
+            }
+        };
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));
-        binaries.extend(collect(join_all(releases).await)?.into_iter().flatten());
-        Ok(binaries.into_iter().map(|binary| (binary.name, binary)).collect())
+        let forks = forks
+            .iter()
+            .map(|(name, fork)| self.fork(*name, fork, &checkouts));
+        let (releases, forks) = tokio::join!(join_all(releases), join_all(forks));
+        let (releases, forks) = (collect(releases), collect(forks));
+        match (releases, forks) {
+            (Ok(releases), Ok(forks)) => binaries.extend(releases.into_iter().flatten().chain(forks)),
+            (releases, forks) => {
+                let errors = releases.err().into_iter().chain(forks.err()).collect();
+                return Err(ComponentError::all(errors).expect("one of them is an error"));
+            }
+        }
+        let found: BTreeMap<_, _> = binaries.into_iter().map(|binary| (binary.name, binary)).collect();
+        let named = |name: &ComponentName| {
+            let binary = found.get(&twin(*name, selection, &sorted))?.clone();
+            Some((
+                *name,
+                Binary {
+                    name: *name,
+                    ..binary
+                },
+            ))
+        };
+        Ok(sorted.iter().filter_map(named).collect())
+    }
+
+    /// What is no release and no file.
+    async fn fork(
+        &self,
+        name: ComponentName,
+        spec: &Spec,
+        checkouts: &BTreeMap<ComponentName, Checkout>,
+    ) -> Result<Binary, ComponentError> {
+        match (spec, checkouts.get(&name)) {
+            (Spec::Go { package, version }, _) => self.package(name, package, version).await,
+            (Spec::Source { .. }, Some(checkout)) => self.checkout(name, checkout).await,
+            (Spec::Extract(reference), _) => self.extracted(name, reference).await,
+            (Spec::Image(reference), _) => {
+                container::resolve(name, reference.clone(), &self.platform, &self.progress).await
+            }
+            (other, _) => unreachable!("\"{other}\" is not resolved as a fork"),
+        }
     }
 
     /// Binaries of one module at one version; the names are sorted, which keeps two processes from waiting for each
@@ -162,7 +209,7 @@ impl Resolver {
         let mut binaries = Vec::new();
         let mut wanted = Vec::new();
         for name in names {
-            match self.kept(name, &version).await? {
+            match self.kept(name, &Key::release(name, &version)).await? {
                 Ok(binary) => binaries.push(binary),
                 Err(lock) => wanted.push(Wanted {
                     staging: lock.stage()?,
@@ -190,20 +237,17 @@ impl Resolver {
     }
 
     /// What the cache has, or the right to put it there.
-    async fn kept(
+    pub(super) async fn kept(
         &self,
         name: ComponentName,
-        version: &Version,
+        key: &Key,
     ) -> Result<Result<Binary, Lock>, ComponentError> {
-        if let Look::Good(binary) = self.cache.look(name, version, &self.platform) {
+        if let Look::Good(binary) = self.cache.look(name, key, &self.platform) {
             return Ok(Ok(binary));
         }
-        let lock = self
-            .cache
-            .lock(name, version, &self.platform, &self.progress)
-            .await?;
+        let lock = self.cache.lock(name, key, &self.platform, &self.progress).await?;
         // Another process may have put it there while this one waited.
-        let reason = match self.cache.look(name, version, &self.platform) {
+        let reason = match self.cache.look(name, key, &self.platform) {
             Look::Good(binary) => return Ok(Ok(binary)),
             Look::Missing => return Ok(Err(lock)),
             Look::Corrupted(reason) => reason,
@@ -212,12 +256,9 @@ impl Resolver {
                 Err(reason) => reason,
             },
         };
-        let (shown, dir) = (
-            version.shown(name),
-            self.cache.entry(name, version, &self.platform),
-        );
+        let dir = self.cache.entry(name, key, &self.platform);
         self.progress.println(format!(
-            "{name} {shown} in the cache is corrupted and is fetched again: {reason} (\"{}\")",
+            "{name} {key} in the cache is corrupted and is fetched again: {reason} (\"{}\")",
             dir.display()
         ));
         Ok(Err(lock))
@@ -243,7 +284,7 @@ impl Resolver {
         .await
         {
             Ok(origin) => {
-                let binary = lock.keep(staging, origin, task.elapsed())?;
+                let binary = lock.keep(staging, origin, None, task.elapsed())?;
                 task.finish(binary.origin.to_string());
                 Ok(Ok(binary))
             }
@@ -289,20 +330,10 @@ impl Resolver {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        let unavailable = |mut attempts: Vec<String>, failure: &BuildFailure| {
-            attempts.push(format!("go build: {failure}"));
-            ComponentError::Unavailable {
-                what: what.clone(),
-                attempts,
-                help: advice(module, &names, failure),
-            }
-        };
-        if let Err(failure) = Builder::can(module, version) {
-            return Err(unavailable(attempts, &failure));
-        }
-        let Some(room) = wanted.first().map(|first| first.lock.stage()).transpose()? else {
+        let Some(first) = wanted.first() else {
             return Ok(Vec::new());
         };
+        let room = first.lock.stage()?;
         let turn = self.building.lock().await;
         let task = self.progress.task(format!("building {what}"));
         task.say("go is at work");
@@ -311,32 +342,90 @@ impl Resolver {
             attempts.last().map_or("", String::as_str)
         ));
         let started = Instant::now();
-        let built = self
-            .builder
-            .build(module, version, &names, &self.platform, room.dir(), &task)
-            .await;
+        let built = self.build_release(module, version, &names, &room, &task).await;
         drop(turn);
         let go = match built {
             Ok(go) => go,
             Err(BuildFailure::Local(error)) => {
                 return Err(self.cache.error("write the module to build", error));
             }
-            Err(failure) => return Err(unavailable(std::mem::take(&mut attempts), &failure)),
+            Err(failure) => {
+                let failure = failure.kept(&first.lock, &room);
+                attempts.push(format!("go build: {failure}"));
+                return Err(ComponentError::Unavailable {
+                    what,
+                    attempts,
+                    help: advice(module, &names, &failure),
+                });
+            }
         };
         let took = started.elapsed();
         let origin = Origin::Built {
             module: format!("{}@{}", module.upstream(), version.tag()),
+            package: None,
             go: go.0,
         };
         let mut binaries = Vec::new();
         for Wanted { lock, staging } in wanted {
-            std::fs::rename(room.dir().join(lock.name().as_str()), staging.path())
-                .map_err(|error| self.cache.error("move what was built", error))?;
-            binaries.push(lock.keep(staging, origin.clone(), took)?);
+            let move_in = || {
+                std::fs::rename(room.dir().join(lock.name().program()), staging.path())?;
+                std::fs::copy(room.beside(Log::NAME), staging.beside(Log::NAME))
+            };
+            move_in().map_err(|error| self.cache.error("move what was built", error))?;
+            binaries.push(lock.keep(staging, origin.clone(), None, took)?);
         }
         task.finish("built");
         Ok(binaries)
     }
+
+    /// A release from its embedded module, or from a wrapper where it is not the one that is embedded.
+    async fn build_release(
+        &self,
+        module: Module,
+        version: &Version,
+        names: &[ComponentName],
+        room: &Staging,
+        task: &Task,
+    ) -> Result<GoVersion, BuildFailure> {
+        self.builder.go_version().await?;
+        let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
+        let folder = room.beside("module");
+        std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
+        let shop = Workshop {
+            folder: &folder,
+            log: &log,
+            task,
+            platform: &self.platform,
+        };
+        let programs: Vec<_> = names.iter().map(|name| Program::of(*name)).collect();
+        if *version == Selection::pinned(module) {
+            let ground = Ground::Embedded(module);
+            return self.builder.build(ground, &programs, room.dir(), &shop).await;
+        }
+        let found = self.builder.find(module.upstream(), version.tag(), &shop).await?;
+        let ground = Ground::Found(&found, version.tag());
+        self.builder.build(ground, &programs, room.dir(), &shop).await
+    }
+}
+
+/// The checkout that a spec names, if it names one.
+fn checkout(name: ComponentName, spec: &Spec) -> Option<Result<(ComponentName, Checkout), ComponentError>> {
+    match spec {
+        Spec::Source { dir, package } => {
+            Some(Checkout::open(name, dir, package.as_deref()).map(|checkout| (name, checkout)))
+        }
+        _ => None,
+    }
+}
+
+/// Who is resolved in a component's place: a second scheduler that is the very build that the default one is shares its
+/// binary.
+fn twin(name: ComponentName, selection: &Selection, names: &[ComponentName]) -> ComponentName {
+    let first = ComponentName::Scheduler;
+    let same = name == ComponentName::SecondScheduler
+        && names.contains(&first)
+        && selection.spec(name) == selection.spec(first);
+    if same { first } else { name }
 }
 
 fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, ComponentError> {
@@ -362,14 +451,19 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
                 Builder::needs(module)
             )
         }
-        BuildFailure::NotPinned { pinned, .. } => format!("use {pinned}, {other}"),
+        BuildFailure::NoModule { .. } | BuildFailure::NoSibling { .. } => {
+            format!(
+                "see whether there is such a release, and whether go reaches its module proxy; otherwise {other}"
+            )
+        }
+        BuildFailure::Unchecked => format!("unset GOSUMDB (see \"go env GOSUMDB\"); otherwise {other}"),
         BuildFailure::Failed { tail, .. } if tail.contains("no space left") => {
             format!(
                 "a disk is full: make room for the cache (KUBECLASH_CACHE moves it), for Go's own (GOCACHE) and for \
                  temporary files (TMPDIR); otherwise {other}"
             )
         }
-        BuildFailure::Failed { .. } | BuildFailure::Local(_) => {
+        BuildFailure::Failed { .. } | BuildFailure::NoProgram { .. } | BuildFailure::Local(_) => {
             format!(
                 "the build needs Go {} or newer and its module proxy; otherwise {other}",
                 Builder::needs(module)

@@ -142,7 +142,11 @@ impl Release {
         Ok(match name.module() {
             Module::Kubernetes => {
                 linux_only("server binary of Kubernetes")?;
-                let url = format!("{}/{tag}/bin/{os}/{arch}/{name}", base(&sources.kubernetes));
+                let url = format!(
+                    "{}/{tag}/bin/{os}/{arch}/{}",
+                    base(&sources.kubernetes),
+                    name.program()
+                );
                 Self::File {
                     checksum: Checksum::Sums {
                         url: format!("{url}.sha256"),

@@ -154,6 +154,12 @@ impl Recorder {
         self.tape.put(what);
     }
 
+    /// The same for whoever sees something while the recorder is elsewhere.
+    pub fn noter(&self) -> impl Fn(What) + Send + Sync + use<> {
+        let tape = Arc::clone(&self.tape);
+        move |what| tape.put(what)
+    }
+
     /// Looks at the timeline and the world as they are now.
     pub fn look<T>(&self, at: impl FnOnce(&Timeline, &World) -> T) -> T {
         let record = self.tape.lock();

@@ -1,21 +1,32 @@
-//! Views on what a run has left: text for terminals, JSON lines, Markdown, and the table of fidelity.
+//! Views on what a run has left: text for terminals, JSON lines, JUnit, Markdown, a page of HTML, and the table of
+//! fidelity.
 //!
 //! A view takes values and gives text. It runs nothing, judges nothing and looks at no environment: whether there
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
+pub mod builds;
+pub mod comparison;
+pub mod drawing;
 pub mod fidelity;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
+pub mod material;
 pub mod picture;
+pub mod results;
 pub mod terminal;
 
+pub use drawing::Drawing;
+pub use material::{Material, Reported};
 pub use picture::Picture;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::evidence::Outcome;
+use crate::verdict::Change;
 
 /// What the place that a text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +95,7 @@ pub struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// The counts in a line: `14 arms: 12 as expected, 1 unexpected, 1 failed; 58.2 s in all`.
+    /// The counts in a line: `14 arms: 12 as expected, 1 cured, 1 failed; 58.2 s in all`.
     #[must_use]
     pub fn counts(&self) -> String {
         let arms = self.outcomes.len() + self.errors.len();
@@ -94,10 +105,14 @@ impl Summary<'_> {
             .iter()
             .filter(|o| o.verdict == "inconclusive")
             .count();
-        let unexpected = self.outcomes.len() - expected - inconclusive;
+        let changed = |change| {
+            let changes = self.outcomes.iter().filter(|o| !o.ok);
+            changes.filter(|o| o.change == Some(change)).count()
+        };
         let mut parts = vec![format!("{expected} as expected")];
         let others = [
-            (unexpected, "unexpected"),
+            (changed(Change::Cured), "cured"),
+            (changed(Change::Returned), "returned"),
             (inconclusive, "inconclusive"),
             (self.errors.len(), "failed"),
         ];
@@ -115,7 +130,7 @@ impl Summary<'_> {
         format!(
             "{arms}: {}; {} in all",
             parts.join(", "),
-            seconds(self.took.as_millis() as u64)
+            seconds(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
         )
     }
 }
@@ -126,25 +141,45 @@ pub(crate) fn seconds(ms: u64) -> String {
     match ms {
         0..=59_949 => format!("{:.1} s", ms as f64 / 1_000.0),
         _ => {
-            let whole = (ms + 500) / 1_000;
+            let whole = ms.saturating_add(500) / 1_000;
             format!("{} min {:02} s", whole / 60, whole % 60)
         }
     }
 }
 
-/// Facts as `name value`, in their order.
-pub(crate) fn facts(facts: &Map<String, Value>) -> Vec<String> {
+/// Facts as `name value`, in their order; of several runs with the least and the greatest: `rounds 4 (3–5)`.
+pub(crate) fn facts(outcome: &Outcome) -> Vec<String> {
+    let facts = outcome.facts.iter();
     facts
-        .iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
-            Value::Array(items) => {
-                let items: Vec<String> = items.iter().map(plain).collect();
-                format!("{name} {}", items.join("/"))
+        .map(|(name, value)| match outcome.spread.get(name) {
+            Some(spread) if spread.min < spread.max => {
+                format!(
+                    "{name} {} ({}–{})",
+                    plain(value),
+                    number(spread.min),
+                    number(spread.max)
+                )
             }
-            other => format!("{name} {other}"),
+            _ => fact(name, value),
         })
         .collect()
+}
+
+/// A fact as `name value`.
+pub(crate) fn fact(name: &str, value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            format!("{name} {}", items.join("/"))
+        }
+        other => format!("{name} {}", plain(other)),
+    }
+}
+
+/// A number with at most two decimals.
+pub(crate) fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Which arm, and which variant: `control (without-hpa)`.
@@ -155,9 +190,27 @@ pub(crate) fn arm_name(outcome: &Outcome) -> String {
     }
 }
 
+/// A case's id, which its name begins with; also of a case that only another kubeclash has.
+pub(crate) fn case_id(case: &str) -> &str {
+    case.split_once('_').map_or(case, |(id, _)| id)
+}
+
+/// Which arm of which build, for each outcome; the build only where there are several.
+pub(crate) fn arm_names(outcomes: &[Outcome]) -> Vec<String> {
+    let builds = builds::Builds::of(outcomes.iter());
+    let name = |(outcome, build): (&Outcome, &usize)| {
+        if builds.several() {
+            format!("{} [{}]", arm_name(outcome), builds.all[*build].label)
+        } else {
+            arm_name(outcome)
+        }
+    };
+    outcomes.iter().zip(&builds.of).map(name).collect()
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

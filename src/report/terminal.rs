@@ -2,7 +2,7 @@
 
 use owo_colors::{OwoColorize, Style as Ink};
 
-use super::{Picture, Style, Summary, arm_name, facts, seconds};
+use super::{Picture, Style, Summary, arm_names, facts, seconds};
 use crate::evidence::Outcome;
 
 /// The columns that labels such as `why` and `facts` take.
@@ -18,10 +18,13 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
         "{}: {}, {}\n",
         paint(&outcome.title(), Ink::new().bold(), style),
         paint(&outcome.verdict, ink(outcome), style),
-        expectation(outcome)
+        outcome.expectation()
     );
     let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
     line("why", &outcome.why);
+    if let Some(why) = &outcome.expected_why {
+        line("expected", &format!("{}: {why}", outcome.expected));
+    }
     if let Some(fight) = &outcome.fight {
         line("fight", fight);
     }
@@ -30,22 +33,27 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
     }
     let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
     if !outcome.facts.is_empty() {
-        line("facts", &facts(&outcome.facts).join(" · "));
+        line("facts", &facts(outcome).join(" · "));
     }
     line("time", &times(outcome));
-    line("evidence", &outcome.evidence.display().to_string());
+    if outcome.runs.is_empty() {
+        line("evidence", &outcome.evidence.display().to_string());
+    }
+    for run in &outcome.runs {
+        line("evidence", &format!("{} {}", run.verdict, run.evidence.display()));
+    }
     text
 }
 
 /// The table at the end of a run, with the counts.
 #[must_use]
 pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
-    let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().map(|o| (o, arm_name(o))).collect();
+    let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().zip(arm_names(summary.outcomes)).collect();
     let case = width(arms.iter().map(|(o, _)| o.case.as_str()));
     let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
     let times: Vec<String> = arms.iter().map(|(o, _)| seconds(o.elapsed_ms)).collect();
     let time = width(times.iter().map(String::as_str));
-    let flag = width(arms.iter().map(|(outcome, _)| flag_of(outcome)));
+    let flag = width(arms.iter().map(|(outcome, _)| outcome.flag()));
     let head = case + arm + VERDICT + flag + time + 10;
     let mut text = String::new();
     for ((outcome, name), took) in arms.iter().zip(&times) {
@@ -53,7 +61,7 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
             "{:<case$}  {name:<arm$}  {}  {:<flag$}  {took:>time$}  {}",
             outcome.case,
             paint(&format!("{:<VERDICT$}", outcome.verdict), ink(outcome), style),
-            flag_of(outcome),
+            outcome.flag(),
             key_numbers(outcome, style.columns().saturating_sub(head)),
         );
         text.push_str(style.fit(&line).trim_end());
@@ -74,19 +82,6 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     text.push_str(&paint(&summary.counts(), counts, style));
     text.push('\n');
     text
-}
-
-fn flag_of(outcome: &Outcome) -> &'static str {
-    if outcome.ok { "ok" } else { "UNEXPECTED" }
-}
-
-/// `as expected`, or what was expected instead.
-fn expectation(outcome: &Outcome) -> String {
-    if outcome.ok {
-        "as expected".to_owned()
-    } else {
-        format!("UNEXPECTED: {} was expected", outcome.expected)
-    }
 }
 
 fn ink(outcome: &Outcome) -> Ink {
@@ -166,7 +161,7 @@ fn wrap(text: &str, wide: usize) -> Vec<String> {
 /// As many facts as there is room for.
 fn key_numbers(outcome: &Outcome, room: usize) -> String {
     let mut numbers = String::new();
-    for fact in facts(&outcome.facts) {
+    for fact in facts(outcome) {
         let gap = if numbers.is_empty() { "" } else { " · " };
         if numbers.chars().count() + gap.chars().count() + fact.chars().count() > room {
             break;

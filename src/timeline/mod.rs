@@ -9,6 +9,7 @@ mod condition;
 mod deeds;
 mod finding;
 mod format;
+mod idle;
 mod lives;
 mod rounds;
 mod seen;
@@ -19,6 +20,7 @@ pub use condition::{Condition, Outlook};
 pub use deeds::{Deed, Deeds, Does, SeenIn, deeds};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
+pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use rounds::{Rounds, rounds};
 pub use seen::{

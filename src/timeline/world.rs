@@ -32,6 +32,7 @@ impl World {
             What::Hpa(hpa) => keep(&mut self.hpas, &hpa.state.name, hpa),
             What::Mark(_)
             | What::Step(_)
+            | What::Cycle(_)
             | What::Event(_)
             | What::Request(_)
             | What::Gap(_)

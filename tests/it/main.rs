@@ -6,9 +6,12 @@
 )]
 
 mod attribution;
+mod browser;
 mod cli_ambient;
 mod cli_bad_input;
+mod cli_compare;
 mod cli_end;
+mod cli_expect;
 mod cli_sandbox;
 mod component_build;
 mod component_cache;
@@ -22,6 +25,8 @@ mod conformance;
 mod conformance_isolation;
 mod docker_images;
 mod docker_run;
+mod fork_misbehaves;
+mod fork_tuning;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
@@ -31,3 +36,6 @@ mod inject_merge;
 mod inject_reference;
 mod recordings;
 mod quick_start;
+mod report_browser;
+mod report_cli;
+mod report_evidence;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apiserver;
+use super::log::Ear;
 use super::pki::Pki;
 use super::process::Process;
 use crate::component::Binary;
@@ -12,10 +13,11 @@ use crate::provider::ProviderError;
 use crate::rundir::RunDir;
 
 /// The certificates' names of those who talk to the API server.
-const IDENTITIES: [&str; 5] = [
+const IDENTITIES: [&str; 6] = [
     "admin",
     "kube-controller-manager",
     "kube-scheduler",
+    "second-scheduler",
     "kwok",
     "descheduler",
 ];
@@ -71,8 +73,18 @@ impl Site {
 
     /// Starts a component.
     pub(super) fn start(&self, binary: &Binary, args: &[String]) -> Result<Process, ProviderError> {
+        self.start_heard(binary, args, None)
+    }
+
+    /// Starts a component, of whose lines `ear` is told.
+    pub(super) fn start_heard(
+        &self,
+        binary: &Binary,
+        args: &[String],
+        ear: Option<Ear>,
+    ) -> Result<Process, ProviderError> {
         let name = binary.name.to_string();
-        Process::start(&self.run, &self.log(&name), &name, &binary.program, args)
+        Process::start(&self.run, &self.log(&name), &name, &binary.program, args, ear)
     }
 
     /// Writes a file that a component reads.
