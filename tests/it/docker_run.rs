@@ -13,13 +13,9 @@ use kubeclash::session::Session;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::ContainerCreateBody;
-use testcontainers::bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
-};
 
 use crate::cli_sandbox::{Sandbox, files_below, until};
-use crate::docker_images::{Made, containers_below, containers_of, docker_for, program};
+use crate::docker_images::{Foreign, Made, containers_below, containers_of, docker_for, program};
 
 /// The default scheduler and descheduler, out of the cache.
 async fn cached(name: ComponentName) -> PathBuf {
@@ -274,50 +270,6 @@ async fn a_panic_takes_the_container_with_it() {
     assert_eq!(containers_of(&docker, &image).await, 0);
 }
 
-/// A container of somebody else's, with the same program, and with a label that could be taken for ours.
-struct Foreign<'a> {
-    docker: &'a Docker,
-    id: String,
-}
-
-impl<'a> Foreign<'a> {
-    async fn start(docker: &'a Docker, image: &Made, run: Option<&str>) -> Self {
-        let labels = run.map(|run| [("kubeclash.run".to_owned(), run.to_owned())].into());
-        let body = ContainerCreateBody {
-            image: Some(image.reference().to_owned()),
-            cmd: Some(vec!["/sleeps".to_owned()]),
-            labels,
-            ..ContainerCreateBody::default()
-        };
-        let id = docker
-            .create_container(None::<CreateContainerOptions>, body)
-            .await
-            .unwrap()
-            .id;
-        docker
-            .start_container(&id, None::<StartContainerOptions>)
-            .await
-            .unwrap();
-        Self { docker, id }
-    }
-
-    async fn lives(&self) -> bool {
-        let inspected = self
-            .docker
-            .inspect_container(&self.id, None::<InspectContainerOptions>)
-            .await;
-        inspected.is_ok_and(|container| container.state.is_some_and(|state| state.running == Some(true)))
-    }
-
-    async fn end(self) {
-        let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        self.docker
-            .remove_container(&self.id, Some(options))
-            .await
-            .unwrap();
-    }
-}
-
 #[tokio::test]
 async fn what_kill_9_leaves_of_docker_is_swept_and_nothing_else() {
     let Some(docker) = docker_for("a sweep of containers").await else {
@@ -372,10 +324,9 @@ async fn what_kill_9_leaves_of_docker_is_swept_and_nothing_else() {
     }
     for foreign in foreign {
         assert!(
-            foreign.lives().await,
+            foreign.lives(&docker).await,
             "a container of somebody else's was removed"
         );
-        foreign.end().await;
     }
     image.inspect(&docker).await;
 }
