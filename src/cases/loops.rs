@@ -127,7 +127,7 @@ mod tests {
             .mark(STARTED);
         let cycled = cycles.iter().fold(settled, |draft, &at| draft.at(at).cycle());
         let timeline = cycled.at(65.0).deployment("web", 5, 5).done();
-        judge(&timeline, "web", 5, "RemoveDuplicates")
+        judge(&timeline, "web", 5)
     }
 
     #[test]

@@ -158,13 +158,14 @@ impl Tuning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::Origin;
+    use crate::component::{Origin, Program};
 
     fn of(name: ComponentName, version: &str) -> BTreeMap<ComponentName, Binary> {
         let binary = Binary {
             name,
             version: version.to_owned(),
-            path: "x".into(),
+            program: Program::File { path: "x".into() },
+            build_log: None,
             sha256: "00".to_owned(),
             origin: Origin::Given,
         };
