@@ -31,6 +31,10 @@ fn run(sandbox: &Sandbox, case: &str, arm: &str, flag: &str, fork: &str) -> Ende
     sandbox.run(&["run", case, "--arm", arm, flag, fork, "--format", "json"])
 }
 
+/// Hangs, as a descheduler, after its first cycle; its log is what its errors go to.
+const HANG: &str =
+    "until grep -q 'Number of evict' \"$(readlink /proc/$$/fd/2)\"; do sleep 0.1; done\nkill -STOP $pid";
+
 /// The times of a run's entries that contain something, in seconds.
 fn times(sandbox: &Sandbox, what: &str) -> Vec<f64> {
     let timeline = fs::read_to_string(&sandbox.timelines()[0]).unwrap();
@@ -76,8 +80,7 @@ async fn one_that_crashes_in_the_middle_is_noticed_at_once_and_quoted() {
 #[tokio::test]
 async fn a_descheduler_that_hangs_is_not_one_with_nothing_to_do(#[case] case: &str) {
     let sandbox = Sandbox::new().await;
-    let hang = format!("{}\nkill -STOP $pid", until_seen(&sandbox, "\"cycle\""));
-    let fork = fork(&sandbox, ComponentName::Descheduler, &hang).await;
+    let fork = fork(&sandbox, ComponentName::Descheduler, HANG).await;
     let ended = run(&sandbox, case, "control", "--descheduler", &fork);
     ended.assert(exit::INCONCLUSIVE, &[]);
     assert!(ended.stdout.contains("the descheduler "), "{ended}");
@@ -148,14 +151,15 @@ async fn a_second_scheduler_that_does_nothing_is_named() {
     sandbox.assert_clean();
 }
 
+/// Healthy, and lazy: the real controller-manager, with one controller of many.
+const LAZY: &str = "kill $pid\nfor arg; do shift; case $arg in --controllers=*) arg=--controllers=nodelifecycle;; esac\n\
+    set -- \"$@\" \"$arg\"; done\n";
+
 #[tokio::test]
 async fn a_controller_manager_that_is_healthy_and_does_nothing_is_named() {
     let sandbox = Sandbox::new().await;
     let real = binary(ComponentName::ControllerManager).await;
-    let lazy = format!(
-        "kill $pid\nexec {} \"$@\" --controllers=nodelifecycle",
-        real.display()
-    );
+    let lazy = format!("{LAZY}exec {} \"$@\"", real.display());
     let fork = fork(&sandbox, ComponentName::ControllerManager, &lazy).await;
     let ended = run(&sandbox, "c5", "broken", "--controller-manager", &fork);
     ended.assert(exit::INCONCLUSIVE, &[]);

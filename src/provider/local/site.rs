@@ -6,21 +6,11 @@ use std::time::Duration;
 
 use super::apiserver;
 use super::log::Ear;
-use super::pki::Pki;
+use super::pki::{CLIENTS, Pki};
 use super::process::Process;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 use crate::rundir::RunDir;
-
-/// The certificates' names of those who talk to the API server.
-const IDENTITIES: [&str; 6] = [
-    "admin",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "second-scheduler",
-    "kwok",
-    "descheduler",
-];
 
 /// What the processes of one cluster share.
 #[derive(Debug)]
@@ -100,7 +90,7 @@ impl Site {
 
     /// Writes a kubeconfig for everybody who talks to the API server.
     pub(super) fn write_kubeconfigs(&self, api: u16) -> Result<(), ProviderError> {
-        IDENTITIES.iter().try_for_each(|identity| {
+        CLIENTS.iter().try_for_each(|(identity, ..)| {
             apiserver::write_kubeconfig(&self.pki, identity, api, &self.kubeconfig(identity))
         })
     }
