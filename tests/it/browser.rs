@@ -160,14 +160,19 @@ impl Browser {
         entries.map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The addresses of all requests since the last call.
+    /// The addresses of all requests since the last call but those of the browser's own pages, such as a new tab's.
     pub(crate) async fn requests(&self) -> Vec<String> {
         let entries = self.ask("/se/log", json!({"type": "performance"})).await;
         let entries = entries.as_array().unwrap().iter();
         let messages = entries
             .map(|entry| -> Value { serde_json::from_str(entry["message"].as_str().unwrap()).unwrap() });
+        let own = |params: &Value| {
+            let document = params["documentURL"].as_str();
+            document.is_some_and(|url| url.starts_with("chrome://"))
+        };
         messages
             .filter(|entry| entry["message"]["method"] == "Network.requestWillBeSent")
+            .filter(|entry| !own(&entry["message"]["params"]))
             .map(|entry| {
                 entry["message"]["params"]["request"]["url"]
                     .as_str()

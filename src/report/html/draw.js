@@ -159,7 +159,7 @@ function points(drawing, x, place, width) {
   steps.forEach((step, i) => { step.level = 1 + (i % (LEVELS - 1)); });
   const next = new Map();
   const group = svg("g", {});
-  // From right to left, so that each knows its neighbour; marks after steps, so that their lines lie below.
+  // From right to left, so that each knows its neighbour.
   for (const point of [...steps.reverse(), ...marks.reverse()]) {
     const room = Math.floor(((next.get(point.level) ?? width + 8) - point.at - 20) / 5.8);
     next.set(point.level, point.at);
