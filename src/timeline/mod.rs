@@ -159,6 +159,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_late_is_put_at_its_own_time_and_after_what_came_with_it() {
+        let mut timeline = timeline();
+        let late = |seconds: f64| Entry {
+            t: s(seconds),
+            what: What::Request(RequestSeen::default()),
+        };
+        for seconds in [2.0, 0.5, 4.0] {
+            timeline.insert(late(seconds));
+        }
+        let at: Vec<usize> = (0..timeline.entries.len())
+            .filter(|&n| matches!(timeline.entries[n].what, What::Request(_)))
+            .collect();
+        assert_eq!(at, [1, 4, 8]);
+        assert!(timeline.entries.is_sorted_by_key(|entry| entry.t));
+    }
+
+    #[test]
     fn a_series_follows_its_probe_to_the_last_entry() {
         let timeline = timeline();
         let wanted = deployment("web").wanted();
