@@ -202,3 +202,7 @@ fn is_pseudo(version: &str) -> bool {
         && time.len() == 14
         && time.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+#[path = "wrapper_tests.rs"]
+mod tests;

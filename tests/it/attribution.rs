@@ -19,7 +19,7 @@ async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     settings.tuning.audit = audit;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
     let case = Case::of(case).unwrap();
-    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced);
+    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced.into());
     let finished = drive(&plan, &interrupt::token(), &|_| ()).await.unwrap();
     assert!(finished.outcome.ok, "{}", finished.outcome.why);
     finished

@@ -33,7 +33,7 @@ pub(crate) async fn components() -> &'static BTreeMap<ComponentName, Binary> {
 
 /// The real component.
 pub(crate) async fn binary(name: ComponentName) -> PathBuf {
-    components().await[&name].program.path().unwrap().to_owned()
+    components().await[&name].file().unwrap().to_owned()
 }
 
 /// Looks until there is something to see; what is looked at here (processes, other processes' files) can't be

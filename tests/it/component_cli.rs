@@ -53,9 +53,9 @@ fn a_bad_spec_is_refused_by_its_flag() {
             .map(|error| error.to_string())
             .unwrap()
     };
-    let text = refused(&["kubeclash", "components", "fetch", "--scheduler", "image:x/y:z"]);
+    let text = refused(&["kubeclash", "components", "fetch", "--scheduler", "docker:x/y:z"]);
     assert!(
-        text.contains("--scheduler <SPEC>") && text.contains("\"image:\" is not supported yet"),
+        text.contains("--scheduler <SPEC>") && text.contains("\"docker:\" is no kind of component"),
         "{text}"
     );
     let text = refused(&["kubeclash", "components", "fetch", "kubelet"]);

@@ -213,6 +213,7 @@ async fn a_descheduler_comes_out_of_an_image_in_a_real_registry() {
     let origin = Origin::Image {
         reference: reference.clone(),
         digest: amd_digest,
+        file: None,
     };
     assert_eq!(binary.origin, origin);
 

@@ -17,6 +17,8 @@ mod component_build;
 mod component_cache;
 mod component_cli;
 mod component_download;
+mod component_extract;
+mod component_fork;
 mod component_given;
 mod component_image;
 mod component_registry;
