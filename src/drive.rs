@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,14 +10,14 @@ use k8s_openapi::api::core::v1::Taint;
 use tokio_util::sync::CancellationToken;
 
 use crate::cases::{Case, Folder, LibraryError, load};
-use crate::component::{Binary, ComponentError, ComponentName};
+use crate::component::{Binary, ComponentError, ComponentName, skew, versions};
 use crate::evidence::Outcome;
 use crate::expectation::Expected;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::{Recorder, RecorderError};
-use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning};
-use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
+use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning, TuningError};
+use crate::scenario::{Arm, Manifest, NodePick, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
+use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, fullest, refusal, undone};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -49,6 +50,34 @@ pub struct Plan {
     pub keep: bool,
 }
 
+impl Plan {
+    /// A case's files as this plan applies them: pods assigned to the scheduler that is asked for, and under each
+    /// policy's name the user's, or the one of the API version that the descheduler knows.
+    fn in_effect(&self, mut folder: Folder) -> Folder {
+        if let Some(name) = &self.tuning.scheduler_name {
+            let assigned = folder
+                .manifests
+                .iter()
+                .map(|manifest| manifest.scheduled_by(name));
+            folder.manifests = assigned.collect();
+        }
+        folder.policies = match &self.tuning.descheduler_policy {
+            Some(policy) => {
+                let names = policies_in(PolicyApi::V1alpha2, &folder.policies).into_keys();
+                names.map(|name| (name, policy.document.clone())).collect()
+            }
+            None => policies_in(self.policy_api(), &folder.policies),
+        };
+        folder
+    }
+
+    /// The API version of the cases' own policies that its descheduler knows.
+    fn policy_api(&self) -> PolicyApi {
+        let descheduler = self.binaries.get(&ComponentName::Descheduler);
+        PolicyApi::for_descheduler(descheduler.map_or("unknown", |binary| &binary.version))
+    }
+}
+
 /// An arm that has a verdict.
 #[derive(Debug)]
 pub struct Finished {
@@ -72,6 +101,9 @@ pub enum DriveError {
     /// There is no cluster, or it broke.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// A component can't be started as it was asked for.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// Nothing could be recorded.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
@@ -115,6 +147,7 @@ impl DriveError {
         match self {
             Self::Component(error) => error.help().map(|help| help.to_string()),
             Self::Provider(error) => error.help(),
+            Self::Tuning(error) => Some(error.help()),
             Self::Evidence { .. } | Self::Recorder(RecorderError::Timeline(_)) => {
                 Some("the evidence needs a folder that can be written and has some MiB of room: --out names another".to_owned())
             }
@@ -135,9 +168,9 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    let folder = load(plan.case, plan.manifests.as_deref())?;
+    let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
-    needed_files(&scenario, &folder)?;
+    needed_files(&scenario, &folder, plan.policy_api())?;
     let evidence = evidence_dir(plan, &folder)?;
     let order = Order {
         binaries: plan.binaries.clone(),
@@ -192,6 +225,9 @@ pub async fn drive(
 /// How long the API server may take to answer when everything has been watched.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// How often the number that the verdict hangs on is told while it is watched.
+const PULSE: Duration = Duration::from_millis(500);
+
 /// What the steps of one arm need.
 struct Stage<'a> {
     plan: &'a Plan,
@@ -244,22 +280,34 @@ impl Stage<'_> {
             recorder.note(What::Step(step.to_string()));
             match step {
                 Step::Settle { condition, within } => {
-                    if let Err(missing) = recorder.wait(condition, self.plan.pace.deadline(*within)).await {
-                        return cluster
-                            .trouble()
-                            .map_or(Ok(Ending::Broken(missing)), |trouble| Err(trouble.into()));
+                    let wait = recorder.wait(condition, self.plan.pace.deadline(*within));
+                    if let Err(missing) = while_alive(cluster, wait).await? {
+                        return Ok(Ending::Broken(
+                            recorder.look(|_, world| unsettled(missing, world)),
+                        ));
                     }
                 }
                 Step::AwaitUpTo { condition, within } => {
                     // What it means that it did not come is the judge's business.
-                    let _ = recorder.wait(condition, self.plan.pace.deadline(*within)).await;
+                    let wait = recorder.wait(condition, self.plan.pace.deadline(*within));
+                    let _ = while_alive(cluster, wait).await?;
                 }
                 Step::Observe {
                     window,
                     until_verdict,
-                } => self.observe(recorder, *window, *until_verdict).await,
+                } => while_alive(cluster, self.observe(recorder, *window, *until_verdict)).await?,
+                Step::StartDescheduler { policy } => {
+                    let policy_text = self.folder.policies.get(*policy);
+                    let policy = policy_text.ok_or_else(|| no_file(step, policy))?;
+                    let note = recorder.noter();
+                    let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
+                    cluster.start_descheduler(policy, Box::new(on_cycle)).await?;
+                }
+                Step::StopDescheduler => cluster.stop_descheduler().await,
                 step => {
-                    if let Err(error) = self.act(cluster, recorder, step, &mut drained).await {
+                    let client = cluster.client().clone();
+                    let act = self.act(client, recorder, step, &mut drained);
+                    if let Err(error) = while_alive(cluster, act).await? {
                         // A component that has died is the better reason.
                         return Err(cluster.trouble().map_or(error, DriveError::from));
                     }
@@ -277,7 +325,10 @@ impl Stage<'_> {
     async fn alive(&self, cluster: &Cluster) -> Result<Ending, DriveError> {
         let answer = tokio::time::timeout(ANSWER, cluster.client().apiserver_version()).await;
         Ok(match answer {
-            Ok(Ok(_)) => Ending::Complete,
+            Ok(Ok(_)) => match cluster.answers().await {
+                Ok(()) => Ending::Complete,
+                Err(who) => Ending::Broken(who),
+            },
             Ok(Err(error)) => Ending::Broken(format!("the API server did not answer at the end: {error}")),
             Err(_) => Ending::Broken("the API server did not answer at the end".to_owned()),
         })
@@ -293,9 +344,14 @@ impl Stage<'_> {
         };
         let stops = until_verdict && pace != Pace::Recorded;
         let end = tokio::time::Instant::now() + window;
+        let mut said = None;
         recorder
             .watch(end, |timeline| {
-                (self.say)(&case.pulse(timeline));
+                // Nobody reads faster, and it takes the whole timeline to say it.
+                if said.is_none_or(|said: Instant| said.elapsed() >= PULSE) {
+                    (self.say)(&case.pulse(timeline));
+                    said = Some(Instant::now());
+                }
                 stops && case.reproduced(timeline)
             })
             .await;
@@ -303,12 +359,11 @@ impl Stage<'_> {
 
     async fn act(
         &self,
-        cluster: &mut Cluster,
+        client: kube::Client,
         recorder: &Recorder,
         step: &Step,
         drained: &mut Option<String>,
     ) -> Result<(), DriveError> {
-        let client = cluster.client().clone();
         let failed = |source| DriveError::Step {
             step: step.to_string(),
             source: Box::new(source),
@@ -359,14 +414,12 @@ impl Stage<'_> {
                     inject::uncordon(&client, &node).await.map_err(failed)?;
                 }
             }
-            Step::StartDescheduler { policy } => {
-                let file = self.folder.policies.get(*policy);
-                cluster
-                    .start_descheduler(file.ok_or_else(|| no_file(step, policy))?)
-                    .await?;
-            }
-            Step::StopDescheduler => cluster.stop_descheduler().await,
-            Step::Mark { .. } | Step::Settle { .. } | Step::AwaitUpTo { .. } | Step::Observe { .. } => {}
+            Step::Mark { .. }
+            | Step::Settle { .. }
+            | Step::AwaitUpTo { .. }
+            | Step::Observe { .. }
+            | Step::StartDescheduler { .. }
+            | Step::StopDescheduler => {}
         }
         Ok(())
     }
@@ -399,6 +452,11 @@ impl Stage<'_> {
             shape: self.scenario.shape,
             components: components.collect(),
             manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
+            lacks: skew::lacks(&versions(&plan.binaries))
+                .into_iter()
+                .filter(|lack| lack.bars_absence)
+                .map(|lack| lack.what)
+                .collect(),
         }
     }
 
@@ -431,6 +489,23 @@ impl Stage<'_> {
     }
 }
 
+/// Goes on with some work for as long as every component lives; one that dies is the error, at once.
+async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        died = cluster.died() => Err(died.into()),
+    }
+}
+
+/// What was waited for in vain, and whose turn it was.
+fn unsettled(missing: String, world: &World) -> String {
+    match undone(world).or_else(|| refusal(world)) {
+        Some(who) => format!("{missing}; {who}"),
+        None => missing,
+    }
+}
+
 fn no_file(step: &Step, file: &str) -> DriveError {
     DriveError::NoFile {
         step: step.to_string(),
@@ -439,28 +514,20 @@ fn no_file(step: &Step, file: &str) -> DriveError {
 }
 
 /// Before any cluster: that every file which the steps name is there.
-fn needed_files(scenario: &Scenario, folder: &Folder) -> Result<(), DriveError> {
+fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<(), DriveError> {
     for step in &scenario.steps {
         let missing = match step {
-            Step::Apply { file } => folder.manifest(file).is_none().then_some(*file),
-            Step::StartDescheduler { policy } => (!folder.policies.contains_key(*policy)).then_some(*policy),
+            Step::Apply { file } => folder.manifest(file).is_none().then(|| (*file).to_owned()),
+            Step::StartDescheduler { policy } => {
+                (!folder.policies.contains_key(*policy)).then(|| api.file(policy))
+            }
             _ => None,
         };
         if let Some(file) = missing {
-            return Err(no_file(step, file));
+            return Err(no_file(step, &file));
         }
     }
     Ok(())
-}
-
-/// The node with the most pods; the first by name where several have as many.
-fn fullest(placement: &BTreeMap<String, usize>) -> String {
-    let most = placement.values().max().copied().unwrap_or(0);
-    placement
-        .iter()
-        .find(|(_, count)| **count == most)
-        .map(|(name, _)| name.clone())
-        .unwrap_or_default()
 }
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::scenario::{Arm, Pace};
-use crate::timeline::{ComponentVersion, Deed};
+use crate::timeline::{ComponentVersion, Deed, Recorded, Timeline};
 use crate::verdict::{Change, Expect, Judgement, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
@@ -170,6 +170,17 @@ const DEPTH: usize = 8;
 /// What is larger is no evidence of ours: a minute of the busiest case is below one MiB.
 const LARGEST: u64 = 256 << 20;
 
+/// What was read back of one run.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was seen; `None` where it can't be read.
+    pub timeline: Option<Timeline>,
+    /// What the recording lacks, in words; `None` for a whole one.
+    pub lacks: Option<String>,
+}
+
 /// The folders of runs at or below a folder, in order of their names.
 ///
 /// Links are not followed: a folder that lies in itself has no end.
@@ -188,6 +199,47 @@ pub fn runs(dir: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Reads one run back. What its recording lacks is said, as the verdict stands without it.
+///
+/// # Errors
+/// When there is no verdict that can be read; in words.
+pub fn read(run: &Path) -> Result<Found, String> {
+    let outcome = outcome(&run.join(VERDICT))?;
+    let file = run.join(TIMELINE);
+    let recorded = small(&file).and_then(|()| crate::timeline::read(&file).map_err(|e| e.to_string()));
+    let (timeline, lacks) = match recorded {
+        Ok(Recorded { timeline, cut }) => {
+            let lacks = cut.or_else(|| timeline.broken_off());
+            let lacks = lacks.map(|why| format!("the recording is not whole: {why}"));
+            (Some(timeline), lacks)
+        }
+        Err(why) => (None, Some(format!("there is no drawing: {why}"))),
+    };
+    let of = |timeline: &Timeline| {
+        let header = &timeline.header;
+        (header.case.clone(), header.arm, header.variant.clone())
+    };
+    match timeline {
+        Some(other) if of(&other) != (outcome.case.clone(), outcome.arm, outcome.variant.clone()) => {
+            Ok(Found {
+                lacks: Some(format!(
+                    "there is no drawing: \"{}\" is a recording of {} {}",
+                    file.display(),
+                    other.header.case,
+                    other.header.arm
+                )),
+                outcome,
+                timeline: None,
+            })
+        }
+        timeline => Ok(Found {
+            outcome,
+            timeline,
+            lacks,
+        }),
+    }
 }
 
 /// Reads the outcome of a run.
@@ -228,3 +280,7 @@ pub fn outcomes(dir: &Path) -> Result<Vec<Outcome>, String> {
     })
     .collect()
 }
+
+#[cfg(test)]
+#[path = "evidence_tests.rs"]
+mod tests;

@@ -9,7 +9,7 @@ use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, S
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
-use crate::provider::{Order, Provider, ProviderError, Tuning, prepare};
+use crate::provider::{Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Arm, Pace, Shape};
 
 /// What the user asked for.
@@ -50,6 +50,9 @@ pub enum SessionError {
     /// What clusters start from can't be made.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// A component can't be started as it was asked for.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
 }
 
 impl From<SessionError> for DriveError {
@@ -57,6 +60,7 @@ impl From<SessionError> for DriveError {
         match error {
             SessionError::Component(error) => Self::Component(Box::new(error)),
             SessionError::Provider(error) => Self::Provider(error),
+            SessionError::Tuning(error) => Self::Tuning(error),
         }
     }
 }
@@ -65,8 +69,9 @@ impl Session {
     /// Finds, downloads or builds the components, and makes what clusters start from.
     ///
     /// # Errors
-    /// When a component can't be had, or does not start.
+    /// When a component can't be had, does not start, or does not know what it is given.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
+        settings.tuning.check()?;
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
@@ -76,6 +81,7 @@ impl Session {
             .chain(second.map(|_| ComponentName::SecondScheduler))
             .collect();
         let binaries = resolver.resolve(&settings.selection, &names).await?;
+        settings.tuning.fits(&binaries)?;
         let order = Order {
             binaries: binaries.clone(),
             shape: Shape {

@@ -180,12 +180,26 @@ impl Judgement {
         }
     }
 
-    /// The judgement of a recording that may be broken off: what was seen was seen, but that nothing was seen takes the
-    /// whole of it.
+    /// The judgement of a recording: what was seen was seen, but that nothing was seen takes the whole of it, and
+    /// components that could have done it.
     pub fn on(self, timeline: &Timeline) -> Self {
-        match timeline.broken_off() {
-            Some(why) if self.verdict != Verdict::Reproduced => self.unless(why),
-            _ => self,
+        if let Some(idle) = timeline.idle_scheduler() {
+            return self.unless(idle);
+        }
+        if self.verdict == Verdict::Reproduced {
+            return self;
+        }
+        let lacks = || {
+            let lacks = &timeline.header.lacks;
+            (!lacks.is_empty()).then(|| lacks.join("; "))
+        };
+        match timeline.broken_off().or_else(lacks) {
+            Some(why) => self.unless(why),
+            // Of a run that goes on nothing is known to stay undone.
+            None => match timeline.left_undone() {
+                Some(undone) => self.unless(undone),
+                None => self,
+            },
         }
     }
 
@@ -373,5 +387,25 @@ mod tests {
             .seconds("back_s", None);
         assert_eq!(judged.facts["fell_s"], 1.235);
         assert!(!judged.facts.contains_key("back_s"));
+    }
+
+    #[test]
+    fn what_the_releases_lack_bars_an_absence_and_nothing_else() {
+        let mut timeline = Draft::new("c5")
+            .mark("m")
+            .what(crate::timeline::What::End(crate::timeline::Ending::Complete))
+            .done();
+        timeline.header.lacks = vec!["it waits for ever".to_owned()];
+        let absent = Judgement::of(&Finding::not_seen("no")).on(&timeline);
+        assert_eq!(
+            absent.verdict,
+            Verdict::Inconclusive("it waits for ever".to_owned())
+        );
+        assert_eq!(Judgement::of(&seen()).on(&timeline).verdict, Verdict::Reproduced);
+        timeline.header.lacks.clear();
+        assert_eq!(
+            Judgement::of(&Finding::not_seen("no")).on(&timeline).verdict,
+            Verdict::Absent
+        );
     }
 }

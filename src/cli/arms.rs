@@ -372,7 +372,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoFile { .. } => exit::USAGE,
+        DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Evidence { .. }
@@ -381,8 +381,8 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
 }
 
 /// The exit code that errors come to: an interruption first. `None` without any.
-pub(super) fn code_of_all<'a>(errors: impl Iterator<Item = &'a DriveError>) -> Option<u8> {
-    let codes: Vec<u8> = errors.map(code_of).collect();
+pub(super) fn code_of_all<'a>(errors: impl IntoIterator<Item = &'a DriveError>) -> Option<u8> {
+    let codes: Vec<u8> = errors.into_iter().map(code_of).collect();
     [exit::INTERRUPTED, exit::ERROR, exit::UNAVAILABLE, exit::USAGE]
         .into_iter()
         .find(|code| codes.contains(code))

@@ -11,6 +11,7 @@ pub mod flags;
 pub mod list;
 pub mod matrix;
 pub mod replay;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod shard;
@@ -39,6 +40,7 @@ Examples:
   kubeclash run                                everything
   kubeclash run 'c[58]' --descheduler path:./descheduler
   kubeclash run --format json --jobs 2 | jq -c 'select(.ok | not)'
+  kubeclash report target/evidence --html report.html
   kubeclash compare old: new:scheduler=path:./kube-scheduler
   kubeclash doctor                             what is there, what would be fetched or built
 
@@ -91,6 +93,8 @@ pub enum Verb {
     Sweep(sweep::SweepArgs),
     /// Judge a recorded timeline again, without a cluster
     Replay(replay::ReplayArgs),
+    /// Make reports of evidence: a page of HTML, JUnit, Markdown
+    Report(report::ReportArgs),
     /// Hold runs at the recorded pace against the study of 2023
     Fidelity(fidelity::FidelityArgs),
     /// Measure how fast a cluster is ready, and what a run takes besides it
@@ -212,6 +216,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,
             Verb::Sweep(args) => return sweep::run(&args),
             Verb::Replay(args) => return replay_file(&args, &style),
+            Verb::Report(args) => report::run(&args, &style)?,
             Verb::Fidelity(args) => fidelity::run(&args)?,
             Verb::Bench(args) => bench::run(&args, &progress).await?,
             Verb::Completions { shell } => {

@@ -12,12 +12,13 @@ use super::arms::{
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
+use super::report::{self, ReportFiles};
 use super::shard::Shard;
 use crate::evidence::Outcome;
 use crate::exit;
 use crate::expectation::Expectations;
 use crate::progress::Progress;
-use crate::report::{Picture, Style, Summary, json, markdown, terminal};
+use crate::report::{Material, Picture, Reported, Style, json, junit, terminal};
 use crate::session::Session;
 use crate::verdict::Expect;
 
@@ -25,7 +26,8 @@ use crate::verdict::Expect;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash run c7\n  kubeclash run c5 c8 --arm broken --pace recorded\n  \
-                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\""
+                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n  \
+                        kubeclash run --html report.html --junit junit.xml"
 )]
 pub struct RunArgs {
     /// Which arms
@@ -43,6 +45,9 @@ pub struct RunArgs {
     /// How results are printed
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,
+    /// What is written when everything has ended
+    #[command(flatten)]
+    pub reports: ReportFiles,
     /// What is run, and on what
     #[command(flatten)]
     pub flags: RunFlags,
@@ -55,6 +60,8 @@ pub enum RunFormat {
     Text,
     /// One JSON object a line and arm.
     Json,
+    /// JUnit's XML, when everything has ended.
+    Junit,
     /// For a GitHub step summary, when everything has ended.
     Markdown,
 }
@@ -66,6 +73,7 @@ pub enum RunFormat {
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let selected = args.arms.selected()?;
     let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
+    args.reports.prepare()?;
     let settings = args.flags.settings();
     check_files(&selected, &settings)?;
     let of = selected.len();
@@ -81,46 +89,45 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let groups = groups(&session, &expectations, selected, progress);
     let print = |ended: &Ended| print(args.format, ended, progress, style);
     let results = side_by_side(groups, args.times.repeat, args.times.jobs(), progress, print).await;
-    let mut outcomes = Vec::new();
-    let mut pictures = Vec::new();
+    let mut material = Material {
+        took: started.elapsed(),
+        ..Material::default()
+    };
     let mut errors = Vec::new();
     for result in results {
         match result.end {
-            Ok(finished) => {
-                pictures.push(Picture::of(&finished.timeline));
-                outcomes.push(finished.outcome);
+            Ok(finished) => material.arms.push(Reported {
+                outcome: finished.outcome,
+                note: finished.timeline.broken_off(),
+                timeline: Some(finished.timeline),
+            }),
+            Err(error) => {
+                material.errors.push((result.title, error.to_string()));
+                errors.push(error);
             }
-            Err(error) => errors.push((result.title, error)),
         }
     }
-    let told: Vec<(String, String)> = errors
-        .iter()
-        .map(|(title, error)| (title.clone(), error.to_string()))
-        .collect();
-    let summary = Summary {
-        outcomes: &outcomes,
-        errors: &told,
-        took: started.elapsed(),
-    };
-    let picture = |outcome: &Outcome| {
-        let at = outcomes
-            .iter()
-            .position(|other| other.evidence == outcome.evidence)?;
-        Some(pictures[at].clone())
-    };
+    let outcomes = material.outcomes();
     match args.format {
-        RunFormat::Text => super::say(&terminal::summary(&summary, style)),
-        RunFormat::Markdown => super::say(&markdown::report(&summary, picture)),
+        RunFormat::Text => super::say(&terminal::summary(&material.summary(&outcomes), style)),
+        RunFormat::Junit => super::say(&junit::report(&material)),
+        RunFormat::Markdown => super::say(&report::markdown(&material)),
         RunFormat::Json => {}
     }
-    let failed = code_of_all(errors.iter().map(|(_, error)| error));
+    let failed = code_of_all(&errors);
     let updates = args.expect.update_expect && failed != Some(exit::INTERRUPTED);
     if updates {
         for change in args.expect.update(&session.versions(), &outcomes)? {
             progress.println(change);
         }
     }
-    Ok(failed.unwrap_or_else(|| code(&outcomes, updates)))
+    let code = failed.unwrap_or_else(|| code(&outcomes, updates));
+    match args.reports.write(&material) {
+        // Verdicts say more than a file that could not be written.
+        Err(failure) if code != exit::EXPECTED => progress.println(format!("error: {:?}", failure.report)),
+        written => written?,
+    }
+    Ok(code)
 }
 
 /// The arms with what is expected of each.
@@ -160,7 +167,7 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
             terminal::arm(&finished.outcome, Some(&Picture::of(&finished.timeline)), style) + "\n"
         }
         RunFormat::Json => json::line(&finished.outcome) + "\n",
-        RunFormat::Markdown => return,
+        RunFormat::Junit | RunFormat::Markdown => return,
     };
     progress.suspend(|| super::say(&text));
 }

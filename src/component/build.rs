@@ -69,15 +69,6 @@ pub(super) enum BuildFailure {
         query: String,
         reason: String,
     },
-    #[error(
-        "{release} has {module} in its folder {folder}, and that is published under no version that fits: {reason}"
-    )]
-    NoSibling {
-        release: String,
-        module: String,
-        folder: String,
-        reason: String,
-    },
     #[error("{package} in \"{}\" is package {kind}, and a program is package main", dir.display())]
     NoProgram {
         package: String,

@@ -281,7 +281,7 @@ impl Resolver {
             attempts: vec![format!("go build: {failure}")],
             help: match failure {
                 BuildFailure::NoGo { .. } => format!("install Go (https://go.dev/dl); {other}"),
-                BuildFailure::NoModule { .. } | BuildFailure::NoSibling { .. } => {
+                BuildFailure::NoModule { .. } => {
                     format!(
                         "see whether there is such a version, and whether go reaches its module proxy; {other}"
                     )

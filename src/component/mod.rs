@@ -40,10 +40,12 @@ mod probe;
 mod program;
 mod release;
 mod resolve;
+pub mod skew;
 mod sources;
 mod spec;
 mod wrapper;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -60,6 +62,7 @@ pub use origin::Origin;
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
 pub use resolve::Resolver;
+pub use skew::Lack;
 pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
 
@@ -301,6 +304,15 @@ impl fmt::Display for Program {
             Self::Image { image, .. } => f.write_str(image),
         }
     }
+}
+
+/// The versions of some binaries, by name.
+#[must_use]
+pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<ComponentName, String> {
+    binaries
+        .iter()
+        .map(|(name, binary)| (*name, binary.version.clone()))
+        .collect()
 }
 
 /// Why a component could not be had.

@@ -217,7 +217,7 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
                 Builder::needs(module)
             )
         }
-        BuildFailure::NoModule { .. } | BuildFailure::NoSibling { .. } => {
+        BuildFailure::NoModule { .. } => {
             format!(
                 "see whether there is such a release, and whether go reaches its module proxy; otherwise {other}"
             )

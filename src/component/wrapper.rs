@@ -63,7 +63,7 @@ pub(super) struct Sibling {
     pub(super) folder: String,
     /// Under which versions the same content may be published, the likeliest first.
     pub(super) candidates: Vec<String>,
-    /// Whether the release itself requires it, so that there is no building without it.
+    /// Whether the release itself requires it, so that go has to be told of some version of it.
     pub(super) required: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Markdown, fit for a job summary of GitHub Actions: a table of all arms, and the details of each.
 
-use super::{Picture, Style, Summary, arm_name, facts, seconds};
+use super::{Picture, Style, Summary, arm_names, facts, seconds};
 use crate::evidence::Outcome;
 
 /// The columns of a picture in a code block, which scrolls beyond.
@@ -10,17 +10,70 @@ const PICTURE: Style = Style {
     width: 90,
 };
 
+/// How long a report may be: GitHub refuses a step summary of more than 1 MiB, and a step may write some lines more.
+const LIMIT: usize = 1_000_000;
+
 /// A whole run: counts, table, details. `picture` finds the picture of an arm, where its timeline is at hand.
+///
+/// Details of what was unexpected come first into the room that there is; what is left out is said.
 #[must_use]
 pub fn report(summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Option<Picture>) -> String {
+    within(LIMIT, summary, picture)
+}
+
+fn within(limit: usize, summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Option<Picture>) -> String {
+    // Room for the two sentences on what is left out.
+    let mut room = limit.saturating_sub(400);
     let mut text = format!("## kubeclash\n\n{}\n\n", summary.counts());
     text.push_str("| case | arm | verdict | | key numbers | time |\n|---|---|---|---|---|--:|\n");
-    for outcome in summary.outcomes {
-        let numbers: Vec<String> = facts(outcome).into_iter().take(4).collect();
+    room = room.saturating_sub(text.len());
+    let mut fits = |part: &String| {
+        let fits = part.len() <= room;
+        if fits {
+            room -= part.len();
+        }
+        fits
+    };
+    let rows: Vec<String> = rows(summary);
+    let shown: Vec<&String> = rows.iter().take_while(|row| fits(row)).collect();
+    let mut details: Vec<(bool, usize, String)> = Vec::new();
+    for (at, outcome) in summary.outcomes.iter().enumerate() {
+        details.push((outcome.ok, at, arm(outcome, picture(outcome).as_ref())));
+    }
+    for (title, error) in summary.errors {
+        let part = format!("\n### {} failed\n\n{}", cell(title), fenced(error));
+        details.push((false, details.len(), part));
+    }
+    let count = details.len();
+    details.sort_by_key(|(ok, at, _)| (*ok, *at));
+    details.retain(|(_, _, part)| fits(part));
+    details.sort_by_key(|(_, at, _)| *at);
+    text.extend(shown.iter().map(|row| row.as_str()));
+    let missing = rows.len() - shown.len();
+    if missing > 0 {
         text.push_str(&format!(
+            "\n{missing} more arms have no row: the summary is full.\n"
+        ));
+    }
+    text.extend(details.iter().map(|(_, _, part)| part.as_str()));
+    let missing = count - details.len();
+    if missing > 0 {
+        text.push_str(&format!(
+            "\nDetails of {missing} arms are left out, as a summary holds no more than 1 MiB: the HTML report has them.\n"
+        ));
+    }
+    text
+}
+
+/// The rows of the table.
+fn rows(summary: &Summary<'_>) -> Vec<String> {
+    let arms = summary.outcomes.iter().zip(arm_names(summary.outcomes));
+    let arms = arms.map(|(outcome, name)| {
+        let numbers: Vec<String> = facts(outcome).into_iter().take(4).collect();
+        format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             cell(&outcome.case),
-            cell(&arm_name(outcome)),
+            cell(&name),
             cell(&outcome.verdict),
             if outcome.ok {
                 "ok".to_owned()
@@ -29,23 +82,13 @@ pub fn report(summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Option<Pictur
             },
             cell(&numbers.join(", ")),
             seconds(outcome.elapsed_ms),
-        ));
-    }
-    for (title, error) in summary.errors {
+        )
+    });
+    let errors = summary.errors.iter().map(|(title, error)| {
         let first = error.lines().next().unwrap_or_default();
-        text.push_str(&format!(
-            "| {} | | failed | **ERROR** | {} | |\n",
-            cell(title),
-            cell(first)
-        ));
-    }
-    for outcome in summary.outcomes {
-        text.push_str(&arm(outcome, picture(outcome).as_ref()));
-    }
-    for (title, error) in summary.errors {
-        text.push_str(&format!("\n### {} failed\n\n{}", cell(title), fenced(error)));
-    }
-    text
+        format!("| {} | | failed | **ERROR** | {} | |\n", cell(title), cell(first))
+    });
+    arms.chain(errors).collect()
 }
 
 /// The details of one arm; folded where it ended as expected.
@@ -89,10 +132,10 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
 /// Where the evidence lies: of several runs with the verdict of each.
 fn evidence(outcome: &Outcome) -> String {
     if outcome.runs.is_empty() {
-        return format!("`{}`", outcome.evidence.display());
+        return code(&outcome.evidence.display().to_string());
     }
     let runs = outcome.runs.iter();
-    runs.map(|run| format!("{} `{}`", run.verdict, run.evidence.display()))
+    runs.map(|run| format!("{} {}", run.verdict, code(&run.evidence.display().to_string())))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -102,10 +145,24 @@ pub(crate) fn cell(text: &str) -> String {
     prose(text).replace('|', "\\|")
 }
 
-/// A text that Markdown leaves as it is: no line breaks, no HTML, no emphasis by accident.
+/// A text that Markdown leaves as it is: no line breaks, no HTML, no emphasis, link or code by accident.
 fn prose(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    html(&one_line).replace('*', "\\*")
+    html(&one_line)
+        .replace('\\', "\\\\")
+        .replace('*', "\\*")
+        .replace('`', "\\`")
+        .replace("](", "\\](")
+        .replace("]:", "\\]:")
+}
+
+/// A text as code within a line, whatever is in it.
+fn code(text: &str) -> String {
+    if text.contains('`') {
+        format!("<code>{}</code>", prose(text))
+    } else {
+        format!("`{text}`")
+    }
 }
 
 fn html(text: &str) -> String {
@@ -122,3 +179,7 @@ fn fenced(text: &str) -> String {
     }
     format!("{fence}text\n{}\n{fence}\n", text.trim_end())
 }
+
+#[cfg(test)]
+#[path = "markdown_tests.rs"]
+mod tests;

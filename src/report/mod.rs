@@ -1,16 +1,24 @@
-//! Views on what a run has left: text for terminals, JSON lines, Markdown, and the table of fidelity.
+//! Views on what a run has left: text for terminals, JSON lines, JUnit, Markdown, a page of HTML, and the table of
+//! fidelity.
 //!
 //! A view takes values and gives text. It runs nothing, judges nothing and looks at no environment: whether there
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
+pub mod builds;
 pub mod comparison;
+pub mod drawing;
 pub mod fidelity;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
+pub mod material;
 pub mod picture;
 pub mod results;
 pub mod terminal;
 
+pub use drawing::Drawing;
+pub use material::{Material, Reported};
 pub use picture::Picture;
 
 use std::time::Duration;
@@ -122,7 +130,7 @@ impl Summary<'_> {
         format!(
             "{arms}: {}; {} in all",
             parts.join(", "),
-            seconds(self.took.as_millis() as u64)
+            seconds(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
         )
     }
 }
@@ -133,7 +141,7 @@ pub(crate) fn seconds(ms: u64) -> String {
     match ms {
         0..=59_949 => format!("{:.1} s", ms as f64 / 1_000.0),
         _ => {
-            let whole = (ms + 500) / 1_000;
+            let whole = ms.saturating_add(500) / 1_000;
             format!("{} min {:02} s", whole / 60, whole % 60)
         }
     }
@@ -180,6 +188,24 @@ pub(crate) fn arm_name(outcome: &Outcome) -> String {
         Some(variant) => format!("{} ({variant})", outcome.arm),
         None => outcome.arm.to_string(),
     }
+}
+
+/// A case's id, which its name begins with; also of a case that only another kubeclash has.
+pub(crate) fn case_id(case: &str) -> &str {
+    case.split_once('_').map_or(case, |(id, _)| id)
+}
+
+/// Which arm of which build, for each outcome; the build only where there are several.
+pub(crate) fn arm_names(outcomes: &[Outcome]) -> Vec<String> {
+    let builds = builds::Builds::of(outcomes.iter());
+    let name = |(outcome, build): (&Outcome, &usize)| {
+        if builds.several() {
+            format!("{} [{}]", arm_name(outcome), builds.all[*build].label)
+        } else {
+            arm_name(outcome)
+        }
+    };
+    outcomes.iter().zip(&builds.of).map(name).collect()
 }
 
 fn plain(value: &Value) -> String {

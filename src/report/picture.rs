@@ -8,6 +8,8 @@
 
 mod rows;
 
+pub(super) use rows::follow;
+
 use std::time::Duration;
 
 use super::Style;
@@ -53,15 +55,20 @@ pub enum Shows {
     Growth,
 }
 
+/// When the scenario began: at its first step.
+pub(super) fn begin(timeline: &Timeline) -> Duration {
+    timeline
+        .entries
+        .iter()
+        .find(|e| matches!(e.what, What::Step(_) | What::Mark(_)))
+        .map_or(Duration::ZERO, |e| e.t)
+}
+
 impl Picture {
     /// What is worth seeing of a timeline.
     #[must_use]
     pub fn of(timeline: &Timeline) -> Self {
-        let from = timeline
-            .entries
-            .iter()
-            .find(|e| matches!(e.what, What::Step(_) | What::Mark(_)))
-            .map_or(Duration::ZERO, |e| e.t);
+        let from = begin(timeline);
         let marks = timeline
             .entries
             .iter()

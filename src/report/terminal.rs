@@ -2,7 +2,7 @@
 
 use owo_colors::{OwoColorize, Style as Ink};
 
-use super::{Picture, Style, Summary, arm_name, facts, seconds};
+use super::{Picture, Style, Summary, arm_names, facts, seconds};
 use crate::evidence::Outcome;
 
 /// The columns that labels such as `why` and `facts` take.
@@ -48,7 +48,7 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
 /// The table at the end of a run, with the counts.
 #[must_use]
 pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
-    let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().map(|o| (o, arm_name(o))).collect();
+    let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().zip(arm_names(summary.outcomes)).collect();
     let case = width(arms.iter().map(|(o, _)| o.case.as_str()));
     let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
     let times: Vec<String> = arms.iter().map(|(o, _)| seconds(o.elapsed_ms)).collect();

@@ -11,7 +11,7 @@ use crate::timeline::{ComponentVersion, Timeline};
 use crate::verdict::Expect;
 
 /// C2 as the study saw it: 3 → 5 replicas, then a dip to 1 when the manifest without replicas comes.
-pub(super) fn c2() -> Timeline {
+pub(crate) fn c2() -> Timeline {
     let mut draft = Draft::new("c2_replicas_omitted")
         .nodes(&["kind-worker"])
         .at(1.0)
@@ -59,7 +59,7 @@ pub(super) fn c2() -> Timeline {
 }
 
 /// C5: one pod a cycle is evicted from the first worker and comes back to it.
-pub(super) fn c5() -> Timeline {
+pub(crate) fn c5() -> Timeline {
     let mut draft = Draft::new("c5_remove_duplicates_loop")
         .nodes(&["kind-worker", "kind-worker2", "kind-worker10"])
         .step("apply 10-background.yaml")
@@ -176,7 +176,7 @@ fn ascii() -> Style {
     }
 }
 
-fn unexpected() -> Outcome {
+pub(crate) fn unexpected() -> Outcome {
     Outcome {
         case: "c3_two_spread_keys".to_owned(),
         variant: Some("with-hpa".to_owned()),
@@ -423,10 +423,31 @@ fn markdown_has_a_table_and_folds_what_went_as_expected() {
 #[test]
 fn markdown_keeps_hostile_text_in_its_place() {
     let hostile = Outcome {
-        why: "a | b\n# c <script> *d*".to_owned(),
+        why: "a | b\n# c <script> *d* [e](http://f) `g` \\ [3, 1]".to_owned(),
+        evidence: PathBuf::from("/tmp/a`b"),
         ..outcome()
     };
     let text = markdown::arm(&hostile, None);
-    assert!(text.contains("\na | b # c &lt;script&gt; \\*d\\*\n"), "{text}");
+    let why = "\na | b # c &lt;script&gt; \\*d\\* [e\\](http://f) \\`g\\` \\\\ [3, 1]\n";
+    assert!(text.contains(why), "{text}");
+    assert!(text.contains("**Evidence:** <code>/tmp/a\\`b</code>"), "{text}");
     assert_eq!(markdown::cell("a | b"), "a \\| b");
+}
+
+#[test]
+fn several_builds_are_told_apart_where_arms_are_listed() {
+    let mut fork = outcome();
+    fork.components.get_mut("descheduler").unwrap().sha256 = "cdefcdefcdef".to_owned();
+    let outcomes = [outcome(), fork];
+    let summary = Summary {
+        outcomes: &outcomes,
+        errors: &[],
+        took: Duration::from_secs(131),
+    };
+    for text in [
+        terminal::summary(&summary, &Style::default()),
+        markdown::report(&summary, |_| None),
+    ] {
+        assert!(text.contains("broken [descheduler v0.36.0 (cdefcdef)]"), "{text}");
+    }
 }

@@ -67,7 +67,7 @@ fn verdict(to: &Verdict) -> impl FnOnce(&mut Outcome) {
 
 fn two(sandbox: &Sandbox) -> [PathBuf; 2] {
     let sides = ["one", "two"].map(|name| sandbox.path(name));
-    sides.each_ref().map(|side| all(side));
+    sides.iter().for_each(|side| all(side));
     sides
 }
 

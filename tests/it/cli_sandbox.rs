@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
+use kubeclash::component::{Binary, Cache, ComponentName, Resolver, Selection};
 use kubeclash::progress::Progress;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,16 +19,21 @@ use tokio::sync::OnceCell;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Gets what clusters are made of, once a test program: a cold cache must not look like a command that hangs.
-pub(crate) async fn components() {
-    static THERE: OnceCell<()> = OnceCell::const_new();
+pub(crate) async fn components() -> &'static BTreeMap<ComponentName, Binary> {
+    static THERE: OnceCell<BTreeMap<ComponentName, Binary>> = OnceCell::const_new();
     let fetch = || async {
         let resolver = Resolver::new(Cache::open(None).unwrap(), Progress::detect()).unwrap();
         resolver
             .resolve(&Selection::default(), &ComponentName::ALL)
             .await
-            .unwrap();
+            .unwrap()
     };
-    THERE.get_or_init(fetch).await;
+    THERE.get_or_init(fetch).await
+}
+
+/// The real component.
+pub(crate) async fn binary(name: ComponentName) -> PathBuf {
+    components().await[&name].file().unwrap().to_owned()
 }
 
 /// Looks until there is something to see; what is looked at here (processes, other processes' files) can't be

@@ -12,12 +12,12 @@ use crate::component_site::{Lines, Site, published, resolver};
 #[derive(Parser)]
 enum Command {
     Components(ComponentsArgs),
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
 }
 
 fn doctor(args: &[&str]) -> DoctorArgs {
     match Command::try_parse_from([&["kubeclash", "doctor"], args].concat()) {
-        Ok(Command::Doctor(args)) => args,
+        Ok(Command::Doctor(args)) => *args,
         Ok(Command::Components(_)) => unreachable!(),
         Err(error) => panic!("{error}"),
     }

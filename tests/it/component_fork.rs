@@ -340,7 +340,8 @@ async fn a_second_scheduler_out_of_a_checkout_is_found_in_cmd_scheduler() {
     assert_eq!(first.file().unwrap(), second.file().unwrap());
     assert!(
         first
-            .path
+            .file()
+            .unwrap()
             .starts_with(bench.cache.path().join("components/kube-scheduler"))
     );
     let Origin::Checkout { package, .. } = &first.origin else {

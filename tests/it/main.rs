@@ -6,6 +6,7 @@
 )]
 
 mod attribution;
+mod browser;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_compare;
@@ -26,6 +27,8 @@ mod conformance;
 mod conformance_isolation;
 mod docker_images;
 mod docker_run;
+mod fork_misbehaves;
+mod fork_tuning;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
@@ -35,3 +38,6 @@ mod inject_merge;
 mod inject_reference;
 mod recordings;
 mod quick_start;
+mod report_browser;
+mod report_cli;
+mod report_evidence;

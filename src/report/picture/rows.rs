@@ -41,7 +41,10 @@ pub(super) fn level(label: impl Into<String>, series: Series<i64>) -> Row {
 }
 
 /// A number that some entries tell, as it goes over the whole timeline.
-fn follow(timeline: &Timeline, mut read: impl FnMut(&What) -> Option<i64>) -> Series<i64> {
+pub(in crate::report) fn follow(
+    timeline: &Timeline,
+    mut read: impl FnMut(&What) -> Option<i64>,
+) -> Series<i64> {
     let mut series = Series::starting(Duration::ZERO, 0);
     for entry in &timeline.entries {
         if let Some(value) = read(&entry.what) {

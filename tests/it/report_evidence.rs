@@ -1,0 +1,85 @@
+//! Evidence for tests of reports: the recordings of the repository, laid out as runs leave them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kubeclash::cases::Case;
+use kubeclash::evidence::{Outcome, TIMELINE, VERDICT};
+use kubeclash::timeline::{Timeline, read};
+use kubeclash::verdict::{Expect, Verdict};
+use serde_json::json;
+
+/// The recordings of the repository, in order of their names.
+pub(crate) fn recordings() -> Vec<PathBuf> {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let files = super::cli_sandbox::files_below(&manifests);
+    let recorded: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|end| end == "jsonl"))
+        .collect();
+    assert!(recorded.len() > 10, "{recorded:?}");
+    recorded
+}
+
+/// How the arm of a timeline ended, as a run of it would have said.
+pub(crate) fn outcome(timeline: &Timeline) -> Outcome {
+    let header = &timeline.header;
+    let judgement = Case::of(&header.case).unwrap().judge(timeline);
+    let expected = Expect::of(header.arm);
+    let why = match &judgement.verdict {
+        Verdict::Inconclusive(why) => why,
+        _ => &judgement.why,
+    };
+    // By way of JSON, as a report reads it: what an outcome may have besides is left to its defaults.
+    let outcome = json!({
+        "case": header.case,
+        "arm": header.arm,
+        "variant": header.variant,
+        "verdict": judgement.verdict.name(),
+        "expected": expected,
+        "ok": expected.met_by(&judgement.verdict),
+        "elapsed_ms": timeline.end().as_millis() + 3_200,
+        "ready_ms": 3_100,
+        "needed_ms": judgement.needed.map(|t| t.as_millis()),
+        "watched_ms": judgement.watched.as_millis(),
+        "provider": header.provider,
+        "pace": header.pace,
+        "components": header.components,
+        "evidence": "",
+        "why": why,
+        "fight": judgement.fight,
+        "attribution": judgement.attribution,
+        "facts": judgement.facts,
+    });
+    serde_json::from_value(outcome).unwrap()
+}
+
+/// Lays all recordings out below a folder, each changed by `change`, and gives the folders of the runs.
+pub(crate) fn lay_out(dir: &Path, run: &str, change: impl Fn(&mut Timeline, &mut Outcome)) -> Vec<PathBuf> {
+    let mut runs = Vec::new();
+    for file in recordings() {
+        let mut timeline = read(&file).unwrap().timeline;
+        let mut outcome = outcome(&timeline);
+        change(&mut timeline, &mut outcome);
+        let name = file.file_stem().unwrap();
+        let folder = dir.join(&outcome.case).join(name).join(run);
+        fs::create_dir_all(&folder).unwrap();
+        outcome.evidence.clone_from(&folder);
+        write(&folder, &timeline, &outcome);
+        runs.push(folder);
+    }
+    runs
+}
+
+/// Writes a run as `drive` does.
+pub(crate) fn write(folder: &Path, timeline: &Timeline, outcome: &Outcome) {
+    let mut sink = kubeclash::timeline::Sink::create(&folder.join(TIMELINE), &timeline.header).unwrap();
+    for entry in &timeline.entries {
+        sink.write(entry).unwrap();
+    }
+    fs::write(
+        folder.join(VERDICT),
+        serde_json::to_string_pretty(outcome).unwrap() + "\n",
+    )
+    .unwrap();
+}
