@@ -86,12 +86,8 @@ impl fmt::Display for Origin {
                     Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
                     None => write!(f, ", of no known commit")?,
                 }
-                let changed = if *dirty {
-                    ", with changes not committed,"
-                } else {
-                    ""
-                };
-                write!(f, "{changed} with {go}")
+                let changed = if *dirty { " with changes not committed" } else { "" };
+                write!(f, "{changed}, with {go}")
             }
             Self::Built {
                 module,

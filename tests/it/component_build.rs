@@ -240,27 +240,38 @@ async fn a_release_that_is_not_pinned_is_built_from_a_wrapper() {
 #[tokio::test]
 async fn what_is_not_published_is_named() {
     let (dir, cache) = (tempdir().unwrap(), tempdir().unwrap());
-    let resolver = offline(cache.path(), go(&dir, MODULES), &Lines::default()).await;
-    let unavailable = async |spec: &str| {
+    let go = go(&dir, &format!("{MODULES}{BOTH}"));
+    let resolver = offline(cache.path(), go, &Lines::default()).await;
+    let resolve = async |spec: &str| {
         let selection = Selection::default().with(ComponentName::Descheduler, spec.parse().unwrap());
-        let resolved = resolver.resolve(&selection, &[ComponentName::Descheduler]).await;
-        resolved.unwrap_err().to_string()
+        resolver.resolve(&selection, &[ComponentName::Descheduler]).await
     };
-    let error = unavailable("v0.99.0-absent").await;
+    let error = resolve("v0.99.0-absent").await.unwrap_err().to_string();
     assert!(
         error.contains("there is no sigs.k8s.io/descheduler@v0.99.0-absent: unknown revision"),
         "{error}"
     );
+    // Of a sibling that can't be seen go may need nothing: it is named to go, and in the log.
     recorded(
         &dir,
         r#"{"Require": [{"Path": "x.y/absent", "Version": "v0.0.0"}],
-            "Replace": [{"Old": {"Path": "x.y/absent"}, "New": {"Path": "./staging/absent"}}]}"#,
+            "Replace": [{"Old": {"Path": "x.y/absent"}, "New": {"Path": "./staging/absent"}},
+                        {"Old": {"Path": "x.y/absent/too"}, "New": {"Path": "./staging/too"}}]}"#,
     );
-    let error = unavailable("v0.99.0").await;
+    let built = resolve("v0.99.0").await.unwrap();
+    let wrapper = std::fs::read_to_string(dir.path().join("go.mod")).unwrap();
     assert!(
-        error.contains("sigs.k8s.io/descheduler@v0.99.0 has x.y/absent in its folder ./staging/absent"),
-        "{error}"
+        wrapper.contains("replace x.y/absent => x.y/absent v0.99.0\n"),
+        "{wrapper}"
     );
+    assert!(!wrapper.contains("x.y/absent/too"), "{wrapper}");
+    let log = built[&ComponentName::Descheduler].build_log.as_ref().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(
+        log.contains("x.y/absent => v0.99.0, unseen: unknown revision"),
+        "{log}"
+    );
+    assert!(log.contains("x.y/absent/too is left out"), "{log}");
 }
 
 #[tokio::test]
