@@ -170,7 +170,8 @@ mod tests {
         for text in [
             "new:",
             "new:scheduler=path:./a,descheduler=v0.36.0",
-            "pr-12:descheduler=image:127.0.0.1:5000/d:x,descheduler-policy=p.yaml",
+            // What is read has to be there.
+            "pr-12:descheduler=image:127.0.0.1:5000/d:x,descheduler-policy=manifests/c8_soft_spread_loop/policy.yaml",
             "odd:scheduler=path:./a,B=c,kwok=v0.8.0",
         ] {
             assert_eq!(set(text).to_string(), text);

@@ -183,7 +183,12 @@ fn place() -> String {
 }
 
 fn unreachable(error: &Error) -> Trouble {
-    let mut kind = matches!(error, Error::SocketNotFoundError(_)).then_some(io::ErrorKind::NotFound);
+    let mut kind = match error {
+        Error::SocketNotFoundError(_) => Some(io::ErrorKind::NotFound),
+        // It stands for its cause, and so has only that one's.
+        Error::IOError { err } => Some(err.kind()),
+        _ => None,
+    };
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     let mut last = error.to_string();
     while let Some(cause) = source {

@@ -341,6 +341,7 @@ fn a_json_line_is_one_line_with_the_documented_fields() {
             "evidence",
             "why",
             "fight",
+            "attribution",
             "facts"
         ]
     );

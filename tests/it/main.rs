@@ -41,3 +41,4 @@ mod quick_start;
 mod report_browser;
 mod report_cli;
 mod report_evidence;
+mod workflows;
