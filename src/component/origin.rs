@@ -119,7 +119,7 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(
             origin(Some(commit), true).to_string(),
-            "built from ./cmd/descheduler in /my/fork at 0123456789ab, with changes not committed, with go1.26.8"
+            "built from ./cmd/descheduler in /my/fork at 0123456789ab with changes not committed, with go1.26.8"
         );
         assert_eq!(
             origin(None, false).to_string(),

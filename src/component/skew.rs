@@ -59,7 +59,13 @@ const RESOURCE_V1: Minor = Minor::new(1, 34);
 /// What components of these versions lack. Of a component whose version is unknown nothing is said.
 #[must_use]
 pub fn lacks(versions: &BTreeMap<ComponentName, String>) -> Vec<Lack> {
-    let minor = |name| versions.get(&name).and_then(|version| Minor::of(version));
+    let minor = |name| {
+        let version = versions.get(&name)?;
+        match name {
+            Scheduler | SecondScheduler => Minor::of_scheduler(version),
+            _ => Minor::of(version),
+        }
+    };
     let mut found = Vec::new();
     for (name, since, what, source) in FACTS {
         if minor(name).is_some_and(|minor| minor < since) {
@@ -132,6 +138,21 @@ mod tests {
         assert!(found.iter().all(|lack| !lack.bars_absence));
         assert!(
             found[0].what.starts_with("kube-apiserver v1.24.17: "),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_scheduler_out_of_tree_is_no_old_one() {
+        let all = [
+            (Apiserver, "v1.36.3"),
+            (Scheduler, "v1.36.3"),
+            (SecondScheduler, "v0.32.7"),
+        ];
+        assert_eq!(lacks(&of(&all)), []);
+        let found = lacks(&of(&[(Apiserver, "v1.30.14"), (Scheduler, "v0.32.7")]));
+        assert!(
+            found[0].what.contains("is newer than kube-apiserver v1.30.14"),
             "{found:?}"
         );
     }

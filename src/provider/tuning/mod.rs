@@ -121,12 +121,12 @@ impl Tuning {
         if let Some(refusal) = skew::too_old(&versions(binaries)) {
             return Err(TuningError::TooOld(refusal));
         }
-        let version = |name: ComponentName| {
+        let version = |name: ComponentName, minor: fn(&str) -> Option<Minor>| {
             let version = &binaries.get(&name)?.version;
-            Some((version, Minor::of(version)?))
+            Some((version, minor(version)?))
         };
         if let Some(config) = &self.scheduler_config
-            && let Some((version, minor)) = version(self.scheduler())
+            && let Some((version, minor)) = version(self.scheduler(), Minor::of_scheduler)
             && !config.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
@@ -139,7 +139,7 @@ impl Tuning {
             });
         }
         if let Some(policy) = &self.descheduler_policy
-            && let Some((version, minor)) = version(ComponentName::Descheduler)
+            && let Some((version, minor)) = version(ComponentName::Descheduler, Minor::of)
             && !policy.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
