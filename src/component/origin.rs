@@ -84,14 +84,10 @@ impl fmt::Display for Origin {
                 write!(f, "built from {package} in {}", dir.display())?;
                 match commit {
                     Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
-                    None => write!(f, ", of no known commit,")?,
+                    None => write!(f, ", of no known commit")?,
                 }
-                let changed = if *dirty {
-                    ", with changes not committed,"
-                } else {
-                    ""
-                };
-                write!(f, "{changed} with {go}")
+                let changed = if *dirty { " with changes not committed" } else { "" };
+                write!(f, "{changed}, with {go}")
             }
             Self::Built {
                 module,
@@ -123,7 +119,7 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(
             origin(Some(commit), true).to_string(),
-            "built from ./cmd/descheduler in /my/fork at 0123456789ab, with changes not committed, with go1.26.8"
+            "built from ./cmd/descheduler in /my/fork at 0123456789ab with changes not committed, with go1.26.8"
         );
         assert_eq!(
             origin(None, false).to_string(),

@@ -149,10 +149,7 @@ async fn a_checkout_is_built_by_its_own_go_mod_and_again_when_it_changed() {
     };
     assert_eq!((package.as_str(), commit), ("./cmd/descheduler", &None));
     let log = std::fs::read_to_string(first.build_log.as_ref().unwrap()).unwrap();
-    assert!(
-        log.contains("go build -v -trimpath") && log.contains("example.org/words"),
-        "{log}"
-    );
+    assert!(log.contains("go build -v -trimpath"), "{log}");
 
     let again = bench.of(dir.path()).await;
     assert_eq!(again, first, "nothing has changed");
