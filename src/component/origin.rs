@@ -84,7 +84,7 @@ impl fmt::Display for Origin {
                 write!(f, "built from {package} in {}", dir.display())?;
                 match commit {
                     Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
-                    None => write!(f, ", of no known commit,")?,
+                    None => write!(f, ", of no known commit")?,
                 }
                 let changed = if *dirty { " with changes not committed" } else { "" };
                 write!(f, "{changed}, with {go}")

@@ -251,11 +251,21 @@ async fn what_is_not_published_is_named() {
         error.contains("there is no sigs.k8s.io/descheduler@v0.99.0-absent: unknown revision"),
         "{error}"
     );
+<<<<<<< HEAD
     // Of a sibling that can't be seen go may need nothing: it is named to go, and in the log.
+=======
+}
+
+/// Kubernetes requires its sample-apiserver, and no program of it does.
+#[tokio::test]
+async fn what_a_release_requires_and_needs_not_may_be_out_of_reach() {
+    let (dir, cache) = (tempdir().unwrap(), tempdir().unwrap());
+>>>>>>> main
     recorded(
         &dir,
         r#"{"Require": [{"Path": "x.y/absent", "Version": "v0.0.0"}],
             "Replace": [{"Old": {"Path": "x.y/absent"}, "New": {"Path": "./staging/absent"}},
+<<<<<<< HEAD
                         {"Old": {"Path": "x.y/absent/too"}, "New": {"Path": "./staging/too"}}]}"#,
     );
     let built = resolve("v0.99.0").await.unwrap();
@@ -272,6 +282,34 @@ async fn what_is_not_published_is_named() {
         "{log}"
     );
     assert!(log.contains("x.y/absent/too is left out"), "{log}");
+=======
+                        {"Old": {"Path": "x.y/absent2"}, "New": {"Path": "./staging/absent2"}}]}"#,
+    );
+    let resolver = offline(
+        cache.path(),
+        go(&dir, &format!("{MODULES}{BOTH}")),
+        &Lines::default(),
+    )
+    .await;
+    let selection = Selection::default().with(ComponentName::Etcd, Spec::Release(version("3.5.9")));
+    let binaries = resolver
+        .resolve(&selection, &[ComponentName::Etcd])
+        .await
+        .unwrap();
+    let wrapper = std::fs::read_to_string(dir.path().join("go.mod")).unwrap();
+    let replaced: Vec<&str> = wrapper
+        .lines()
+        .filter(|line| line.starts_with("replace "))
+        .collect();
+    assert_eq!(replaced, ["replace x.y/absent => x.y/absent v0.5.9"]);
+    let log = std::fs::read_to_string(binaries[&ComponentName::Etcd].build_log.as_ref().unwrap()).unwrap();
+    for told in [
+        "x.y/absent => v0.5.9, unseen: unknown revision",
+        "x.y/absent2 is left out: unknown revision",
+    ] {
+        assert!(log.contains(told), "no {told:?} in {log}");
+    }
+>>>>>>> main
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 //!
 //! They say `NOT RUN` where there is none.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use kubeclash::component::{
 use miette::Diagnostic;
 use tempfile::{TempDir, tempdir};
 
+use crate::cli_sandbox::not_run;
 use crate::component_site::{Lines, resolver};
 
 const NAME: ComponentName = ComponentName::Descheduler;
@@ -23,6 +23,7 @@ fn no_go() -> bool {
         .output()
         .is_ok_and(|output| output.status.success());
     if none {
+<<<<<<< HEAD
         // libtest swallows only what `println!` and its like say.
         let mut stderr = std::io::stderr();
         writeln!(
@@ -30,6 +31,13 @@ fn no_go() -> bool {
             "\nNOT RUN: builds of checkouts and modules: there is no Go"
         )
         .unwrap();
+=======
+        not_run(
+            "builds of checkouts and modules",
+            "there is no Go",
+            "KUBECLASH_REQUIRE_GO",
+        );
+>>>>>>> main
     }
     none
 }

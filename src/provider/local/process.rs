@@ -60,38 +60,34 @@ impl Process {
             why,
         };
         let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
-        let out = OpenOptions::new()
+        let mut out = OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .map_err(unwritten)?;
+        let keeper = log::keep(log.to_owned(), ear);
         let body = match program {
-            Program::File { path } => Self::child(run, out, name, path, args).map_err(failed)?,
+            Program::File { path } => {
+                writeln!(out, "# {} {}", path.display(), args.join(" ")).map_err(unwritten)?;
+                Self::child(run, out, name, path, args).map_err(failed)?
+            }
             Program::Image { image, command } => {
                 let container = super::container::start(run, log, out, name, (image, command), args);
                 Body::Container(container.map_err(|e| failed(format!("its container: {e}")))?)
             }
         };
-        let log_keeper = AbortOnDropHandle::new(tokio::spawn(log::keep(log.to_owned(), ear)));
         Ok(Self {
             name: name.to_owned(),
             log: log.to_owned(),
             body,
             started: Instant::now(),
-            _log_keeper: log_keeper,
+            _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
         })
     }
 
-    fn child(
-        run: &RunDir,
-        mut out: File,
-        name: &str,
-        program: &Path,
-        args: &[String],
-    ) -> Result<Body, String> {
-        let header = writeln!(out, "# {} {}", program.display(), args.join(" "));
-        let err = header
-            .and_then(|()| out.try_clone())
+    fn child(run: &RunDir, out: File, name: &str, program: &Path, args: &[String]) -> Result<Body, String> {
+        let err = out
+            .try_clone()
             .map_err(|e| format!("its log can't be written: {e}"))?;
         let child = Command::new(program)
             .args(args)
