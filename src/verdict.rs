@@ -189,18 +189,16 @@ impl Judgement {
         if self.verdict == Verdict::Reproduced {
             return self;
         }
-        let lacks = || {
-            let lacks = &timeline.header.lacks;
-            (!lacks.is_empty()).then(|| lacks.join("; "))
-        };
-        match timeline.broken_off().or_else(lacks) {
-            Some(why) => self.unless(why),
-            // Of a run that goes on nothing is known to stay undone.
-            None => match timeline.left_undone() {
-                Some(undone) => self.unless(undone),
-                None => self,
-            },
+        // What broke off may have done so for what is lacking.
+        let lacks = timeline.header.lacks.iter().cloned();
+        let mut why: Vec<String> = timeline.broken_off().into_iter().chain(lacks).collect();
+        if why.is_empty() {
+            why.extend(timeline.left_undone());
         }
+        if why.is_empty() {
+            return self;
+        }
+        self.unless(why.join("; "))
     }
 
     /// A judgement of a failure.

@@ -31,9 +31,10 @@ fn run(sandbox: &Sandbox, case: &str, arm: &str, flag: &str, fork: &str) -> Ende
     sandbox.run(&["run", case, "--arm", arm, flag, fork, "--format", "json"])
 }
 
-/// Hangs, as a descheduler, after its first cycle; its log is what its errors go to.
-const HANG: &str =
-    "until grep -q 'Number of evict' \"$(readlink /proc/$$/fd/2)\"; do sleep 0.1; done\nkill -STOP $pid";
+/// Hangs, as a descheduler, after the first cycle of each start; its log, which all starts share, is where its errors
+/// go.
+const HANG: &str = "log=$(readlink /proc/$$/fd/2)\nbefore=$(wc -l < $log)\n\
+    until tail -n +$((before + 1)) $log | grep -q 'Number of evict'; do sleep 0.1; done\nkill -STOP $pid";
 
 /// The times of a run's entries that contain something, in seconds.
 fn times(sandbox: &Sandbox, what: &str) -> Vec<f64> {

@@ -14,6 +14,9 @@ const HEAD: u64 = 8 << 20;
 /// What is kept of its end then; also the most that is read at once.
 const TAIL: u64 = 1 << 20;
 
+/// What stands where something is left out, after how many there were.
+pub(super) const LEFT_OUT: &str = "MiB are left out here";
+
 /// How often it is looked at where nobody waits for its lines, and where somebody does. Files can't be waited for on
 /// every system that kubeclash runs on.
 const UNHEARD: Duration = Duration::from_millis(200);
@@ -45,7 +48,7 @@ pub(super) fn trim(path: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-    let mut kept = format!("\n# {} MiB are left out here\n", (length - HEAD - TAIL) >> 20).into_bytes();
+    let mut kept = format!("\n# {} {LEFT_OUT}\n", (length - HEAD - TAIL) >> 20).into_bytes();
     file.seek(SeekFrom::Start(length - TAIL))?;
     let mut tail = Vec::new();
     Read::by_ref(&mut file).take(TAIL).read_to_end(&mut tail)?;

@@ -263,10 +263,12 @@ pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-        .collect();
+    // What an earlier start wrote, above the last command line, is not its.
+    let started = |line: &str| line.starts_with("# ") && !line.ends_with(log::LEFT_OUT);
+    let mut all: Vec<&str> = text.lines().collect();
+    let from = all.iter().rposition(|line| started(line)).map_or(0, |at| at + 1);
+    all.drain(..from);
+    all.retain(|line| !line.starts_with('#') && !line.trim().is_empty());
     let last = all[all.len().saturating_sub(lines)..].iter().map(|line| {
         let mut characters = line.chars();
         let mut quoted: String = characters.by_ref().take(LINE).collect();
@@ -290,6 +292,9 @@ mod tests {
         std::fs::write(&log, format!("# etcd --flag\nfirst\n\nsecond\n{long}\nlast")).unwrap();
         let cut = "é".repeat(LINE);
         assert_eq!(tail(&log, 3).unwrap(), format!("second\n{cut}…\nlast"));
+        let again = "# etcd --flag\nof another start\n# etcd --flag\n# 7 MiB are left out here\nits own\n";
+        std::fs::write(&log, again).unwrap();
+        assert_eq!(tail(&log, 3).unwrap(), "its own");
     }
 
     /// What a component started goes with it, also when it ended by itself.
