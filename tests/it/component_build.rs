@@ -251,38 +251,16 @@ async fn what_is_not_published_is_named() {
         error.contains("there is no sigs.k8s.io/descheduler@v0.99.0-absent: unknown revision"),
         "{error}"
     );
-<<<<<<< HEAD
-    // Of a sibling that can't be seen go may need nothing: it is named to go, and in the log.
-=======
 }
 
 /// Kubernetes requires its sample-apiserver, and no program of it does.
 #[tokio::test]
 async fn what_a_release_requires_and_needs_not_may_be_out_of_reach() {
     let (dir, cache) = (tempdir().unwrap(), tempdir().unwrap());
->>>>>>> main
     recorded(
         &dir,
         r#"{"Require": [{"Path": "x.y/absent", "Version": "v0.0.0"}],
             "Replace": [{"Old": {"Path": "x.y/absent"}, "New": {"Path": "./staging/absent"}},
-<<<<<<< HEAD
-                        {"Old": {"Path": "x.y/absent/too"}, "New": {"Path": "./staging/too"}}]}"#,
-    );
-    let built = resolve("v0.99.0").await.unwrap();
-    let wrapper = std::fs::read_to_string(dir.path().join("go.mod")).unwrap();
-    assert!(
-        wrapper.contains("replace x.y/absent => x.y/absent v0.99.0\n"),
-        "{wrapper}"
-    );
-    assert!(!wrapper.contains("x.y/absent/too"), "{wrapper}");
-    let log = built[&ComponentName::Descheduler].build_log.as_ref().unwrap();
-    let log = std::fs::read_to_string(log).unwrap();
-    assert!(
-        log.contains("x.y/absent => v0.99.0, unseen: unknown revision"),
-        "{log}"
-    );
-    assert!(log.contains("x.y/absent/too is left out"), "{log}");
-=======
                         {"Old": {"Path": "x.y/absent2"}, "New": {"Path": "./staging/absent2"}}]}"#,
     );
     let resolver = offline(
@@ -309,7 +287,6 @@ async fn what_a_release_requires_and_needs_not_may_be_out_of_reach() {
     ] {
         assert!(log.contains(told), "no {told:?} in {log}");
     }
->>>>>>> main
 }
 
 #[tokio::test]

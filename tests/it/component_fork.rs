@@ -23,21 +23,11 @@ fn no_go() -> bool {
         .output()
         .is_ok_and(|output| output.status.success());
     if none {
-<<<<<<< HEAD
-        // libtest swallows only what `println!` and its like say.
-        let mut stderr = std::io::stderr();
-        writeln!(
-            stderr,
-            "\nNOT RUN: builds of checkouts and modules: there is no Go"
-        )
-        .unwrap();
-=======
         not_run(
             "builds of checkouts and modules",
             "there is no Go",
             "KUBECLASH_REQUIRE_GO",
         );
->>>>>>> main
     }
     none
 }
