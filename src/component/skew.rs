@@ -7,9 +7,6 @@ use serde::Serialize;
 use super::ComponentName;
 use crate::experiment::Minor;
 
-/// The oldest API server that runs here: the generation of the study of 2023.
-pub const OLDEST_APISERVER: Minor = Minor::new(1, 24);
-
 /// Something that the components of a run lack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lack {
@@ -59,7 +56,13 @@ const RESOURCE_V1: Minor = Minor::new(1, 34);
 /// What components of these versions lack. Of a component whose version is unknown nothing is said.
 #[must_use]
 pub fn lacks(versions: &BTreeMap<ComponentName, String>) -> Vec<Lack> {
-    let minor = |name| versions.get(&name).and_then(|version| Minor::of(version));
+    let minor = |name| {
+        let version = versions.get(&name)?;
+        match name {
+            ControllerManager | Scheduler | SecondScheduler => Minor::of_kubernetes(version),
+            _ => Minor::of(version),
+        }
+    };
     let mut found = Vec::new();
     for (name, since, what, source) in FACTS {
         if minor(name).is_some_and(|minor| minor < since) {
@@ -105,9 +108,9 @@ pub fn lacks(versions: &BTreeMap<ComponentName, String>) -> Vec<Lack> {
 pub fn too_old(versions: &BTreeMap<ComponentName, String>) -> Option<String> {
     let version = versions.get(&Apiserver)?;
     let minor = Minor::of(version)?;
-    (minor < OLDEST_APISERVER).then(|| {
-        format!("kube-apiserver {version} is older than {OLDEST_APISERVER}, the oldest that runs here")
-    })
+    let oldest = Minor::OLDEST_KUBERNETES;
+    (minor < oldest)
+        .then(|| format!("kube-apiserver {version} is older than {oldest}, the oldest that runs here"))
 }
 
 #[cfg(test)]
@@ -138,6 +141,12 @@ mod tests {
 
     #[test]
     fn today_and_the_unknown_lack_nothing() {
+        assert_eq!(lacks(&of(&[(Apiserver, "v1.36.3"), (Scheduler, "v0.32.7")])), []);
+        // The first that has something lacks it no more.
+        assert_eq!(
+            lacks(&of(&[(Apiserver, "v1.26.0"), (Descheduler, "v0.27.0")])),
+            []
+        );
         for version in ["v1.36.3", "unknown"] {
             let all = [Apiserver, ControllerManager, Scheduler, SecondScheduler].map(|name| (name, version));
             assert_eq!(lacks(&of(&all)), []);

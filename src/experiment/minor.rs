@@ -10,6 +10,9 @@ pub struct Minor {
 }
 
 impl Minor {
+    /// The oldest release of Kubernetes that runs here: the generation of the study of 2023.
+    pub const OLDEST_KUBERNETES: Self = Self::new(1, 24);
+
     /// Of these numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32) -> Self {
@@ -24,6 +27,13 @@ impl Minor {
         let mut number = || numbers.next()?.parse::<u32>().ok();
         let found = Self::new(number()?, number()?);
         (found > Self::new(0, 0)).then_some(found)
+    }
+
+    /// Which release of Kubernetes the version of a scheduler or a controller-manager means; nothing where it means
+    /// none, as an out-of-tree one has versions of its own (scheduler-plugins v0.32.7).
+    #[must_use]
+    pub fn of_kubernetes(version: &str) -> Option<Self> {
+        Self::of(version).filter(|minor| *minor >= Self::OLDEST_KUBERNETES)
     }
 }
 
@@ -47,5 +57,14 @@ mod tests {
             assert_eq!(Minor::of(none), None, "{none}");
         }
         assert_eq!(Minor::new(1, 24).to_string(), "v1.24");
+    }
+
+    #[test]
+    fn a_version_of_its_own_is_no_release_of_kubernetes() {
+        assert_eq!(Minor::of_kubernetes("v1.32.7"), Some(Minor::new(1, 32)));
+        assert_eq!(Minor::of_kubernetes("v1.24.17"), Some(Minor::new(1, 24)));
+        for own in ["v0.32.7", "v1.2.0", "unknown"] {
+            assert_eq!(Minor::of_kubernetes(own), None, "{own}");
+        }
     }
 }

@@ -121,12 +121,10 @@ impl Tuning {
         if let Some(refusal) = skew::too_old(&versions(binaries)) {
             return Err(TuningError::TooOld(refusal));
         }
-        let version = |name: ComponentName| {
-            let version = &binaries.get(&name)?.version;
-            Some((version, Minor::of(version)?))
-        };
+        let version = |name| binaries.get(&name).map(|binary| &binary.version);
         if let Some(config) = &self.scheduler_config
-            && let Some((version, minor)) = version(self.scheduler())
+            && let Some(version) = version(self.scheduler())
+            && let Some(minor) = Minor::of_kubernetes(version)
             && !config.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
@@ -139,7 +137,8 @@ impl Tuning {
             });
         }
         if let Some(policy) = &self.descheduler_policy
-            && let Some((version, minor)) = version(ComponentName::Descheduler)
+            && let Some(version) = version(ComponentName::Descheduler)
+            && let Some(minor) = Minor::of(version)
             && !policy.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
@@ -183,7 +182,12 @@ mod tests {
             scheduler_config: Some(config("")),
             ..Tuning::default()
         };
-        for (version, fits) in [("v1.24.17", true), ("v1.29.0", false), ("unknown", true)] {
+        for (version, fits) in [
+            ("v1.24.17", true),
+            ("v1.29.0", false),
+            ("unknown", true),
+            ("v0.32.7", true),
+        ] {
             let found = tuning.fits(&of(ComponentName::Scheduler, version));
             assert_eq!(found.is_ok(), fits, "{version}");
         }
