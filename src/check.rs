@@ -3,7 +3,8 @@
 use tokio::sync::OnceCell;
 
 use crate::cases::Case;
-use crate::cli::flags::RunFlags;
+use crate::cli::expect::ExpectFlags;
+use crate::cli::flags::{RunFlags, from_environment};
 use crate::drive::{DriveError, Finished, drive};
 use crate::interrupt;
 use crate::progress::Progress;
@@ -45,7 +46,7 @@ impl std::fmt::Debug for CheckError {
 static SESSION: OnceCell<Session> = OnceCell::const_new();
 
 /// Runs one arm of a case as the environment says (`KUBECLASH_PACE`, `KUBECLASH_SCHEDULER`, …), prints what was
-/// seen, and fails where the verdict is not the expected one.
+/// seen, and fails where the verdict is not the expected one: `expected`, or what the file `KUBECLASH_EXPECT` says.
 ///
 /// # Errors
 /// When the verdict is another, or there is none.
@@ -60,13 +61,21 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
     let settings = RunFlags::from_environment()
         .map_err(CheckError::Environment)?
         .settings();
+    let expectations = from_environment::<ExpectFlags>()
+        .and_then(|flags| flags.read())
+        .map_err(CheckError::Environment)?;
     let progress = Progress::detect();
     let interrupt = interrupt::token();
     let session = tokio::select! {
         session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
-    let plan = session.plan(case, arm, variant, expected);
+    let decided = expectations.of(case, arm, variant, &session.versions(), expected);
+    for note in &decided.notes {
+        println!("note: {note}");
+    }
+    let expected = decided.expected.verdict;
+    let plan = session.plan(case, arm, variant, decided.expected);
     let Finished {
         outcome, timeline, ..
     } = drive(&plan, &interrupt, &|_| ()).await?;

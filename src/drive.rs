@@ -1,22 +1,24 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod stage;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Taint;
 use tokio_util::sync::CancellationToken;
 
+use self::stage::Stage;
 use crate::cases::{Case, Folder, LibraryError, load};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::Outcome;
-use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
-use crate::observe::{Recorder, RecorderError};
-use crate::provider::{Cluster, Order, Provider, ProviderError, Tuning};
-use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step, yaml};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What};
-use crate::verdict::Expect;
+use crate::expectation::Expected;
+use crate::inject::InjectError;
+use crate::observe::RecorderError;
+use crate::provider::{Order, Provider, ProviderError, Tuning, TuningError};
+use crate::scenario::{Arm, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
+use crate::timeline::Timeline;
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -28,7 +30,7 @@ pub struct Plan {
     /// Which of the case's variants.
     pub variant: Option<&'static str>,
     /// What it is expected to end with.
-    pub expected: Expect,
+    pub expected: Expected,
     /// At which pace.
     pub pace: Pace,
     /// How scheduler and descheduler are started.
@@ -47,6 +49,34 @@ pub struct Plan {
     pub ready_timeout: Duration,
     /// Whether the cluster's run directory is left in place.
     pub keep: bool,
+}
+
+impl Plan {
+    /// A case's files as this plan applies them: pods assigned to the scheduler that is asked for, and under each
+    /// policy's name the user's, or the one of the API version that the descheduler knows.
+    fn in_effect(&self, mut folder: Folder) -> Folder {
+        if let Some(name) = &self.tuning.scheduler_name {
+            let assigned = folder
+                .manifests
+                .iter()
+                .map(|manifest| manifest.scheduled_by(name));
+            folder.manifests = assigned.collect();
+        }
+        folder.policies = match &self.tuning.descheduler_policy {
+            Some(policy) => {
+                let names = policies_in(PolicyApi::V1alpha2, &folder.policies).into_keys();
+                names.map(|name| (name, policy.document.clone())).collect()
+            }
+            None => policies_in(self.policy_api(), &folder.policies),
+        };
+        folder
+    }
+
+    /// The API version of the cases' own policies that its descheduler knows.
+    fn policy_api(&self) -> PolicyApi {
+        let descheduler = self.binaries.get(&ComponentName::Descheduler);
+        PolicyApi::for_descheduler(descheduler.map_or("unknown", |binary| &binary.version))
+    }
 }
 
 /// An arm that has a verdict.
@@ -72,6 +102,9 @@ pub enum DriveError {
     /// There is no cluster, or it broke.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// A component can't be started as it was asked for.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
     /// Nothing could be recorded.
     #[error(transparent)]
     Recorder(#[from] RecorderError),
@@ -115,6 +148,7 @@ impl DriveError {
         match self {
             Self::Component(error) => error.help().map(|help| help.to_string()),
             Self::Provider(error) => error.help(),
+            Self::Tuning(error) => Some(error.help()),
             Self::Evidence { .. } | Self::Recorder(RecorderError::Timeline(_)) => {
                 Some("the evidence needs a folder that can be written and has some MiB of room: --out names another".to_owned())
             }
@@ -135,9 +169,9 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    let folder = load(plan.case, plan.manifests.as_deref())?;
+    let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
-    needed_files(&scenario, &folder)?;
+    needed_files(&scenario, &folder, plan.policy_api())?;
     let evidence = evidence_dir(plan, &folder)?;
     let order = Order {
         binaries: plan.binaries.clone(),
@@ -189,244 +223,6 @@ pub async fn drive(
     })
 }
 
-/// How long the API server may take to answer when everything has been watched.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// What the steps of one arm need.
-struct Stage<'a> {
-    plan: &'a Plan,
-    folder: &'a Folder,
-    scenario: &'a Scenario,
-    evidence: &'a Path,
-    say: &'a (dyn Fn(&str) + Sync),
-}
-
-impl Stage<'_> {
-    /// Carries the steps out under a recorder that is armed before the first.
-    async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
-        let client = cluster.client().clone();
-        let file = self.evidence.join("timeline.jsonl");
-        let recorder = Recorder::arm(&client, self.header(), &file, cluster.audit_log().as_deref()).await?;
-        let limit = self.limit();
-        let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {
-            Ok(ending) => ending?,
-            Err(_) => Ending::Broken(format!(
-                "not over after {:.0} s, which is all it gets",
-                limit.as_secs_f64()
-            )),
-        };
-        recorder.catch_up(&client).await;
-        Ok(recorder.finish(ending)?)
-    }
-
-    /// How long the steps may take: what the study's script ran, and a control twice that, because it watches twice as long.
-    fn limit(&self) -> Duration {
-        let expected = self.folder.card.expected_runtime;
-        let recorded = match self.plan.arm {
-            Arm::Broken => expected,
-            Arm::Control => expected * 2,
-        };
-        // A floor at the fast pace, where start-up and a slow machine weigh more than any interval.
-        self.plan
-            .pace
-            .scale(recorded)
-            .max(Duration::from_secs(120).min(recorded))
-    }
-
-    async fn steps(&self, cluster: &mut Cluster, recorder: &Recorder) -> Result<Ending, DriveError> {
-        let mut drained = None;
-        for step in &self.scenario.steps {
-            (self.say)(&step.to_string());
-            if let Step::Mark { name } = step {
-                recorder.note(What::Mark((*name).to_owned()));
-                continue;
-            }
-            recorder.note(What::Step(step.to_string()));
-            match step {
-                Step::Settle { condition, within } => {
-                    if let Err(missing) = recorder.wait(condition, self.plan.pace.deadline(*within)).await {
-                        return cluster
-                            .trouble()
-                            .map_or(Ok(Ending::Broken(missing)), |trouble| Err(trouble.into()));
-                    }
-                }
-                Step::AwaitUpTo { condition, within } => {
-                    // What it means that it did not come is the judge's business.
-                    let _ = recorder.wait(condition, self.plan.pace.deadline(*within)).await;
-                }
-                Step::Observe {
-                    window,
-                    until_verdict,
-                } => self.observe(recorder, *window, *until_verdict).await,
-                step => {
-                    if let Err(error) = self.act(cluster, recorder, step, &mut drained).await {
-                        // A component that has died is the better reason.
-                        return Err(cluster.trouble().map_or(error, DriveError::from));
-                    }
-                }
-            }
-            recorder.check()?;
-            if let Some(trouble) = cluster.trouble() {
-                return Err(trouble.into());
-            }
-        }
-        self.alive(cluster).await
-    }
-
-    /// Nothing seen means nothing only if somebody could have been seen.
-    async fn alive(&self, cluster: &Cluster) -> Result<Ending, DriveError> {
-        let answer = tokio::time::timeout(ANSWER, cluster.client().apiserver_version()).await;
-        Ok(match answer {
-            Ok(Ok(_)) => Ending::Complete,
-            Ok(Err(error)) => Ending::Broken(format!("the API server did not answer at the end: {error}")),
-            Err(_) => Ending::Broken("the API server did not answer at the end".to_owned()),
-        })
-    }
-
-    async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
-        let (pace, case) = (self.plan.pace, self.plan.case);
-        let window = match self.scenario.arm {
-            // At a fast pace a broken arm gets as long as a slow machine needs.
-            Arm::Broken if until_verdict => pace.deadline(window),
-            _ if until_verdict => pace.window(window),
-            _ => pace.scale(window),
-        };
-        let stops = until_verdict && pace != Pace::Recorded;
-        let end = tokio::time::Instant::now() + window;
-        recorder
-            .watch(end, |timeline| {
-                (self.say)(&case.pulse(timeline));
-                stops && case.reproduced(timeline)
-            })
-            .await;
-    }
-
-    async fn act(
-        &self,
-        cluster: &mut Cluster,
-        recorder: &Recorder,
-        step: &Step,
-        drained: &mut Option<String>,
-    ) -> Result<(), DriveError> {
-        let client = cluster.client().clone();
-        let failed = |source| DriveError::Step {
-            step: step.to_string(),
-            source: Box::new(source),
-        };
-        match step {
-            Step::Apply { file } => {
-                for object in self.manifest(file)?.at(self.plan.pace).objects {
-                    inject::client_side_apply(&client, &object)
-                        .await
-                        .map_err(failed)?;
-                }
-            }
-            Step::Label { node, key, value } => {
-                inject::label(&client, &ObjectRef::node(node), key, Some(value))
-                    .await
-                    .map_err(failed)?;
-            }
-            Step::Taint {
-                node,
-                key,
-                value,
-                effect,
-            } => {
-                let taint = Taint {
-                    key: (*key).to_owned(),
-                    value: Some((*value).to_owned()),
-                    effect: (*effect).to_owned(),
-                    time_added: None,
-                };
-                inject::taint(&client, node, &taint).await.map_err(failed)?;
-            }
-            Step::Drain { node } => {
-                let node = match node {
-                    NodePick::Named(name) => name.clone(),
-                    NodePick::Fullest { deployment } => {
-                        recorder.look(|_, world| fullest(&world.placement(deployment)))
-                    }
-                };
-                let options = DrainOptions {
-                    retry_every: self.plan.pace.scale(Duration::from_secs(5)),
-                    ..DrainOptions::default()
-                };
-                inject::drain(&client, &node, &options).await.map_err(failed)?;
-                *drained = Some(node);
-            }
-            Step::Uncordon => {
-                if let Some(node) = drained.take() {
-                    inject::uncordon(&client, &node).await.map_err(failed)?;
-                }
-            }
-            Step::StartDescheduler { policy } => {
-                let file = self.folder.policies.get(*policy);
-                cluster
-                    .start_descheduler(file.ok_or_else(|| no_file(step, policy))?)
-                    .await?;
-            }
-            Step::StopDescheduler => cluster.stop_descheduler().await,
-            Step::Mark { .. } | Step::Settle { .. } | Step::AwaitUpTo { .. } | Step::Observe { .. } => {}
-        }
-        Ok(())
-    }
-
-    fn manifest(&self, file: &str) -> Result<&Manifest, DriveError> {
-        let missing = || DriveError::NoFile {
-            step: "apply".to_owned(),
-            file: file.to_owned(),
-        };
-        self.folder.manifest(file).ok_or_else(missing)
-    }
-
-    fn header(&self) -> Header {
-        let plan = self.plan;
-        let components = plan.binaries.values().map(|binary| {
-            let version = ComponentVersion {
-                version: binary.version.clone(),
-                sha256: binary.sha256.clone(),
-                origin: binary.origin.to_string(),
-            };
-            (binary.name.to_string(), version)
-        });
-        Header {
-            case: plan.case.folder.to_owned(),
-            arm: plan.arm,
-            variant: plan.variant.map(str::to_owned),
-            provider: plan.provider.to_string(),
-            pace: plan.pace,
-            date: jiff::Timestamp::now().to_string(),
-            shape: self.scenario.shape,
-            components: components.collect(),
-            manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
-        }
-    }
-
-    fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
-        let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
-        Outcome {
-            case: timeline.header.case.clone(),
-            arm: self.plan.arm,
-            variant: timeline.header.variant.clone(),
-            verdict: String::new(),
-            expected: self.plan.expected,
-            ok: false,
-            elapsed_ms: ms(elapsed),
-            ready_ms: ms(ready),
-            needed_ms: None,
-            watched_ms: 0,
-            provider: timeline.header.provider.clone(),
-            pace: self.plan.pace,
-            components: timeline.header.components.clone(),
-            evidence: self.evidence.to_owned(),
-            why: String::new(),
-            fight: None,
-            attribution: Vec::new(),
-            facts: serde_json::Map::new(),
-        }
-    }
-}
-
 fn no_file(step: &Step, file: &str) -> DriveError {
     DriveError::NoFile {
         step: step.to_string(),
@@ -435,28 +231,20 @@ fn no_file(step: &Step, file: &str) -> DriveError {
 }
 
 /// Before any cluster: that every file which the steps name is there.
-fn needed_files(scenario: &Scenario, folder: &Folder) -> Result<(), DriveError> {
+fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<(), DriveError> {
     for step in &scenario.steps {
         let missing = match step {
-            Step::Apply { file } => folder.manifest(file).is_none().then_some(*file),
-            Step::StartDescheduler { policy } => (!folder.policies.contains_key(*policy)).then_some(*policy),
+            Step::Apply { file } => folder.manifest(file).is_none().then(|| (*file).to_owned()),
+            Step::StartDescheduler { policy } => {
+                (!folder.policies.contains_key(*policy)).then(|| api.file(policy))
+            }
             _ => None,
         };
         if let Some(file) = missing {
-            return Err(no_file(step, file));
+            return Err(no_file(step, &file));
         }
     }
     Ok(())
-}
-
-/// The node with the most pods; the first by name where several have as many.
-fn fullest(placement: &BTreeMap<String, usize>) -> String {
-    let most = placement.values().max().copied().unwrap_or(0);
-    placement
-        .iter()
-        .find(|(_, count)| **count == most)
-        .map(|(name, _)| name.clone())
-        .unwrap_or_default()
 }
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.

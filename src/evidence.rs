@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::scenario::{Arm, Pace};
 use crate::timeline::{ComponentVersion, Deed, Recorded, Timeline};
-use crate::verdict::{Expect, Judgement, Verdict};
+use crate::verdict::{Change, Expect, Judgement, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
 ///
@@ -36,6 +36,12 @@ pub struct Outcome {
     pub expected: Expect,
     /// Whether the verdict is the expected one.
     pub ok: bool,
+    /// Whether the failure that was expected is cured, or one that was not has returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+    /// Why that was expected, where a file of expectations says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_why: Option<String>,
     /// From the start of the first process to the verdict, milliseconds.
     pub elapsed_ms: u64,
     /// From the start of the first process until API server, controller-manager, scheduler and all nodes were ready, milliseconds.
@@ -61,15 +67,40 @@ pub struct Outcome {
     /// Who did what to the case's app since its mark, and how often; in order of the first time.
     #[serde(default)]
     pub attribution: Vec<Deed>,
-    /// The numbers that the verdict rests on.
+    /// The numbers that the verdict rests on; of several runs their medians.
     pub facts: Map<String, Value>,
+    /// The runs that this sums up, where the arm was run several times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunOf>,
+    /// How far these runs' numbers lie apart: a fact's name, or `needed_ms`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spread: BTreeMap<String, Spread>,
+}
+
+/// One run of several of an arm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunOf {
+    /// Its verdict.
+    pub verdict: String,
+    /// Its evidence.
+    pub evidence: PathBuf,
+}
+
+/// How far the runs of an arm lie apart in one number.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The least.
+    pub min: f64,
+    /// The one in the middle.
+    pub median: f64,
+    /// The greatest.
+    pub max: f64,
 }
 
 impl Outcome {
     /// Takes a judgement in: verdict, why, facts, and whether it is the expected one.
     pub(crate) fn judged(&mut self, judgement: Judgement) {
-        self.ok = self.expected.met_by(&judgement.verdict);
-        self.verdict = judgement.verdict.name().to_owned();
+        self.found(&judgement.verdict);
         self.why = match judgement.verdict {
             Verdict::Inconclusive(reason) => reason,
             _ => judgement.why,
@@ -81,6 +112,40 @@ impl Outcome {
         self.fight = judgement.fight;
         self.attribution = judgement.attribution;
         self.facts = judgement.facts;
+    }
+
+    /// Takes a verdict in, and whether it is the expected one.
+    pub(crate) fn found(&mut self, verdict: &Verdict) {
+        self.ok = self.expected.met_by(verdict);
+        self.verdict = verdict.name().to_owned();
+        self.change = Expect::named(&self.verdict).and_then(|seen| Change::between(self.expected, seen));
+    }
+
+    /// In words, how the verdict stands to the expectation: `as expected`, `UNEXPECTED: cured, reproduced was expected`.
+    #[must_use]
+    pub fn expectation(&self) -> String {
+        match (self.ok, self.change) {
+            (true, _) => "as expected".to_owned(),
+            (false, Some(change)) => format!("UNEXPECTED: {change}, {} was expected", self.expected),
+            (false, None) => format!("UNEXPECTED: {} was expected", self.expected),
+        }
+    }
+
+    /// The same in two words at most, for tables: `ok`, `UNEXPECTED: cured`.
+    #[must_use]
+    pub fn flag(&self) -> &'static str {
+        match (self.ok, self.change) {
+            (true, _) => "ok",
+            (false, Some(Change::Cured)) => "UNEXPECTED: cured",
+            (false, Some(Change::Returned)) => "UNEXPECTED: returned",
+            (false, None) => "UNEXPECTED",
+        }
+    }
+
+    /// The release of a component that took part.
+    #[must_use]
+    pub fn version(&self, component: &str) -> Option<&str> {
+        self.components.get(component).map(|c| c.version.as_str())
     }
 
     /// How the arm is called in one word or three: `c7_taint_recreate_loop broken`, `c3_… control (without-hpa)`.
@@ -199,6 +264,21 @@ fn small(file: &Path) -> Result<(), String> {
         )),
         Ok(_) => Ok(()),
     }
+}
+
+/// The outcomes of all runs at or below a folder; the runs of an arm in order of time.
+///
+/// # Errors
+/// When one can't be read; in words.
+pub fn outcomes(dir: &Path) -> Result<Vec<Outcome>, String> {
+    let runs = runs(dir).into_iter().filter(|run| run.join(VERDICT).is_file());
+    runs.map(|run| {
+        let mut outcome = outcome(&run.join(VERDICT))?;
+        // It may have been moved, or come out of an archive.
+        outcome.evidence = run;
+        Ok(outcome)
+    })
+    .collect()
 }
 
 #[cfg(test)]

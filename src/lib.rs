@@ -14,7 +14,9 @@
 //! - [`component`]: from what the user asked for to a verified binary. [`provider`]: from binaries to a cluster.
 //! - [`inject`]: changes made as a user would make them. [`observe`]: watches, turned into a timeline.
 //! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
-//! - [`drive`]: the one function that knows every stage. [`evidence`], [`report`]: what is left, and views on it.
+//! - [`expectation`]: what arms are expected to end with.
+//! - [`drive`]: the one function that knows every stage. [`evidence`], [`agreement`],
+//!   [`comparison`], [`report`]: what is left, what several runs come to, and views on it.
 //! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
 //!
 //! # Examples
@@ -40,8 +42,11 @@ pub mod inject;
 pub mod observe;
 pub mod timeline;
 pub mod verdict;
+pub mod expectation;
 pub mod drive;
 pub mod evidence;
+pub mod agreement;
+pub mod comparison;
 pub mod report;
 pub mod session;
 pub mod check;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::cases::Case;
 use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
 use crate::drive::{DriveError, Plan};
+use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
-use crate::provider::{Order, Provider, ProviderError, Tuning, prepare};
+use crate::provider::{Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Arm, Pace, Shape};
-use crate::verdict::Expect;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -50,6 +50,9 @@ pub enum SessionError {
     /// What clusters start from can't be made.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// A component can't be started as it was asked for.
+    #[error(transparent)]
+    Tuning(#[from] TuningError),
 }
 
 impl From<SessionError> for DriveError {
@@ -57,6 +60,7 @@ impl From<SessionError> for DriveError {
         match error {
             SessionError::Component(error) => Self::Component(Box::new(error)),
             SessionError::Provider(error) => Self::Provider(error),
+            SessionError::Tuning(error) => Self::Tuning(error),
         }
     }
 }
@@ -65,8 +69,9 @@ impl Session {
     /// Finds, downloads or builds the components, and makes what clusters start from.
     ///
     /// # Errors
-    /// When a component can't be had, or does not start.
+    /// When a component can't be had, does not start, or does not know what it is given.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
+        settings.tuning.check()?;
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
@@ -76,6 +81,7 @@ impl Session {
             .chain(second.map(|_| ComponentName::SecondScheduler))
             .collect();
         let binaries = resolver.resolve(&settings.selection, &names).await?;
+        settings.tuning.fits(&binaries)?;
         let order = Order {
             binaries: binaries.clone(),
             shape: Shape {
@@ -104,6 +110,15 @@ impl Session {
         &self.settings
     }
 
+    /// The versions of what takes part.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        let binaries = self.binaries.values();
+        binaries
+            .map(|binary| (binary.name, binary.version.clone()))
+            .collect()
+    }
+
     /// The plan for one arm.
     #[must_use]
     pub fn plan(
@@ -111,7 +126,7 @@ impl Session {
         case: &'static Case,
         arm: Arm,
         variant: Option<&'static str>,
-        expected: Expect,
+        expected: Expected,
     ) -> Plan {
         Plan {
             case,

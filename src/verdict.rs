@@ -88,11 +88,52 @@ impl Expect {
     }
 }
 
+impl Expect {
+    /// What a verdict of this name is as an expectation; `None` for an inconclusive one, which nobody expects.
+    #[must_use]
+    pub fn named(verdict: &str) -> Option<Self> {
+        [Self::Reproduced, Self::Absent]
+            .into_iter()
+            .find(|expect| expect.to_string() == verdict)
+    }
+}
+
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Reproduced => "reproduced",
             Self::Absent => "absent",
+        })
+    }
+}
+
+/// How a definite verdict differs from the expected one, or from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The failure was there, and is no more.
+    Cured,
+    /// The failure was not there, and is now.
+    Returned,
+}
+
+impl Change {
+    /// From one verdict to another; `None` where both are the same.
+    #[must_use]
+    pub fn between(before: Expect, after: Expect) -> Option<Self> {
+        match (before, after) {
+            (Expect::Reproduced, Expect::Absent) => Some(Self::Cured),
+            (Expect::Absent, Expect::Reproduced) => Some(Self::Returned),
+            (Expect::Reproduced, Expect::Reproduced) | (Expect::Absent, Expect::Absent) => None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cured => "cured",
+            Self::Returned => "returned",
         })
     }
 }
@@ -139,13 +180,25 @@ impl Judgement {
         }
     }
 
-    /// The judgement of a recording that may be broken off: what was seen was seen, but that nothing was seen takes the
-    /// whole of it.
+    /// The judgement of a recording: what was seen was seen, but that nothing was seen takes the whole of it, and
+    /// components that could have done it.
     pub fn on(self, timeline: &Timeline) -> Self {
-        match timeline.broken_off() {
-            Some(why) if self.verdict != Verdict::Reproduced => self.unless(why),
-            _ => self,
+        if let Some(idle) = timeline.idle_scheduler() {
+            return self.unless(idle);
         }
+        if self.verdict == Verdict::Reproduced {
+            return self;
+        }
+        // What broke off may have done so for what is lacking.
+        let lacks = timeline.header.lacks.iter().cloned();
+        let mut why: Vec<String> = timeline.broken_off().into_iter().chain(lacks).collect();
+        if why.is_empty() {
+            why.extend(timeline.left_undone());
+        }
+        if why.is_empty() {
+            return self;
+        }
+        self.unless(why.join("; "))
     }
 
     /// A judgement of a failure.
@@ -254,6 +307,19 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_is_cured_or_has_returned() {
+        let between = |before, after| Change::between(before, after);
+        assert_eq!(between(Expect::Reproduced, Expect::Absent), Some(Change::Cured));
+        assert_eq!(
+            between(Expect::Absent, Expect::Reproduced),
+            Some(Change::Returned)
+        );
+        assert_eq!(between(Expect::Absent, Expect::Absent), None);
+        assert_eq!(Expect::named("absent"), Some(Expect::Absent));
+        assert_eq!(Expect::named("inconclusive"), None);
+    }
+
+    #[test]
     fn what_a_failure_needed_counts_from_the_mark() {
         let timeline = Draft::new("c2").at(5.0).mark("redeploy").done();
         let judged = Judgement::since(&timeline, "redeploy", |_| {
@@ -319,5 +385,25 @@ mod tests {
             .seconds("back_s", None);
         assert_eq!(judged.facts["fell_s"], 1.235);
         assert!(!judged.facts.contains_key("back_s"));
+    }
+
+    #[test]
+    fn what_the_releases_lack_bars_an_absence_and_nothing_else() {
+        let mut timeline = Draft::new("c5")
+            .mark("m")
+            .what(crate::timeline::What::End(crate::timeline::Ending::Complete))
+            .done();
+        timeline.header.lacks = vec!["it waits for ever".to_owned()];
+        let absent = Judgement::of(&Finding::not_seen("no")).on(&timeline);
+        assert_eq!(
+            absent.verdict,
+            Verdict::Inconclusive("it waits for ever".to_owned())
+        );
+        assert_eq!(Judgement::of(&seen()).on(&timeline).verdict, Verdict::Reproduced);
+        timeline.header.lacks.clear();
+        assert_eq!(
+            Judgement::of(&Finding::not_seen("no")).on(&timeline).verdict,
+            Verdict::Absent
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Invariants of the repository, as tests: what a reviewer would otherwise have to remember.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +8,8 @@ use std::process::Command;
 use kubeclash::cases;
 use kubeclash::exit;
 use kubeclash::report::fidelity::figures;
+use kubeclash::scenario::{PolicyApi, policies_in};
+use serde_json::{Value, json};
 
 // How long a test of a case may be, any source file, and a decision record (a page).
 const CASE_LINES: usize = 50;
@@ -192,6 +194,26 @@ fn the_readme_and_the_help_have_the_exit_codes() {
 }
 
 #[test]
+fn every_verb_has_an_example_in_its_help() {
+    let help = kubeclash(&["--help"]);
+    let verbs = help
+        .split_once("Commands:\n")
+        .and_then(|(_, rest)| rest.split_once("\n\n"));
+    let verbs = verbs.unwrap_or_else(|| panic!("no verbs in {help}")).0;
+    let verbs = verbs
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let verbs: Vec<&str> = verbs.filter(|verb| !verb.is_empty() && *verb != "help").collect();
+    assert!(verbs.contains(&"compare"), "{verbs:?}");
+    for verb in verbs {
+        assert!(
+            kubeclash(&[verb, "--help"]).contains("\nExample"),
+            "kubeclash {verb} --help"
+        );
+    }
+}
+
+#[test]
 fn the_readme_has_the_versions_that_the_manifests_have() {
     let readme = text("README.md");
     let rust = env!("CARGO_PKG_RUST_VERSION");
@@ -361,18 +383,25 @@ fn links_between_the_documents_lead_somewhere() {
 
 #[test]
 fn actions_are_pinned_and_get_no_more_than_they_need() {
-    for name in names(".github/workflows") {
-        let text = text(format!(".github/workflows/{name}"));
-        assert!(text.contains("\npermissions: {}\n"), "{name}: permissions");
-        for line in text
-            .lines()
-            .filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "))
-        {
+    let pinned = |name: &str, text: &str| {
+        let lines = text.lines().map(|line| line.trim().trim_start_matches("- "));
+        // The action out of a checkout of the workflow's own commit is pinned with it.
+        let uses = lines.filter_map(|line| {
+            line.strip_prefix("uses: ")
+                .filter(|action| *action != "./.kubeclash")
+        });
+        for line in uses {
             let (action, version) = line.split_once(" # v").unwrap_or((line, ""));
             let sha = action.split_once('@').map_or("", |(_, sha)| sha);
             let pinned = sha.len() == 40 && sha.chars().all(|c| c.is_ascii_hexdigit());
             assert!(pinned && !version.is_empty(), "{name}: {line}");
         }
+    };
+    pinned("action.yml", &text("action.yml"));
+    for name in names(".github/workflows") {
+        let text = text(format!(".github/workflows/{name}"));
+        assert!(text.contains("\npermissions: {}\n"), "{name}: permissions");
+        pinned(&name, &text);
         let jobs = text.matches("\n    runs-on: ").count();
         assert_eq!(
             text.matches("\n    timeout-minutes: ").count(),
@@ -384,6 +413,62 @@ fn actions_are_pinned_and_get_no_more_than_they_need() {
             jobs,
             "{name}: permissions of jobs"
         );
+    }
+}
+
+/// What a policy does, in either API version: by plugin, whether pods must fit elsewhere, and its other arguments.
+fn meaning(policy: &Value) -> BTreeMap<String, (bool, Value)> {
+    let mut found = BTreeMap::new();
+    for (name, strategy) in policy["strategies"].as_object().into_iter().flatten() {
+        assert_eq!(strategy["enabled"], true, "{policy}");
+        let mut params = strategy["params"].clone();
+        let fit = params.as_object_mut().and_then(|params| params.remove("nodeFit"));
+        found.insert(name.clone(), (fit == Some(true.into()), params));
+    }
+    for profile in policy["profiles"].as_array().into_iter().flatten() {
+        let args = |name: &str| {
+            let all = profile["pluginConfig"].as_array();
+            let config = all.into_iter().flatten().find(|config| config["name"] == name);
+            config
+                .and_then(|config| config.get("args").cloned())
+                .unwrap_or_else(|| json!({}))
+        };
+        let enabled = profile["plugins"]["balance"]["enabled"].as_array();
+        for name in enabled.into_iter().flatten().filter_map(Value::as_str) {
+            let mut args = (args("DefaultEvictor")["nodeFit"] == true, args(name));
+            // The same list in the words of v1alpha1.
+            if args.1["constraints"] == json!(["DoNotSchedule", "ScheduleAnyway"]) {
+                args.1 = json!({"includeSoftConstraints": true});
+            }
+            found.insert(name.to_owned(), args);
+        }
+    }
+    assert!(!found.is_empty(), "{policy}");
+    found
+}
+
+#[test]
+fn every_policy_has_a_twin_for_old_deschedulers_that_means_the_same() {
+    for case in &cases::ALL {
+        let policies = cases::load(case, None).unwrap_or_else(|e| panic!("{e}")).policies;
+        let new = policies_in(PolicyApi::V1alpha2, &policies);
+        let old = policies_in(PolicyApi::V1alpha1, &policies);
+        assert_eq!(
+            policies.len(),
+            2 * new.len(),
+            "{}: {:?}",
+            case.folder,
+            policies.keys()
+        );
+        assert!(
+            new.keys().eq(old.keys()),
+            "{}: {:?}",
+            case.folder,
+            policies.keys()
+        );
+        for (file, policy) in &new {
+            assert_eq!(meaning(policy), meaning(&old[file]), "{}/{file}", case.folder);
+        }
     }
 }
 

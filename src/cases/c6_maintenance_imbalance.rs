@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Case, by};
+use super::{Case, by, loops};
 use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
 use crate::timeline::{Does, Finding, Timeline, deeds, deployment, lives, skew};
 use crate::verdict::Judgement;
@@ -112,11 +112,17 @@ fn judge(timeline: &Timeline) -> Judgement {
             timeline.world_at(timeline.end()).placement(APP),
         );
         let failure = skewed.and(down);
+        // The control's premise, in both of the times that it watches.
+        let cycle = timeline.header.pace.scale(loops::CYCLE);
+        let balanced = timeline
+            .descheduled(maintained, again, cycle, 1)
+            .and(timeline.descheduled(over, timeline.end(), cycle, 1));
         let mut judgement = Judgement::of(&failure);
         judgement.why = format!(
             "skew {after} after the first maintenance, {drained} of {REPLICAS} available in the second"
         );
         judgement
+            .provided(&balanced)
             .provided(&quiet)
             .fact("skew_after_maintenance", after)
             .fact("least_available", drained)

@@ -7,7 +7,7 @@ use include_dir::{Dir, include_dir};
 use once_cell::sync::Lazy;
 
 use super::{ALL, Case};
-use crate::scenario::{Card, CardError, Manifest, ManifestError, manifests_of, policy_of};
+use crate::scenario::{Card, CardError, Manifest, ManifestError, PolicyApi, manifests_of, policy_of};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
 
@@ -53,7 +53,7 @@ pub struct Folder {
     pub card: Card,
     /// Its manifests.
     pub manifests: Vec<Manifest>,
-    /// Its descheduler policies, by file name.
+    /// Its descheduler policies, by file name; see [`PolicyApi::file`](crate::scenario::PolicyApi::file).
     pub policies: BTreeMap<String, serde_json::Value>,
 }
 
@@ -93,7 +93,18 @@ pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError>
         .filter(|(file, _)| file.starts_with("policy") && file.ends_with(".yaml"))
     {
         match policy_of(&format!("{}/{file}", case.folder), text) {
-            Ok(policy) => drop(policies.insert(file.clone(), policy)),
+            Ok(policy) => {
+                // Which one a descheduler gets is told by the file's name.
+                let wanted = PolicyApi::of_file(file).to_string();
+                if policy["apiVersion"] != wanted {
+                    let found = &policy["apiVersion"];
+                    keep(vec![format!(
+                        "{}/{file}:1: apiVersion: expected \"{wanted}\", found {found}",
+                        case.folder
+                    )]);
+                }
+                policies.insert(file.clone(), policy);
+            }
             Err(ManifestError { mistakes }) => keep(mistakes),
         }
     }

@@ -13,7 +13,7 @@ pub(super) const STARTED: &str = "descheduler";
 const ROUNDS: usize = 3;
 
 /// The study's descheduling interval.
-const CYCLE: Duration = secs(10);
+pub(super) const CYCLE: Duration = secs(10);
 
 /// At least three evict → recreate rounds of one owner, one a descheduling cycle, with the same multiset of nodes after
 /// each, while as many replicas are wanted as ever.
@@ -55,6 +55,9 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize) -> 
             (failure.holds() || quiet).then_some(started),
             format!("{}; and they go on", failure.why),
         );
+        // Nothing evicted by a descheduler that does nothing is no absence, either.
+        let worked = timeline.descheduled(started, timeline.end(), cycle, ROUNDS);
+        let worked = Finding::when((failure.holds() || worked.holds()).then_some(started), worked.why);
         let since = |t: Option<&Duration>| t.map(|t| t.saturating_sub(started));
         let per_minute = rounds
             .per_minute()
@@ -63,6 +66,7 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize) -> 
             .provided(&placed)
             .provided(&constant)
             .provided(&settled)
+            .provided(&worked)
             .fact("rounds", rounds.restored.len())
             .fact("evictions", rounds.evictions.len())
             .fact("evictions_per_min", per_minute)
@@ -105,4 +109,38 @@ pub(super) fn pulse(timeline: &Timeline, app: &str, replicas: usize) -> String {
         rounds.evictions.len(),
         rounds.restored.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::drawn::Draft;
+    use crate::verdict::Verdict;
+
+    /// Five pods that nobody evicts, and a descheduler that goes through cycles at these times.
+    fn quiet(cycles: &[f64]) -> Judgement {
+        let settled = Draft::new("c5_remove_duplicates_loop")
+            .nodes(&["w1", "w2", "w3"])
+            .deployment("web", 5, 5)
+            .pods(&[("a", "w1"), ("b", "w1"), ("c", "w1"), ("d", "w2"), ("e", "w3")])
+            .at(5.0)
+            .mark(STARTED);
+        let cycled = cycles.iter().fold(settled, |draft, &at| draft.at(at).cycle());
+        let timeline = cycled.at(65.0).deployment("web", 5, 5).done();
+        judge(&timeline, "web", 5)
+    }
+
+    #[test]
+    fn an_absence_needs_a_descheduler_that_works_to_the_end() {
+        assert_eq!(
+            quiet(&[6.0, 16.0, 26.0, 36.0, 46.0, 56.0]).verdict,
+            Verdict::Absent
+        );
+        let hung = quiet(&[6.0, 16.0, 26.0]).verdict;
+        assert!(
+            matches!(&hung, Verdict::Inconclusive(why) if why.contains("3 cycles")),
+            "{hung:?}"
+        );
+        assert_eq!(quiet(&[]).verdict, Verdict::Absent, "recorded before cycles were");
+    }
 }

@@ -13,7 +13,9 @@ use crate::progress::Progress;
 const EXAMPLES: &str = "\
 Examples:
   kubeclash components fetch
-  kubeclash components fetch --kubernetes v1.36.3 --descheduler v0.36.0
+  kubeclash components fetch --kubernetes v1.24.17 --descheduler v0.26.1
+  kubeclash components fetch kube-scheduler --scheduler go:sigs.k8s.io/scheduler-plugins/cmd/scheduler@v0.32.7
+  kubeclash components fetch descheduler --descheduler src:../descheduler
   kubeclash components list --format json
   kubeclash components clean --yes
 

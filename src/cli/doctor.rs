@@ -8,11 +8,12 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
+use super::arms::{ARM_MEMORY, default_jobs};
 use super::components::print;
 use super::flags::ComponentFlags;
-use super::run::{ARM_MEMORY, default_jobs};
 use crate::component::{
-    Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Module, Platform, Resolver, State,
+    Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Lack, Module, Platform, Resolver,
+    State, skew,
 };
 use crate::docker;
 use crate::progress::{Progress, elapsed};
@@ -54,6 +55,10 @@ pub struct Examination {
     pub cache: CacheRoom,
     /// One for each component.
     pub components: Vec<Finding>,
+    /// What these releases lack.
+    pub lacks: Vec<Lack>,
+    /// Why a run would refuse the API server.
+    pub refused: Option<String>,
     /// What killed runs left: `kubeclash sweep` removes it.
     pub leftovers: Vec<Leftover>,
 }
@@ -123,7 +128,14 @@ pub async fn run(args: &DoctorArgs, progress: &Progress) -> Result<(), Component
 pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examination {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
+    let components = resolver.probe(&components.selection(), &ComponentName::ALL).await;
+    let versions = components
+        .iter()
+        .map(|found| (found.name, found.version.clone()))
+        .collect();
     Examination {
+        lacks: skew::lacks(&versions),
+        refused: skew::too_old(&versions),
         machine: Machine {
             platform: Platform::host().to_string(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -147,7 +159,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             dir: resolver.cache().root().to_owned(),
             room_bytes: room(resolver.cache().root()),
         },
-        components: resolver.probe(&components.selection(), &ComponentName::ALL).await,
+        components,
         leftovers: rundir::leftovers(),
     }
 }
@@ -216,6 +228,8 @@ fn text(found: &Examination) -> Vec<String> {
         docker,
         cache,
         components,
+        lacks,
+        refused,
         leftovers,
     } = found;
     let mut lines = vec![
@@ -272,6 +286,18 @@ fn text(found: &Examination) -> Vec<String> {
     );
     lines.push(String::new());
     lines.extend(components.iter().flat_map(component));
+    if !lacks.is_empty() || refused.is_some() {
+        lines.push(String::new());
+    }
+    lines.extend(refused.iter().map(|why| format!("refused   {why}")));
+    lines.extend(lacks.iter().map(|lack| {
+        let bars = if lack.bars_absence {
+            ": without the failure, a run is inconclusive"
+        } else {
+            ""
+        };
+        format!("lacks     {}{bars} ({})", lack.what, lack.source)
+    }));
     if !leftovers.is_empty() {
         lines.push(String::new());
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::component::{ComponentName, Selection, Spec, SpecError};
+use crate::provider::tuning::{DEFAULT_SCHEDULER, SchedulerConfig, descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
-use crate::scenario::Pace;
+use crate::scenario::{Pace, Policy};
 use crate::session::Settings;
 
 /// Which build of each component to use.
@@ -76,30 +77,32 @@ impl ComponentFlags {
 #[command(next_help_heading = "Forks")]
 pub struct TuningFlags {
     /// The scheduler's configuration (KubeSchedulerConfiguration)
-    #[arg(long, value_name = "FILE", env = "KUBECLASH_SCHEDULER_CONFIG")]
-    pub scheduler_config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "KUBECLASH_SCHEDULER_CONFIG", value_parser = scheduler_config)]
+    pub scheduler_config: Option<SchedulerConfig>,
     /// One more argument of the scheduler, as in --scheduler-arg=--v=5; can be given several times
     #[arg(
         long,
         value_name = "ARG",
         env = "KUBECLASH_SCHEDULER_ARG",
         value_delimiter = ' ',
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = scheduler_arg
     )]
     pub scheduler_arg: Vec<String>,
     /// Run --scheduler beside the default scheduler, for the cases' pods, which name it in schedulerName
     #[arg(long, value_name = "NAME", env = "KUBECLASH_SCHEDULER_NAME", value_parser = scheduler_name)]
     pub scheduler_name: Option<String>,
     /// The descheduler's policy, in place of the cases' own
-    #[arg(long, value_name = "FILE", env = "KUBECLASH_DESCHEDULER_POLICY")]
-    pub descheduler_policy: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "KUBECLASH_DESCHEDULER_POLICY", value_parser = descheduler_policy)]
+    pub descheduler_policy: Option<Policy>,
     /// One more argument of the descheduler; can be given several times
     #[arg(
         long,
         value_name = "ARG",
         env = "KUBECLASH_DESCHEDULER_ARG",
         value_delimiter = ' ',
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = descheduler_arg
     )]
     pub descheduler_arg: Vec<String>,
     /// Don't keep the API server's audit log, from which a verdict names who did what
@@ -162,14 +165,7 @@ impl RunFlags {
     /// # Errors
     /// When a variable's value is none that the flag would take; in words.
     pub fn from_environment() -> Result<Self, String> {
-        #[derive(clap::Parser)]
-        struct Environment {
-            #[command(flatten)]
-            flags: RunFlags,
-        }
-        <Environment as clap::Parser>::try_parse_from(["kubeclash"])
-            .map(|e| e.flags)
-            .map_err(|e| e.to_string())
+        from_environment()
     }
 
     /// The settings of a session.
@@ -194,6 +190,30 @@ impl RunFlags {
     }
 }
 
+/// Flags as the environment alone has them.
+///
+/// # Errors
+/// When a variable's value is none that the flag would take; in words.
+pub fn from_environment<F: Args>() -> Result<F, String> {
+    from_arguments(&[])
+}
+
+/// Flags as arguments and the environment have them.
+///
+/// # Errors
+/// When one is none, or its value is none that it would take; in words.
+pub fn from_arguments<F: Args>(arguments: &[String]) -> Result<F, String> {
+    #[derive(clap::Parser)]
+    struct Arguments<F: Args> {
+        #[command(flatten)]
+        flags: F,
+    }
+    let arguments = std::iter::once("kubeclash".to_owned()).chain(arguments.iter().cloned());
+    <Arguments<F> as clap::Parser>::try_parse_from(arguments)
+        .map(|e| e.flags)
+        .map_err(|e| e.to_string())
+}
+
 /// A spec that stands for API server, controller-manager and scheduler.
 fn kubernetes(text: &str) -> Result<Spec, SpecError> {
     let spec: Spec = text.parse()?;
@@ -212,8 +232,17 @@ fn scheduler_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a pod's scheduler where it names none.
-const DEFAULT_SCHEDULER: &str = "default-scheduler";
+fn scheduler_config(file: &str) -> Result<SchedulerConfig, String> {
+    SchedulerConfig::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())
+}
+
+fn descheduler_policy(file: &str) -> Result<Policy, String> {
+    Policy::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())
+}
+
+fn text_of(file: &str) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("it can't be read: {error}"))
+}
 
 /// A length of time that is more than nothing, as in `90s` or `2m`.
 fn time(text: &str) -> Result<Duration, String> {

@@ -1,14 +1,21 @@
 //! The command line: one verb a file. [`run`](fn@run) goes from arguments to an exit code.
 
+pub mod arms;
 pub mod bench;
+pub mod compare;
 pub mod components;
 pub mod doctor;
+pub mod expect;
 pub mod fidelity;
 pub mod flags;
 pub mod list;
+pub mod matrix;
 pub mod replay;
 pub mod report;
+pub mod results;
 pub mod run;
+pub mod shard;
+pub mod specs;
 pub mod sweep;
 
 use std::io::IsTerminal;
@@ -34,6 +41,7 @@ Examples:
   kubeclash run 'c[58]' --descheduler path:./descheduler
   kubeclash run --format json --jobs 2 | jq -c 'select(.ok | not)'
   kubeclash report target/evidence --html report.html
+  kubeclash compare old: new:scheduler=path:./kube-scheduler
   kubeclash doctor                             what is there, what would be fetched or built
 
 Exit codes:
@@ -74,7 +82,13 @@ pub enum Verb {
     /// Fetch, list or remove the binaries that clusters are made of
     Components(components::ComponentsArgs),
     /// Say what is there, what is missing, and what a run would fetch or build
-    Doctor(doctor::DoctorArgs),
+    Doctor(Box<doctor::DoctorArgs>),
+    /// Hold two builds side by side: verdicts, figures, and what has flipped
+    Compare(Box<compare::CompareArgs>),
+    /// List cases × arms × builds, for the jobs of a CI system
+    Matrix(matrix::MatrixArgs),
+    /// Make a page of the results on several releases
+    Results(results::ResultsArgs),
     /// Find and remove what a killed run left behind
     Sweep(sweep::SweepArgs),
     /// Judge a recorded timeline again, without a cluster
@@ -187,13 +201,16 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let style = style(cli.color);
     // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
     let patience = match &cli.verb {
-        Verb::Run(_) => std::time::Duration::from_secs(4),
+        Verb::Run(_) | Verb::Compare(_) => std::time::Duration::from_secs(4),
         _ => std::time::Duration::ZERO,
     };
     let interrupt = crate::interrupt::token();
     let interruptible = async {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
+            Verb::Compare(args) => return compare::run(&args, &progress, &style).await,
+            Verb::Matrix(args) => matrix::run(&args, &progress)?,
+            Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
             Verb::Components(args) => components::run(&args, &progress).await?,
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,

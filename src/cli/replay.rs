@@ -173,7 +173,11 @@ fn text(
     text.push_str(&terminal::framed(&Picture::of(timeline), style));
     let mut line = |label: &str, value: &str| text.push_str(&terminal::labelled(label, value, style));
     if !judgement.facts.is_empty() {
-        line("facts", &crate::report::facts(&judgement.facts).join(" · "));
+        let facts = judgement.facts.iter();
+        let facts: Vec<String> = facts
+            .map(|(name, value)| crate::report::fact(name, value))
+            .collect();
+        line("facts", &facts.join(" · "));
     }
     line(
         "recorded",

@@ -1,26 +1,25 @@
 //! `kubeclash run`: arms side by side, and what is said of them.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use futures::FutureExt;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::Failure;
+use super::arms::{
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, check_files, code_of_all, hint_at_leftovers,
+    side_by_side, told,
+};
+use super::expect::ExpectFlags;
 use super::flags::RunFlags;
 use super::report::{self, ReportFiles};
-use crate::cases::{self, Case};
-use crate::drive::{DriveError, Finished, Plan, drive};
+use super::shard::Shard;
 use crate::evidence::Outcome;
 use crate::exit;
-use crate::interrupt;
+use crate::expectation::Expectations;
 use crate::progress::Progress;
 use crate::report::{Material, Picture, Reported, Style, json, junit, terminal};
-use crate::scenario::Arm;
-use crate::session::{Session, Settings};
+use crate::session::Session;
 use crate::verdict::Expect;
 
 /// Run cases, and say which failures were observed.
@@ -31,15 +30,18 @@ use crate::verdict::Expect;
                         kubeclash run --html report.html --junit junit.xml"
 )]
 pub struct RunArgs {
-    /// Which cases: an id (c7), a name, or a glob; all by default
-    #[arg(value_name = "CASE")]
-    pub cases: Vec<String>,
     /// Which arms
-    #[arg(long, value_enum, default_value_t = Arms::Both)]
-    pub arm: Arms,
-    /// How many arms run side by side [default: two a core, as far as memory goes]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub arms: ArmFlags,
+    /// Only one of several parts, each for a machine of its own: every arm is in exactly one of 1/N to N/N
+    #[arg(long, value_name = "K/N", default_value_t = Shard::WHOLE, hide_default_value = true)]
+    pub shard: Shard,
+    /// How often, and how many at once
+    #[command(flatten)]
+    pub times: TimesFlags,
+    /// What is expected
+    #[command(flatten)]
+    pub expect: ExpectFlags,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub format: RunFormat,
@@ -49,17 +51,6 @@ pub struct RunArgs {
     /// What is run, and on what
     #[command(flatten)]
     pub flags: RunFlags,
-}
-
-/// Which arms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Arms {
-    /// The misconfigurations.
-    Broken,
-    /// The fixes.
-    Control,
-    /// Both.
-    Both,
 }
 
 /// How results are printed.
@@ -80,33 +71,24 @@ pub enum RunFormat {
 /// # Errors
 /// When nothing was selected, or there are no components.
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = selected(args)?;
+    let selected = args.arms.selected()?;
+    let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
     args.reports.prepare()?;
     let settings = args.flags.settings();
-    for case in &cases::ALL {
-        if selected.iter().any(|(chosen, ..)| chosen.folder == case.folder) {
-            // Mistakes in a case's files are told before anything is fetched or built.
-            cases::load(case, settings.manifests.as_deref())
-                .map_err(|e| Failure::with_help(exit::USAGE, e.to_string(), where_from(&settings)))?;
-        }
+    check_files(&selected, &settings)?;
+    let of = selected.len();
+    let selected = arms::part(selected, args.shard, settings.manifests.as_deref());
+    if selected.is_empty() {
+        // The other parts have them all: that is no mistake of whoever has cut too finely.
+        progress.println(format!("shard {} is empty: there are {of} arms", args.shard));
+        return Ok(exit::EXPECTED);
     }
     hint_at_leftovers(progress);
     let started = Instant::now();
-    let interrupt = interrupt::token();
-    let session = tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e| failure(e.into()))?,
-        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
-    };
-    let plans: Vec<Plan> = selected
-        .into_iter()
-        .map(|(case, arm, variant)| session.plan(case, arm, variant, Expect::of(arm)))
-        .collect();
-    let jobs = args.jobs.map_or_else(default_jobs, usize::from);
-    let mut results = side_by_side(plans, jobs, progress, |finished| {
-        print(args.format, finished, progress, style)
-    })
-    .await;
-    results.sort_by_key(|result| result.order);
+    let session = arms::open(settings, progress).await?;
+    let groups = groups(&session, &expectations, selected, progress);
+    let print = |ended: &Ended| print(args.format, ended, progress, style);
+    let results = side_by_side(groups, args.times.repeat, args.times.jobs(), progress, print).await;
     let mut material = Material {
         took: started.elapsed(),
         ..Material::default()
@@ -132,7 +114,14 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         RunFormat::Markdown => super::say(&report::markdown(&material)),
         RunFormat::Json => {}
     }
-    let code = code(&outcomes, &errors);
+    let failed = code_of_all(&errors);
+    let updates = args.expect.update_expect && failed != Some(exit::INTERRUPTED);
+    if updates {
+        for change in args.expect.update(&session.versions(), &outcomes)? {
+            progress.println(change);
+        }
+    }
+    let code = failed.unwrap_or_else(|| code(&outcomes, updates));
     match args.reports.write(&material) {
         // Verdicts say more than a file that could not be written.
         Err(failure) if code != exit::EXPECTED => progress.println(format!("error: {:?}", failure.report)),
@@ -141,150 +130,29 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     Ok(code)
 }
 
-/// Where a case's files were read, if not from the built-in ones.
-fn where_from(settings: &Settings) -> Option<String> {
-    let dir = settings.manifests.as_ref()?;
-    Some(format!(
-        "--manifests says that cases are in \"{}\": a folder each, with a case.yaml",
-        dir.display()
-    ))
-}
-
-type Selected = (&'static Case, Arm, Option<&'static str>);
-
-fn selected(args: &RunArgs) -> Result<Vec<Selected>, Failure> {
-    for word in &args.cases {
-        if !cases::ALL.iter().any(|case| case.is_called(word)) {
-            let known: Vec<&str> = cases::ALL.iter().map(Case::id).collect();
-            let message = format!(
-                "no case is called \"{word}\": there are {} (see \"kubeclash list\")",
-                known.join(", ")
-            );
-            return Err(Failure::new(exit::NOTHING, message));
-        }
-    }
-    let chosen = cases::ALL
-        .iter()
-        .filter(|case| args.cases.is_empty() || args.cases.iter().any(|word| case.is_called(word)));
-    let arms = Arm::ALL.into_iter().filter(|arm| match args.arm {
-        Arms::Both => true,
-        Arms::Broken => *arm == Arm::Broken,
-        Arms::Control => *arm == Arm::Control,
-    });
-    let arms: Vec<Arm> = arms.collect();
-    Ok(chosen
-        .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
-        .flat_map(|(case, variant)| arms.iter().map(move |arm| (case, *arm, variant)))
-        .collect())
-}
-
-/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
-pub(super) const ARM_MEMORY: u64 = 700 << 20;
-
-/// Two arms a core: they mostly wait. Fewer where there is no memory for so many.
-pub(super) fn default_jobs() -> usize {
-    use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let system = System::new_with_specifics(
-        RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
-    );
-    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
-    (2 * cores).min(room).max(1)
-}
-
-fn hint_at_leftovers(progress: &Progress) {
-    let left = crate::rundir::killed_runs();
-    if left > 0 {
-        let runs = if left == 1 {
-            "a killed run is".to_owned()
-        } else {
-            format!("{left} killed runs are")
-        };
-        progress.println(format!(
-            "note: what is left of {runs} still there: \"kubeclash sweep\" removes it"
-        ));
-    }
-}
-
-struct Ended {
-    /// The place among the arms that were asked for.
-    order: usize,
-    title: String,
-    end: Result<Finished, DriveError>,
-}
-
-/// Runs the plans, longest first, at most `jobs` at a time; `ended` is told of each as it ends.
-async fn side_by_side(
-    plans: Vec<Plan>,
-    jobs: usize,
+/// The arms with what is expected of each.
+fn groups(
+    session: &Session,
+    expectations: &Expectations,
+    selected: Vec<Selected>,
     progress: &Progress,
-    mut ended: impl FnMut(&Ended),
-) -> Vec<Ended> {
-    let slots = Arc::new(Semaphore::new(jobs));
-    let mut queue: Vec<(usize, Plan)> = plans.into_iter().enumerate().collect();
-    // The whole takes as long as its longest arm, if that one does not start last.
-    queue.sort_by_cached_key(|(_, plan)| std::cmp::Reverse(weight(plan)));
-    let mut running = JoinSet::new();
-    for (order, plan) in queue {
-        let (slots, progress) = (Arc::clone(&slots), progress.clone());
-        running.spawn(async move {
-            let title = title(&plan);
-            let slot = slots.acquire_owned().await;
-            let interrupt = interrupt::token();
-            if interrupt.is_cancelled() {
-                return Ended {
-                    order,
-                    title,
-                    end: Err(DriveError::Interrupted),
-                };
-            }
-            let task = progress.task(title.clone());
-            let end = AssertUnwindSafe(drive(&plan, &interrupt, &|now| task.say(now)))
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))));
-            drop(slot);
-            Ended { order, title, end }
+) -> Vec<Group> {
+    let versions = session.versions();
+    let mut notes = BTreeSet::new();
+    let mut groups = Vec::new();
+    for chosen in selected {
+        let Selected { case, arm, variant } = chosen;
+        let decided = expectations.of(case, arm, variant, &versions, Expect::of(arm));
+        notes.extend(decided.notes);
+        groups.push(Group {
+            title: chosen.title(),
+            plan: session.plan(case, arm, variant, decided.expected),
         });
     }
-    let mut all = Vec::new();
-    while let Some(joined) = running.join_next().await {
-        match joined {
-            Ok(one) => {
-                ended(&one);
-                all.push(one);
-            }
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+    for note in notes {
+        progress.println(format!("note: {note}"));
     }
-    all
-}
-
-/// What a panic said.
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a word")
-        .to_owned()
-}
-
-fn title(plan: &Plan) -> String {
-    let id = plan.case.id();
-    plan.variant.map_or_else(
-        || format!("{id} {}", plan.arm),
-        |variant| format!("{id} {} ({variant})", plan.arm),
-    )
-}
-
-/// Roughly how long an arm takes, in recorded seconds.
-fn weight(plan: &Plan) -> u64 {
-    let Ok(folder) = cases::load(plan.case, plan.manifests.as_deref()) else {
-        return 0;
-    };
-    match plan.arm {
-        Arm::Broken => folder.card.needs.as_secs(),
-        Arm::Control => folder.card.needs.as_secs() * 2,
-    }
+    groups
 }
 
 fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
@@ -304,47 +172,9 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
     progress.suspend(|| super::say(&text));
 }
 
-fn failure(error: DriveError) -> Failure {
-    let code = code_of(&error);
-    match error {
-        DriveError::Component(error) => Failure {
-            code,
-            report: (*error).into(),
-        },
-        error => Failure::with_help(code, error.to_string(), error.help()),
-    }
-}
-
-/// The error of one arm among others.
-fn told(title: &str, error: &DriveError) -> String {
-    let failure = Failure::with_help(code_of(error), format!("{title}: {error}"), error.help());
-    format!("error: {:?}", failure.report).trim_end().to_owned()
-}
-
-fn code_of(error: &DriveError) -> u8 {
-    match error {
-        DriveError::Interrupted => exit::INTERRUPTED,
-        DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoFile { .. } => exit::USAGE,
-        DriveError::Recorder(_)
-        | DriveError::Step { .. }
-        | DriveError::Evidence { .. }
-        | DriveError::Panicked(_) => exit::ERROR,
-    }
-}
-
-/// The exit code of a whole run: an interruption before errors before verdicts.
-fn code(outcomes: &[Outcome], errors: &[DriveError]) -> u8 {
-    let codes: Vec<u8> = errors.iter().map(code_of).collect();
-    for first in [exit::INTERRUPTED, exit::ERROR, exit::UNAVAILABLE, exit::USAGE] {
-        if codes.contains(&first) {
-            return first;
-        }
-    }
-    if outcomes
-        .iter()
-        .any(|outcome| !outcome.ok && outcome.verdict != "inconclusive")
-    {
+/// The exit code of arms that all have a verdict; a change that is written down is expected from now on.
+fn code(outcomes: &[Outcome], written: bool) -> u8 {
+    if !written && outcomes.iter().any(|outcome| outcome.change.is_some()) {
         exit::DIFFERED
     } else if outcomes.iter().any(|outcome| outcome.verdict == "inconclusive") {
         exit::INCONCLUSIVE

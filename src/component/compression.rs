@@ -20,10 +20,13 @@ pub(super) fn unpacked(file: File, kind: &str) -> io::Result<Box<dyn Read>> {
     }
 }
 
+/// One frame, of which the magic number has been read already.
+type Frame<R> = StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>;
+
 /// All frames of a Zstandard stream; the decoder reads one.
 enum Frames<R: Read> {
     Between(R),
-    Within(Box<StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>>),
+    Within(Box<Frame<R>>),
     Over,
 }
 

@@ -11,7 +11,7 @@ use testcontainers::{GenericImage, ImageExt};
 use super::{Binary, ComponentError, ComponentName, Origin, Platform, Program, State, given};
 use crate::docker::{self, Container, Order, State as Stage};
 use crate::progress::Progress;
-use crate::rundir::RunDir;
+use crate::rundir::{RUN_VARIABLE, RunDir};
 
 /// How long a program may take to say which version it is, once its container is there.
 const ASK: Duration = Duration::from_secs(10);
@@ -48,34 +48,23 @@ pub(super) async fn resolve(
     progress: &Progress,
 ) -> Result<Binary, ComponentError> {
     let reference = reference.replace('*', program(name));
-    let (wanted, platform, progress) = (reference.clone(), platform.clone(), progress.clone());
-    let found = docker::spawn(async move { look(name, &wanted, &platform, &progress).await });
-    let found = match found {
-        Ok(task) => task.await.map_err(std::io::Error::other),
-        Err(error) => Err(error),
-    };
-    let refused = |Refusal { reason, help }| ComponentError::Image {
+    let found = look(name, &reference, platform, progress).await;
+    found.map_err(|Refusal { reason, help }| ComponentError::Image {
         flag: name.flag(),
         env: name.env(),
         reference: reference.clone(),
         reason,
         help,
-    };
-    let failed = |error: std::io::Error| {
-        let reason = format!("can't be looked at: {error}");
-        refused(Refusal { reason, help: None })
-    };
-    found.map_err(failed)?.map_err(refused)
+    })
 }
 
 /// What there is of an image, without pulling it: for [`Resolver::probe`](super::Resolver::probe).
 pub(super) async fn probe(name: ComponentName, reference: &str, platform: &Platform) -> State {
     let reference = reference.replace('*', program(name));
-    let (wanted, platform) = (reference.clone(), platform.clone());
-    let looked = async move {
-        let (docker, _) = docker::on_this_machine().await.map_err(Refusal::from)?;
-        match docker.inspect_image(&wanted).await {
-            Ok(image) => made_for(&image, &platform).map(|()| image.id),
+    let looked = async {
+        let (docker, _) = docker::on_this_machine().await?;
+        match docker.inspect_image(&reference).await {
+            Ok(image) => made_for(&image, platform).map(|()| image.id),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(Refusal {
                 reason: docker::words(&error),
@@ -83,17 +72,12 @@ pub(super) async fn probe(name: ComponentName, reference: &str, platform: &Platf
             }),
         }
     };
-    let found = match docker::spawn(looked) {
-        Ok(task) => task.await.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    };
-    let found = found.and_then(|found| found.map_err(|Refusal { reason, .. }| reason));
-    match found {
+    match looked.await {
         Ok(Some(id)) => State::Image { id },
         Ok(None) => State::Missing {
             plan: vec![format!("let Docker pull {reference}")],
         },
-        Err(problem) => State::Unusable { problem },
+        Err(Refusal { reason, .. }) => State::Unusable { problem: reason },
     }
 }
 
@@ -263,7 +247,7 @@ async fn ask(name: ComponentName, image: &str, command: &[String]) -> Result<Opt
         command,
         network: "none",
         mounts: Vec::new(),
-        env: Vec::new(),
+        env: vec![(RUN_VARIABLE.to_owned(), run.path().display().to_string())],
         log: std::fs::File::create(&log).map_err(local)?,
     })
     .map_err(local)?;

@@ -1,8 +1,9 @@
 //! From what the user asked for to a verified binary on disk.
 //!
 //! A [`Selection`] holds one [`Spec`] per component; a [`Resolver`] turns it into [`Binary`] values: a given path is
-//! checked, a release comes from the [`Cache`], from its official download, or out of `go build`. Nothing here starts
-//! a component or knows what a cluster is: that is the provider's job.
+//! checked, a release comes from the [`Cache`], from its official download, or out of `go build`; a package of a module
+//! and a checkout are built, a program is taken out of an image. Nothing here starts a component or knows what a
+//! cluster is: that is the provider's job.
 //!
 //! # Where a release comes from
 //!
@@ -13,7 +14,8 @@
 //! | `kwok`, `kwokctl` | GitHub release, one binary each | the `digest` that GitHub's API reports for the asset, as kwok publishes no checksums |
 //! | `descheduler` | the binary out of `registry.k8s.io/descheduler/descheduler` | the digests of its manifest and layer |
 //!
-//! What cannot be had from there is built with `go build` from the modules in `components/`, which are embedded.
+//! What cannot be had from there is built with `go build`: the pinned release from the modules in `components/`, which
+//! are embedded, any other from a wrapper that is made of its own go.mod. `go:` is built in the same way.
 
 mod build;
 mod cache;
@@ -32,13 +34,18 @@ mod image;
 mod key;
 mod layers;
 mod module;
+mod origin;
 mod platform;
 mod probe;
+mod program;
+mod release;
 mod resolve;
+pub mod skew;
 mod sources;
 mod spec;
 mod wrapper;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -51,9 +58,11 @@ pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
 pub use http::{Failure, Http, Patience};
 pub use key::Key;
+pub use origin::Origin;
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
 pub use resolve::Resolver;
+pub use skew::Lack;
 pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
 
@@ -297,106 +306,13 @@ impl fmt::Display for Program {
     }
 }
 
-/// Where a binary came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Origin {
-    /// The user named the file.
-    Given,
-    /// An official release (or a mirror of it), checked against its published SHA-256.
-    Downloaded {
-        /// The file that was downloaded.
-        url: String,
-    },
-    /// A file out of a container image, checked by digest.
-    Image {
-        /// The image, for instance `registry.k8s.io/descheduler/descheduler:v0.36.0`.
-        reference: String,
-        /// The digest of the manifest of this platform.
-        digest: String,
-        /// The file in it, where the image is none of the component's own project.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        file: Option<PathBuf>,
-    },
-    /// A container image that Docker runs.
-    Container {
-        /// The image, as the user named it.
-        reference: String,
-        /// The digest under which its registry has it; the image's id where it comes from none.
-        digest: String,
-    },
-    /// Built here from a checkout of the user's.
-    Checkout {
-        /// The folder.
-        dir: PathBuf,
-        /// The main package in it, as in `./cmd/descheduler`.
-        package: String,
-        /// What was checked out, where git knew.
-        commit: Option<String>,
-        /// Whether there was something that had not been committed.
-        dirty: bool,
-        /// The Go release that built it.
-        go: String,
-    },
-    /// Built here from a published module.
-    Built {
-        /// The upstream module, with its version.
-        module: String,
-        /// The path of its main package, where that is not the component's usual one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        package: Option<String>,
-        /// The Go release that built it.
-        go: String,
-    },
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Given => write!(f, "given"),
-            Self::Downloaded { url } => write!(f, "downloaded from {url}"),
-            Self::Image {
-                reference,
-                digest,
-                file: None,
-            } => write!(f, "out of {reference} ({digest})"),
-            Self::Image {
-                reference,
-                digest,
-                file: Some(file),
-            } => write!(f, "{} out of {reference} ({digest})", file.display()),
-            Self::Container { reference, digest } => write!(f, "image {reference} ({digest})"),
-            Self::Checkout {
-                dir,
-                package,
-                commit,
-                dirty,
-                go,
-            } => {
-                write!(f, "built from {package} in {}", dir.display())?;
-                match commit {
-                    Some(commit) => write!(f, " at {}", commit.get(..12).unwrap_or(commit))?,
-                    None => write!(f, ", of no known commit")?,
-                }
-                let changed = if *dirty {
-                    ", with changes not committed,"
-                } else {
-                    ""
-                };
-                write!(f, "{changed} with {go}")
-            }
-            Self::Built {
-                module,
-                package: None,
-                go,
-            } => write!(f, "built from {module} with {go}"),
-            Self::Built {
-                module,
-                package: Some(package),
-                go,
-            } => write!(f, "{package}, built from {module} with {go}"),
-        }
-    }
+/// The versions of some binaries, by name.
+#[must_use]
+pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<ComponentName, String> {
+    binaries
+        .iter()
+        .map(|(name, binary)| (*name, binary.version.clone()))
+        .collect()
 }
 
 /// Why a component could not be had.

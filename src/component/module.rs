@@ -69,7 +69,9 @@ impl Builder {
             .map(|length| format!("{}@{query}", parts[..length].join("/")))
             .collect();
         let listed = self.list(&prefixes, shop).await?;
-        let reason = listed.last().and_then(Listed::reason).unwrap_or_default();
+        // go leaves the reason out where it knows of a version whose files it can't have.
+        let reason = listed.last().and_then(Listed::reason);
+        let reason = reason.unwrap_or_else(|| "it is known, and its go.mod is not to be had".to_owned());
         listed
             .into_iter()
             .find_map(Listed::found)
@@ -107,7 +109,7 @@ impl Builder {
             version: &found.version,
             query,
         };
-        let published = self.published(&wanted, go_mod.siblings(&wanted), shop).await?;
+        let published = self.published(go_mod.siblings(&wanted), shop).await?;
         let write = |name: &str, text: &str| {
             std::fs::write(shop.folder.join(name), text).map_err(BuildFailure::Local)
         };
@@ -135,10 +137,9 @@ impl Builder {
         }
     }
 
-    /// Under which version each sibling is published. Those that nobody requires may be missing.
+    /// Under which version each sibling is published, or is likeliest to be.
     async fn published(
         &self,
-        wanted: &Wanted<'_>,
         siblings: Vec<Sibling>,
         shop: &Workshop<'_>,
     ) -> Result<BTreeMap<String, String>, BuildFailure> {
@@ -154,15 +155,16 @@ impl Builder {
                     Some(candidate) => {
                         asked.push((format!("{}@{candidate}", sibling.module), candidates, sibling));
                     }
-                    None if sibling.required => {
-                        return Err(BuildFailure::NoSibling {
-                            release: format!("{}@{}", wanted.module, wanted.version),
-                            module: sibling.module,
-                            folder: sibling.folder,
-                            reason,
-                        });
-                    }
-                    None => shop.log.line(format!("{} is left out: {reason}", sibling.module)),
+                    // Much of what a release requires is needed by none of its programs (Kubernetes' sample-apiserver);
+                    // go then asks for nothing of it. What it does ask for it names.
+                    None => match (sibling.required, sibling.candidates.first()) {
+                        (true, Some(likeliest)) => {
+                            shop.log
+                                .line(format!("{} => {likeliest}, unseen: {reason}", sibling.module));
+                            published.insert(sibling.module, likeliest.clone());
+                        }
+                        _ => shop.log.line(format!("{} is left out: {reason}", sibling.module)),
+                    },
                 }
             }
             if asked.is_empty() {

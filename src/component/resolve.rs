@@ -2,22 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use futures::future::join_all;
 use tokio::sync::Mutex;
 
-use super::build::{BuildFailure, Ground, Program};
 use super::checkout::Checkout;
-use super::entry::{Lock, Staging};
-use super::go::Log;
-use super::http::Failure;
-use super::module::Workshop;
+use super::entry::Lock;
 use super::{
-    Binary, Builder, Cache, ComponentError, ComponentName, GoVersion, Http, Key, Look, Module, Origin,
-    Patience, Platform, Selection, Sources, Spec, Version, container, download, given,
+    Binary, Builder, Cache, ComponentError, ComponentName, Http, Key, Look, Module, Patience, Platform,
+    Selection, Sources, Spec, Version, container, given,
 };
-use crate::progress::{Progress, Task};
+use crate::progress::Progress;
 
 /// Turns specs into binaries on disk; cheap to clone.
 ///
@@ -32,12 +27,6 @@ pub struct Resolver {
     pub(super) platform: Platform,
     /// Go uses all cores by itself; two builds at once would only double the memory.
     pub(super) building: Arc<Mutex<()>>,
-}
-
-/// A release that one lock is held for, on its way into the cache.
-struct Wanted {
-    lock: Lock,
-    staging: Staging,
 }
 
 impl Resolver {
@@ -112,6 +101,7 @@ impl Resolver {
         names: &[ComponentName],
     ) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
         let (mut given, mut forks) = (BTreeMap::new(), BTreeMap::new());
+        let mut images = Vec::new();
         let mut groups: BTreeMap<(Module, Version), Vec<ComponentName>> = BTreeMap::new();
         let mut sorted = names.to_vec();
         sorted.sort_unstable();
@@ -125,6 +115,10 @@ impl Resolver {
                     if !group.contains(&name) {
                         group.push(name);
                     }
+                }
+                Spec::Image(reference) => {
+                    let (platform, progress) = (&self.platform, &self.progress);
+                    images.push(container::resolve(name, reference, platform, progress));
                 }
                 fork => drop(forks.insert(name, fork)),
             }
@@ -144,13 +138,9 @@ impl Resolver {
             )
             .await,
         );
-        let (checkouts, mut binaries) = match (checkouts, binaries) {
-            (Ok(checkouts), Ok(binaries)) => (checkouts.into_iter().collect(), binaries),
-            (checkouts, binaries) => {
-                let errors = checkouts.err().into_iter().chain(binaries.err()).collect();
-                return Err(ComponentError::all(errors).expect("one of them is an error"));
-            }
-        };
+        let (checkouts, binaries) = both(checkouts, binaries)?;
+        let checkouts = checkouts.into_iter().collect();
+        let images = collect(join_all(images).await)?;
         let releases = groups
             .into_iter()
             .map(|((module, version), names)| self.release(module, version, names));
@@ -158,15 +148,10 @@ impl Resolver {
             .iter()
             .map(|(name, fork)| self.fork(*name, fork, &checkouts));
         let (releases, forks) = tokio::join!(join_all(releases), join_all(forks));
-        let (releases, forks) = (collect(releases), collect(forks));
-        match (releases, forks) {
-            (Ok(releases), Ok(forks)) => binaries.extend(releases.into_iter().flatten().chain(forks)),
-            (releases, forks) => {
-                let errors = releases.err().into_iter().chain(forks.err()).collect();
-                return Err(ComponentError::all(errors).expect("one of them is an error"));
-            }
-        }
-        let found: BTreeMap<_, _> = binaries.into_iter().map(|binary| (binary.name, binary)).collect();
+        let (releases, forks) = both(collect(releases), collect(forks))?;
+        let releases = releases.into_iter().flatten();
+        let all = binaries.into_iter().chain(images).chain(releases).chain(forks);
+        let found: BTreeMap<_, _> = all.map(|binary| (binary.name, binary)).collect();
         let named = |name: &ComponentName| {
             let binary = found.get(&twin(*name, selection, &sorted))?.clone();
             Some((
@@ -191,49 +176,10 @@ impl Resolver {
             (Spec::Go { package, version }, _) => self.package(name, package, version).await,
             (Spec::Source { .. }, Some(checkout)) => self.checkout(name, checkout).await,
             (Spec::Extract(reference), _) => self.extracted(name, reference).await,
-            (Spec::Image(reference), _) => {
-                container::resolve(name, reference.clone(), &self.platform, &self.progress).await
-            }
-            (other, _) => unreachable!("\"{other}\" is not resolved as a fork"),
-        }
-    }
-
-    /// Binaries of one module at one version; the names are sorted, which keeps two processes from waiting for each
-    /// other's locks.
-    async fn release(
-        &self,
-        module: Module,
-        version: Version,
-        names: Vec<ComponentName>,
-    ) -> Result<Vec<Binary>, ComponentError> {
-        let mut binaries = Vec::new();
-        let mut wanted = Vec::new();
-        for name in names {
-            match self.kept(name, &Key::release(name, &version)).await? {
-                Ok(binary) => binaries.push(binary),
-                Err(lock) => wanted.push(Wanted {
-                    staging: lock.stage()?,
-                    lock,
-                }),
+            (Spec::Image(_) | Spec::Release(_) | Spec::Path(_) | Spec::Source { .. }, _) => {
+                unreachable!("these were resolved before, and each checkout was opened")
             }
         }
-        let mut attempts = Vec::new();
-        let mut left = Vec::new();
-        let fetched = join_all(wanted.into_iter().map(|wanted| self.download(wanted, &version))).await;
-        for outcome in collect(fetched)? {
-            match outcome {
-                Ok(binary) => binaries.push(binary),
-                Err((wanted, failure)) => {
-                    attempts.push(format!("official release: {failure}"));
-                    left.push(wanted);
-                }
-            }
-        }
-        if !left.is_empty() {
-            attempts.dedup();
-            binaries.extend(self.build(module, &version, left, attempts).await?);
-        }
-        Ok(binaries)
     }
 
     /// What the cache has, or the right to put it there.
@@ -263,149 +209,6 @@ impl Resolver {
         ));
         Ok(Err(lock))
     }
-
-    async fn download(
-        &self,
-        wanted: Wanted,
-        version: &Version,
-    ) -> Result<Result<Binary, (Wanted, Failure)>, ComponentError> {
-        let Wanted { lock, staging } = wanted;
-        let name = lock.name();
-        let task = self.progress.task(format!("{name} {}", version.shown(name)));
-        match download::fetch(
-            &self.http,
-            &self.sources,
-            name,
-            version,
-            &self.platform,
-            &staging,
-            &task,
-        )
-        .await
-        {
-            Ok(origin) => {
-                let binary = lock.keep(staging, origin, None, task.elapsed())?;
-                task.finish(binary.origin.to_string());
-                Ok(Ok(binary))
-            }
-            Err(Failure::Local(error)) => Err(self.cache.error("write a download", error)),
-            Err(failure) => {
-                match &failure {
-                    Failure::Checksum { .. } => {
-                        self.progress
-                            .println(format!("WARNING: {failure}. It was thrown away."));
-                    }
-                    // Said once for all files of the host.
-                    Failure::Unreachable { .. } => {}
-                    _ => self
-                        .progress
-                        .println(format!("{name} {}: {failure}", version.shown(name))),
-                }
-                // A new place, as this one may hold half a download.
-                Ok(Err((
-                    Wanted {
-                        staging: lock.stage()?,
-                        lock,
-                    },
-                    failure,
-                )))
-            }
-        }
-    }
-
-    async fn build(
-        &self,
-        module: Module,
-        version: &Version,
-        wanted: Vec<Wanted>,
-        mut attempts: Vec<String>,
-    ) -> Result<Vec<Binary>, ComponentError> {
-        let names: Vec<_> = wanted.iter().map(|wanted| wanted.lock.name()).collect();
-        let shown = version.shown(names.first().copied().unwrap_or(ComponentName::Apiserver));
-        let what = format!(
-            "{} {shown}",
-            names
-                .iter()
-                .map(|name| name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        );
-        let Some(first) = wanted.first() else {
-            return Ok(Vec::new());
-        };
-        let room = first.lock.stage()?;
-        let turn = self.building.lock().await;
-        let task = self.progress.task(format!("building {what}"));
-        task.say("go is at work");
-        self.progress.println(format!(
-            "building {what}, which takes minutes the first time ({})",
-            attempts.last().map_or("", String::as_str)
-        ));
-        let started = Instant::now();
-        let built = self.build_release(module, version, &names, &room, &task).await;
-        drop(turn);
-        let go = match built {
-            Ok(go) => go,
-            Err(BuildFailure::Local(error)) => {
-                return Err(self.cache.error("write the module to build", error));
-            }
-            Err(failure) => {
-                let failure = failure.kept(&first.lock, &room);
-                attempts.push(format!("go build: {failure}"));
-                return Err(ComponentError::Unavailable {
-                    what,
-                    attempts,
-                    help: advice(module, &names, &failure),
-                });
-            }
-        };
-        let took = started.elapsed();
-        let origin = Origin::Built {
-            module: format!("{}@{}", module.upstream(), version.tag()),
-            package: None,
-            go: go.0,
-        };
-        let mut binaries = Vec::new();
-        for Wanted { lock, staging } in wanted {
-            let move_in = || {
-                std::fs::rename(room.dir().join(lock.name().program()), staging.path())?;
-                std::fs::copy(room.beside(Log::NAME), staging.beside(Log::NAME))
-            };
-            move_in().map_err(|error| self.cache.error("move what was built", error))?;
-            binaries.push(lock.keep(staging, origin.clone(), None, took)?);
-        }
-        task.finish("built");
-        Ok(binaries)
-    }
-
-    /// A release from its embedded module, or from a wrapper where it is not the one that is embedded.
-    async fn build_release(
-        &self,
-        module: Module,
-        version: &Version,
-        names: &[ComponentName],
-        room: &Staging,
-        task: &Task,
-    ) -> Result<GoVersion, BuildFailure> {
-        self.builder.go_version().await?;
-        let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
-        let folder = room.beside("module");
-        std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
-        let shop = Workshop {
-            folder: &folder,
-            log: &log,
-            task,
-            platform: &self.platform,
-        };
-        let programs: Vec<_> = names.iter().map(|name| Program::of(*name)).collect();
-        if *version == Selection::pinned(module) {
-            let ground = Ground::Embedded(module);
-            return self.builder.build(ground, &programs, room.dir(), &shop).await;
-        }
-        let found = self.builder.find(module.upstream(), version.tag(), &shop).await?;
-        let ground = Ground::Found(&found, version.tag());
-        self.builder.build(ground, &programs, room.dir(), &shop).await
-    }
 }
 
 /// The checkout that a spec names, if it names one.
@@ -428,7 +231,19 @@ fn twin(name: ComponentName, selection: &Selection, names: &[ComponentName]) -> 
     if same { first } else { name }
 }
 
-fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, ComponentError> {
+/// Both, or all that is wrong with either.
+fn both<A, B>(
+    one: Result<A, ComponentError>,
+    other: Result<B, ComponentError>,
+) -> Result<(A, B), ComponentError> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(one), Err(other)) => Err(ComponentError::all(vec![one, other]).expect("there are two")),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
+}
+
+pub(super) fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, ComponentError> {
     let (mut values, mut errors) = (Vec::new(), Vec::new());
     for result in results {
         match result {
@@ -437,37 +252,4 @@ fn collect<T>(results: Vec<Result<T, ComponentError>>) -> Result<Vec<T>, Compone
         }
     }
     ComponentError::all(errors).map_or(Ok(values), Err)
-}
-
-/// What a user can do next when nothing worked.
-fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> String {
-    let flag = names.first().map_or("", |name| name.flag());
-    let mirror = module.as_str().to_uppercase();
-    let other = format!("name a binary with {flag} path:FILE, or a mirror with KUBECLASH_{mirror}_MIRROR");
-    match failure {
-        BuildFailure::NoGo { .. } => {
-            format!(
-                "install Go {} or newer (https://go.dev/dl), {other}",
-                Builder::needs(module)
-            )
-        }
-        BuildFailure::NoModule { .. } | BuildFailure::NoSibling { .. } => {
-            format!(
-                "see whether there is such a release, and whether go reaches its module proxy; otherwise {other}"
-            )
-        }
-        BuildFailure::Unchecked => format!("unset GOSUMDB (see \"go env GOSUMDB\"); otherwise {other}"),
-        BuildFailure::Failed { tail, .. } if tail.contains("no space left") => {
-            format!(
-                "a disk is full: make room for the cache (KUBECLASH_CACHE moves it), for Go's own (GOCACHE) and for \
-                 temporary files (TMPDIR); otherwise {other}"
-            )
-        }
-        BuildFailure::Failed { .. } | BuildFailure::NoProgram { .. } | BuildFailure::Local(_) => {
-            format!(
-                "the build needs Go {} or newer and its module proxy; otherwise {other}",
-                Builder::needs(module)
-            )
-        }
-    }
 }

@@ -63,7 +63,7 @@ pub(super) struct Sibling {
     pub(super) folder: String,
     /// Under which versions the same content may be published, the likeliest first.
     pub(super) candidates: Vec<String>,
-    /// Whether the release itself requires it, so that there is no building without it.
+    /// Whether the release itself requires it, so that go has to be told of some version of it.
     pub(super) required: bool,
 }
 
@@ -202,3 +202,7 @@ fn is_pseudo(version: &str) -> bool {
         && time.len() == 14
         && time.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+#[cfg(test)]
+#[path = "wrapper_tests.rs"]
+mod tests;

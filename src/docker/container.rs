@@ -10,11 +10,11 @@ use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::HostConfigLogConfig;
 use testcontainers::bollard::query_parameters::{
-    KillContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptions,
+    InspectContainerOptions, KillContainerOptionsBuilder, LogsOptionsBuilder, WaitContainerOptions,
 };
 use testcontainers::core::client::docker_client_instance;
 use testcontainers::core::error::ClientError;
-use testcontainers::core::{AccessMode, Mount};
+use testcontainers::core::{AccessMode, Healthcheck, Mount};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerRequest, GenericImage, ImageExt, TestcontainersError};
 use tokio::sync::watch;
@@ -53,7 +53,10 @@ pub(crate) enum State {
     /// Docker is at it.
     Starting,
     /// It runs, as far as is known.
-    Running,
+    Running {
+        /// Its process on this machine, if Docker tells.
+        pid: Option<u32>,
+    },
     /// It was not started, and why.
     Failed(String),
     /// It has exited, and all that it said is in its log; in the words of a child's exit status.
@@ -150,8 +153,10 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
             tell.send_replace(State::Failed(reason(&error)));
         }
         Ok((docker, container)) => {
-            tell.send_replace(State::Running);
             let id = container.id().to_owned();
+            tell.send_replace(State::Running {
+                pid: pid(&docker, &id).await,
+            });
             let exit = tokio::select! {
                 status = follow(&docker, &id, order.log, &asked) => Some(status),
                 () = over.cancelled() => None,
@@ -166,7 +171,7 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
                 }
             }
             tell.send_if_modified(|state| {
-                let runs = *state == State::Running;
+                let runs = matches!(state, State::Running { .. });
                 if runs {
                     *state = State::Exited("killed".to_owned());
                 }
@@ -174,6 +179,15 @@ async fn live(order: Order, tell: watch::Sender<State>, asked: CancellationToken
             });
         }
     }
+}
+
+async fn pid(docker: &Docker, id: &str) -> Option<u32> {
+    let container = docker
+        .inspect_container(id, None::<InspectContainerOptions>)
+        .await
+        .ok()?;
+    // 0 once it has exited.
+    u32::try_from(container.state?.pid?).ok().filter(|pid| *pid > 0)
 }
 
 /// No privilege that a Kubernetes pod of the restricted profile would not have, and the user's own id: the run
@@ -197,6 +211,8 @@ fn request(order: &Order) -> ContainerRequest<GenericImage> {
         .with_security_opt("no-new-privileges")
         // SELinux would keep the run directory from it; marking the user's files as a container's is no better.
         .with_security_opt("label=disable")
+        // We ask for its health ourselves, where that is known from.
+        .with_health_check(Healthcheck::none())
         .with_label(RUN_LABEL, order.run.display().to_string())
         .with_label(COMPONENT_LABEL, order.component.clone())
         .with_mount(Mount::tmpfs_mount("/tmp").with_mode(0o1777))

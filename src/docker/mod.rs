@@ -52,12 +52,8 @@ impl Trouble {
     }
 }
 
-/// Starts what waits for Docker, on a runtime of its own: a container outlives the runtime of any one test, and must be
-/// removed while a panic unwinds.
-///
-/// # Errors
-/// When the system has no thread left.
-pub(crate) fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
+/// Starts what has to be ended even while a panic unwinds, on a runtime of its own: that of the panic may stand still.
+fn spawn<F>(future: F) -> io::Result<JoinHandle<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -175,18 +171,10 @@ fn elsewhere(info: &SystemInfo, host: &str, kernel: &str) -> Option<Trouble> {
 
 /// Which Docker there is, for `kubeclash doctor`: its release, or why it can't run components and what to do about it.
 pub(crate) async fn examine() -> Result<String, Trouble> {
-    let looked = spawn(on_this_machine()).map_err(io::Error::other);
-    let looked = match looked {
-        Ok(task) => task.await.map_err(io::Error::other),
-        Err(error) => Err(error),
-    };
-    match looked {
-        Ok(Ok((_, info))) => Ok(info
-            .server_version
-            .unwrap_or_else(|| "of an unknown release".to_owned())),
-        Ok(Err(trouble)) => Err(trouble),
-        Err(error) => Err(Trouble::new(format!("can't be asked: {error}"), "try again")),
-    }
+    let (_, info) = on_this_machine().await?;
+    Ok(info
+        .server_version
+        .unwrap_or_else(|| "of an unknown release".to_owned()))
 }
 
 fn place() -> String {
@@ -195,7 +183,12 @@ fn place() -> String {
 }
 
 fn unreachable(error: &Error) -> Trouble {
-    let mut kind = matches!(error, Error::SocketNotFoundError(_)).then_some(io::ErrorKind::NotFound);
+    let mut kind = match error {
+        Error::SocketNotFoundError(_) => Some(io::ErrorKind::NotFound),
+        // It stands for its cause, and so has only that one's.
+        Error::IOError { err } => Some(err.kind()),
+        _ => None,
+    };
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     let mut last = error.to_string();
     while let Some(cause) = source {

@@ -1,8 +1,10 @@
-//! What an experiment is called by: its arm, its pace, its shape. Plain values that everything else shares.
+//! What an experiment is called by: its arm, its pace, its shape, the releases of its components. Plain values that everything else shares.
 
+mod minor;
 mod pace;
 mod shape;
 
+pub use minor::Minor;
 pub use pace::Pace;
 pub use shape::{Shape, worker};
 

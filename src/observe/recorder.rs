@@ -45,6 +45,9 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 /// How the request begins that the recorder makes to know how far it has read.
 const BOOKMARK: &str = "kubeclash-bookmark-";
 
+/// How long it is at least from one look at a timeline to the next.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// How many kinds of object are watched.
 const WATCHES: usize = 6;
 
@@ -154,6 +157,12 @@ impl Recorder {
         self.tape.put(what);
     }
 
+    /// The same for whoever sees something while the recorder is elsewhere.
+    pub fn noter(&self) -> impl Fn(What) + Send + Sync + use<> {
+        let tape = Arc::clone(&self.tape);
+        move |what| tape.put(what)
+    }
+
     /// Looks at the timeline and the world as they are now.
     pub fn look<T>(&self, at: impl FnOnce(&Timeline, &World) -> T) -> T {
         let record = self.tape.lock();
@@ -184,20 +193,21 @@ impl Recorder {
         }
     }
 
-    /// Watches until `deadline`, or until `done` says so; it is asked after changes, at most 20 times a second.
+    /// Watches until `deadline`, or until `done` says so; it is asked after changes, at most 20 times a second, and less
+    /// often, down to 4 times, where asking takes long: a timeline gets long, too.
     pub async fn watch(&self, deadline: tokio::time::Instant, mut done: impl FnMut(&Timeline) -> bool) {
         let mut changes = self.tape.changed.subscribe();
-        let mut looks = tokio::time::interval(Duration::from_millis(50));
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // What can't be written any more need not be watched: `check` has the reason.
-        while !self.look(|timeline, _| done(timeline)) && self.tape.lock().failed.is_none() {
-            match tokio::time::timeout_at(
-                deadline.min(tokio::time::Instant::now() + STILL),
-                changes.changed(),
-            )
-            .await
-            {
-                Ok(_) => drop(looks.tick().await),
+        loop {
+            let asked = tokio::time::Instant::now();
+            // What can't be written any more need not be watched: `check` has the reason.
+            if self.look(|timeline, _| done(timeline)) || self.tape.lock().failed.is_some() {
+                return;
+            }
+            let pause = (asked.elapsed() * 50).clamp(LOOK, LOOK * 5);
+            let again = deadline.min(asked + pause);
+            let still = deadline.min(asked + STILL);
+            match tokio::time::timeout_at(still, changes.changed()).await {
+                Ok(_) => tokio::time::sleep_until(again).await,
                 Err(_) => self.note(What::Still(())),
             }
             if tokio::time::Instant::now() >= deadline {

@@ -45,6 +45,7 @@ impl Sight for Pod {
                     uid: o.uid.clone(),
                 }),
                 cpu_request_m: requests.map(millicores).sum(),
+                scheduler: spec.scheduler_name.filter(|name| name != "default-scheduler"),
                 node: spec.node_name,
                 ready: condition("Ready").is_some_and(|c| c.status == "True"),
                 terminating: self.metadata.deletion_timestamp.is_some(),

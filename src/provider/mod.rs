@@ -4,6 +4,7 @@
 //! user's kubeconfig; its own lies in its run directory.
 
 mod local;
+pub mod tuning;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::component::{Binary, ComponentName};
 use crate::scenario::{Load, Pace, Shape};
 
 pub use local::{LocalCluster, prepare};
+pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,24 +43,6 @@ impl std::str::FromStr for Provider {
             other => Err(format!("unknown provider \"{other}\": \"local\"")),
         }
     }
-}
-
-/// What a fork needs besides its binary: how scheduler and descheduler are started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tuning {
-    /// The scheduler's configuration, a `KubeSchedulerConfiguration`.
-    pub scheduler_config: Option<PathBuf>,
-    /// More arguments of the scheduler.
-    pub scheduler_args: Vec<String>,
-    /// The name of a second scheduler beside the default one. It is what `scheduler_config` and `scheduler_args` are
-    /// for then, and the cases' pods name it.
-    pub scheduler_name: Option<String>,
-    /// The descheduler's policy, in place of a case's own.
-    pub descheduler_policy: Option<PathBuf>,
-    /// More arguments of the descheduler.
-    pub descheduler_args: Vec<String>,
-    /// Whether the API server keeps an audit log, from which a verdict names who did what.
-    pub audit: bool,
 }
 
 /// What a cluster is asked to be.
@@ -96,6 +80,9 @@ impl Order {
         })
     }
 }
+
+/// Told whenever a descheduler has gone through a cycle.
+pub type OnCycle = Box<dyn Fn() + Send + Sync>;
 
 /// A cluster that is up.
 #[derive(Debug)]
@@ -157,13 +144,17 @@ impl Cluster {
         }
     }
 
-    /// Starts a descheduler with a policy.
+    /// Starts a descheduler with a policy; `on_cycle` is told whenever it has gone through a cycle.
     ///
     /// # Errors
     /// When it can't be started, or exits at once, e.g. because it refuses the policy.
-    pub async fn start_descheduler(&mut self, policy: &serde_json::Value) -> Result<(), ProviderError> {
+    pub async fn start_descheduler(
+        &mut self,
+        policy: &serde_json::Value,
+        on_cycle: OnCycle,
+    ) -> Result<(), ProviderError> {
         match self {
-            Self::Local(cluster) => cluster.start_descheduler(policy).await,
+            Self::Local(cluster) => cluster.start_descheduler(policy, on_cycle).await,
         }
     }
 
@@ -178,6 +169,23 @@ impl Cluster {
     pub fn trouble(&mut self) -> Option<ProviderError> {
         match self {
             Self::Local(cluster) => cluster.trouble(),
+        }
+    }
+
+    /// Waits until a component exits by itself, and says what went wrong. Can be given up and called again.
+    pub async fn died(&mut self) -> ProviderError {
+        match self {
+            Self::Local(cluster) => cluster.died().await,
+        }
+    }
+
+    /// Asks the controllers whether they are healthy.
+    ///
+    /// # Errors
+    /// Who is not, in words.
+    pub async fn answers(&self) -> Result<(), String> {
+        match self {
+            Self::Local(cluster) => cluster.answers().await,
         }
     }
 

@@ -16,11 +16,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::markdown::cell;
+use super::number;
 use crate::evidence::Outcome;
-use crate::scenario::{Arm, Pace, yaml};
+use crate::scenario::items::{self, Item};
+use crate::scenario::{Arm, Pace};
 
 /// One number of the study, and how far a measured one may be from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,35 +64,12 @@ pub fn figures(texts: &BTreeMap<String, String>) -> Result<Vec<Figure>, FiguresE
     let mut mistakes = Vec::new();
     for (case, text) in texts {
         let file = format!("{case}/recorded/figures.yaml");
-        let items = match yaml::value(text) {
-            Ok(Value::Array(items)) => items,
-            Ok(_) => {
-                mistakes.push(format!("{file}: not a list of figures"));
-                continue;
-            }
-            Err(e) => {
-                let line = e.line.map_or(String::new(), |l| format!(":{l}"));
-                mistakes.push(format!("{file}{line}: {e}"));
-                continue;
-            }
-        };
-        let starts: Vec<usize> = (1..)
-            .zip(text.lines())
-            .filter(|(_, line)| line.starts_with('-'))
-            .map(|(number, _)| number)
-            .collect();
-        for (at, item) in items.into_iter().enumerate() {
-            let place = starts
-                .get(at)
-                .map_or(file.clone(), |line| format!("{file}:{line}"));
-            let Value::Object(map) = item else {
-                mistakes.push(format!("{place}: not a mapping of fields"));
-                continue;
-            };
-            let figure = figure(case, map, &place, &mut mistakes);
+        for item in items::items(&file, text, &mut mistakes) {
+            let taken = item.clone();
+            let figure = figure(case, item, &mut mistakes);
             let same = |f: &Figure| (&f.case, &f.fact, &f.variant) == (case, &figure.fact, &figure.variant);
             if !figure.fact.is_empty() && figures.iter().any(same) {
-                mistakes.push(format!("{place}: fact: \"{}\" has a figure already", figure.fact));
+                mistakes.push(taken.mistake("fact", format!("\"{}\" has a figure already", figure.fact)));
             }
             figures.push(figure);
         }
@@ -102,48 +81,27 @@ pub fn figures(texts: &BTreeMap<String, String>) -> Result<Vec<Figure>, FiguresE
     }
 }
 
-fn figure(case: &str, mut map: Map<String, Value>, place: &str, mistakes: &mut Vec<String>) -> Figure {
-    let mut mistake = |key: &str, what: String| mistakes.push(format!("{place}: {key}: {what}"));
-    let mut text = |key: &str, needed: bool| match map.shift_remove(key) {
-        Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
-        None if !needed => String::new(),
-        None => {
-            mistake(key, "missing".to_owned());
-            String::new()
-        }
-        Some(other) => {
-            mistake(key, format!("expected text, found {other}"));
-            String::new()
-        }
-    };
-    let [name, fact, recorded, source] = ["name", "fact", "recorded", "source"].map(|key| text(key, true));
-    let [unit, variant] = ["unit", "variant"].map(|key| text(key, false));
-    let mut end = |key: &str| match map.shift_remove(key) {
-        None => None,
-        Some(value) if value.is_number() => value.as_f64(),
-        Some(other) => {
-            mistake(key, format!("expected a number, found {other}"));
-            Some(0.0)
-        }
-    };
-    let (low, high) = (end("low"), end("high"));
+fn figure(case: &str, mut item: Item, mistakes: &mut Vec<String>) -> Figure {
+    let [name, fact, recorded, source] =
+        ["name", "fact", "recorded", "source"].map(|key| item.needed(key, mistakes));
+    let [unit, variant] = ["unit", "variant"].map(|key| item.text(key, mistakes));
+    let [low, high] = ["low", "high"].map(|key| item.number(key, mistakes));
     match (low, high) {
-        (None, None) => mistake(
-            "low",
-            "missing, and \"high\" as well: one of them is needed".to_owned(),
-        ),
-        (Some(low), Some(high)) if low > high => mistake("low", format!("{low} is above high, {high}")),
+        (None, None) => {
+            mistakes.push(item.mistake("low", "missing, and \"high\" as well: one of them is needed"))
+        }
+        (Some(low), Some(high)) if low > high => {
+            mistakes.push(item.mistake("low", format!("{low} is above high, {high}")));
+        }
         _ => {}
     }
-    for key in map.keys() {
-        mistake(key, "unknown field".to_owned());
-    }
+    item.end(mistakes);
     Figure {
         case: case.to_owned(),
-        variant: Some(variant).filter(|v| !v.is_empty()),
+        variant,
         name,
         fact,
-        unit,
+        unit: unit.unwrap_or_default(),
         low,
         high,
         recorded,
@@ -272,12 +230,6 @@ fn spread(values: &[f64]) -> Option<String> {
     } else {
         format!("{}–{}", number(least), number(most))
     })
-}
-
-/// At most two decimals.
-fn number(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -89,19 +89,19 @@ fn all_mistakes_are_named_with_their_place() {
     assert_eq!(
         read(&text).unwrap_err().mistakes,
         [
-            format!("{place}:2: low: 11 is above high, 10.5"),
-            format!("{place}:9: low: expected a number, found \"five\""),
-            format!("{place}:9: colour: unknown field"),
-            format!("{place}:9: fact: \"period_s\" has a figure already"),
+            format!("{place}:20: not a mapping of fields"),
+            format!("{place}:5: low: 11 is above high, 10.5"),
+            format!("{place}:11: low: expected a number, found \"five\""),
+            format!("{place}:12: colour: unknown field"),
+            format!("{place}:10: fact: \"period_s\" has a figure already"),
             format!("{place}:15: name: missing"),
             format!("{place}:15: low: missing, and \"high\" as well: one of them is needed"),
             format!("{place}:15: nam: unknown field"),
-            format!("{place}:20: not a mapping of fields"),
         ]
     );
     assert_eq!(
         read("a: 1").unwrap_err().mistakes,
-        [format!("{place}: not a list of figures")]
+        [format!("{place}: not a list, whose items begin with \"- \"")]
     );
     let broken = read("- name: [\n").unwrap_err();
     assert!(broken.mistakes[0].starts_with(&format!("{place}:")), "{broken}");

@@ -119,7 +119,7 @@ fn said(material: &Material, outcome: &Outcome) -> String {
         text.push_str(&format!("\n{picture}\n"));
     }
     if !outcome.facts.is_empty() {
-        text.push_str(&format!("facts: {}\n", facts(&outcome.facts).join(" · ")));
+        text.push_str(&format!("facts: {}\n", facts(outcome).join(" · ")));
     }
     text.push_str(&format!("evidence: {}\n", outcome.evidence.display()));
     text

@@ -69,13 +69,17 @@ fn within(limit: usize, summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Opt
 fn rows(summary: &Summary<'_>) -> Vec<String> {
     let arms = summary.outcomes.iter().zip(arm_names(summary.outcomes));
     let arms = arms.map(|(outcome, name)| {
-        let numbers: Vec<String> = facts(&outcome.facts).into_iter().take(4).collect();
+        let numbers: Vec<String> = facts(outcome).into_iter().take(4).collect();
         format!(
             "| {} | {} | {} | {} | {} | {} |\n",
             cell(&outcome.case),
             cell(&name),
             cell(&outcome.verdict),
-            if outcome.ok { "ok" } else { "**UNEXPECTED**" },
+            if outcome.ok {
+                "ok".to_owned()
+            } else {
+                format!("**{}**", outcome.flag())
+            },
             cell(&numbers.join(", ")),
             seconds(outcome.elapsed_ms),
         )
@@ -91,17 +95,16 @@ fn rows(summary: &Summary<'_>) -> Vec<String> {
 #[must_use]
 pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
     let open = if outcome.ok { "" } else { " open" };
-    let expected = if outcome.ok {
-        "as expected".to_owned()
-    } else {
-        format!("UNEXPECTED: {} was expected", outcome.expected)
-    };
     let mut text = format!(
-        "\n<details{open}><summary><code>{}</code> {}, {expected}</summary>\n\n{}\n",
+        "\n<details{open}><summary><code>{}</code> {}, {}</summary>\n\n{}\n",
         html(&outcome.title()),
         html(&outcome.verdict),
+        outcome.expectation(),
         prose(&outcome.why)
     );
+    if let Some(why) = &outcome.expected_why {
+        text.push_str(&format!("\n**Expected:** {}: {}\n", outcome.expected, prose(why)));
+    }
     if let Some(fight) = &outcome.fight {
         text.push_str(&format!("\n**Fight:** {}\n", prose(fight)));
     }
@@ -110,10 +113,7 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
         text.push_str(&format!("\n{}", fenced(&drawn)));
     }
     if !outcome.facts.is_empty() {
-        text.push_str(&format!(
-            "\n**Facts:** {}\n",
-            prose(&facts(&outcome.facts).join(", "))
-        ));
+        text.push_str(&format!("\n**Facts:** {}\n", prose(&facts(outcome).join(", "))));
     }
     let needed = outcome.needed_ms.map(|ms| format!(", needed {}", seconds(ms)));
     text.push_str(&format!(
@@ -124,9 +124,20 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
         seconds(outcome.elapsed_ms),
         outcome.provider,
         outcome.pace,
-        code(&outcome.evidence.display().to_string())
+        evidence(outcome)
     ));
     text
+}
+
+/// Where the evidence lies: of several runs with the verdict of each.
+fn evidence(outcome: &Outcome) -> String {
+    if outcome.runs.is_empty() {
+        return code(&outcome.evidence.display().to_string());
+    }
+    let runs = outcome.runs.iter();
+    runs.map(|run| format!("{} {}", run.verdict, code(&run.evidence.display().to_string())))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A text as a table's cell.

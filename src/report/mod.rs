@@ -5,6 +5,7 @@
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
 pub mod builds;
+pub mod comparison;
 pub mod drawing;
 pub mod fidelity;
 pub mod html;
@@ -13,6 +14,7 @@ pub mod junit;
 pub mod markdown;
 pub mod material;
 pub mod picture;
+pub mod results;
 pub mod terminal;
 
 pub use drawing::Drawing;
@@ -21,9 +23,10 @@ pub use picture::Picture;
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::evidence::Outcome;
+use crate::verdict::Change;
 
 /// What the place that a text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ pub struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    /// The counts in a line: `14 arms: 12 as expected, 1 unexpected, 1 failed; 58.2 s in all`.
+    /// The counts in a line: `14 arms: 12 as expected, 1 cured, 1 failed; 58.2 s in all`.
     #[must_use]
     pub fn counts(&self) -> String {
         let arms = self.outcomes.len() + self.errors.len();
@@ -102,10 +105,14 @@ impl Summary<'_> {
             .iter()
             .filter(|o| o.verdict == "inconclusive")
             .count();
-        let unexpected = self.outcomes.len() - expected - inconclusive;
+        let changed = |change| {
+            let changes = self.outcomes.iter().filter(|o| !o.ok);
+            changes.filter(|o| o.change == Some(change)).count()
+        };
         let mut parts = vec![format!("{expected} as expected")];
         let others = [
-            (unexpected, "unexpected"),
+            (changed(Change::Cured), "cured"),
+            (changed(Change::Returned), "returned"),
             (inconclusive, "inconclusive"),
             (self.errors.len(), "failed"),
         ];
@@ -140,19 +147,39 @@ pub(crate) fn seconds(ms: u64) -> String {
     }
 }
 
-/// Facts as `name value`, in their order.
-pub(crate) fn facts(facts: &Map<String, Value>) -> Vec<String> {
+/// Facts as `name value`, in their order; of several runs with the least and the greatest: `rounds 4 (3–5)`.
+pub(crate) fn facts(outcome: &Outcome) -> Vec<String> {
+    let facts = outcome.facts.iter();
     facts
-        .iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => format!("{name} {text}"),
-            Value::Array(items) => {
-                let items: Vec<String> = items.iter().map(plain).collect();
-                format!("{name} {}", items.join("/"))
+        .map(|(name, value)| match outcome.spread.get(name) {
+            Some(spread) if spread.min < spread.max => {
+                format!(
+                    "{name} {} ({}–{})",
+                    plain(value),
+                    number(spread.min),
+                    number(spread.max)
+                )
             }
-            other => format!("{name} {other}"),
+            _ => fact(name, value),
         })
         .collect()
+}
+
+/// A fact as `name value`.
+pub(crate) fn fact(name: &str, value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            format!("{name} {}", items.join("/"))
+        }
+        other => format!("{name} {}", plain(other)),
+    }
+}
+
+/// A number with at most two decimals.
+pub(crate) fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Which arm, and which variant: `control (without-hpa)`.

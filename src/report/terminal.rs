@@ -18,10 +18,13 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
         "{}: {}, {}\n",
         paint(&outcome.title(), Ink::new().bold(), style),
         paint(&outcome.verdict, ink(outcome), style),
-        expectation(outcome)
+        outcome.expectation()
     );
     let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
     line("why", &outcome.why);
+    if let Some(why) = &outcome.expected_why {
+        line("expected", &format!("{}: {why}", outcome.expected));
+    }
     if let Some(fight) = &outcome.fight {
         line("fight", fight);
     }
@@ -30,10 +33,15 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
     }
     let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
     if !outcome.facts.is_empty() {
-        line("facts", &facts(&outcome.facts).join(" · "));
+        line("facts", &facts(outcome).join(" · "));
     }
     line("time", &times(outcome));
-    line("evidence", &outcome.evidence.display().to_string());
+    if outcome.runs.is_empty() {
+        line("evidence", &outcome.evidence.display().to_string());
+    }
+    for run in &outcome.runs {
+        line("evidence", &format!("{} {}", run.verdict, run.evidence.display()));
+    }
     text
 }
 
@@ -45,7 +53,7 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
     let times: Vec<String> = arms.iter().map(|(o, _)| seconds(o.elapsed_ms)).collect();
     let time = width(times.iter().map(String::as_str));
-    let flag = width(arms.iter().map(|(outcome, _)| flag_of(outcome)));
+    let flag = width(arms.iter().map(|(outcome, _)| outcome.flag()));
     let head = case + arm + VERDICT + flag + time + 10;
     let mut text = String::new();
     for ((outcome, name), took) in arms.iter().zip(&times) {
@@ -53,7 +61,7 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
             "{:<case$}  {name:<arm$}  {}  {:<flag$}  {took:>time$}  {}",
             outcome.case,
             paint(&format!("{:<VERDICT$}", outcome.verdict), ink(outcome), style),
-            flag_of(outcome),
+            outcome.flag(),
             key_numbers(outcome, style.columns().saturating_sub(head)),
         );
         text.push_str(style.fit(&line).trim_end());
@@ -74,19 +82,6 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     text.push_str(&paint(&summary.counts(), counts, style));
     text.push('\n');
     text
-}
-
-fn flag_of(outcome: &Outcome) -> &'static str {
-    if outcome.ok { "ok" } else { "UNEXPECTED" }
-}
-
-/// `as expected`, or what was expected instead.
-fn expectation(outcome: &Outcome) -> String {
-    if outcome.ok {
-        "as expected".to_owned()
-    } else {
-        format!("UNEXPECTED: {} was expected", outcome.expected)
-    }
 }
 
 fn ink(outcome: &Outcome) -> Ink {
@@ -166,7 +161,7 @@ fn wrap(text: &str, wide: usize) -> Vec<String> {
 /// As many facts as there is room for.
 fn key_numbers(outcome: &Outcome, room: usize) -> String {
     let mut numbers = String::new();
-    for fact in facts(&outcome.facts) {
+    for fact in facts(outcome) {
         let gap = if numbers.is_empty() { "" } else { " · " };
         if numbers.chars().count() + gap.chars().count() + fact.chars().count() > room {
             break;

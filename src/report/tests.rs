@@ -101,6 +101,8 @@ pub(crate) fn outcome() -> Outcome {
         verdict: "reproduced".to_owned(),
         expected: Expect::Reproduced,
         ok: true,
+        change: None,
+        expected_why: None,
         elapsed_ms: 46_812,
         ready_ms: 912,
         needed_ms: Some(35_700),
@@ -121,6 +123,8 @@ pub(crate) fn outcome() -> Outcome {
         fight: Some("descheduler RemoveDuplicates against kube-scheduler: 6.0 evictions a minute".to_owned()),
         attribution: Vec::new(),
         facts: facts.as_object().unwrap().clone(),
+        runs: Vec::new(),
+        spread: BTreeMap::new(),
     }
 }
 
@@ -337,6 +341,7 @@ fn a_json_line_is_one_line_with_the_documented_fields() {
             "evidence",
             "why",
             "fight",
+            "attribution",
             "facts"
         ]
     );

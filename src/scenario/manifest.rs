@@ -71,22 +71,6 @@ pub fn manifests_of(folder: &str, files: &BTreeMap<String, String>) -> Result<Ve
     }
 }
 
-/// A descheduler policy, set to nothing but checked to be one.
-///
-/// # Errors
-/// When it is not YAML, or not a `DeschedulerPolicy`.
-pub fn policy_of(file: &str, text: &str) -> Result<Value, ManifestError> {
-    let fail = |what: String| ManifestError { mistakes: vec![what] };
-    let policy = yaml::value(text).map_err(|e| fail(format!("{file}:{}: {e}", e.line.unwrap_or(1))))?;
-    if policy["kind"] != "DeschedulerPolicy" {
-        return Err(fail(format!(
-            "{file}:1: kind: expected \"DeschedulerPolicy\", found {}",
-            policy["kind"]
-        )));
-    }
-    Ok(policy)
-}
-
 impl Manifest {
     /// SHA-256 over file names and contents, in hexadecimal: which manifests and policies a recording was made with.
     #[must_use]
@@ -121,6 +105,25 @@ impl Manifest {
             file: self.file.clone(),
             objects,
         }
+    }
+
+    /// The same manifest with its pods assigned to a scheduler by name: pods, and whatever has a pod template.
+    ///
+    /// A pod that is bound by `nodeName` carries the name as well; no scheduler looks at it.
+    #[must_use]
+    pub fn scheduled_by(&self, scheduler: &str) -> Self {
+        let mut assigned = self.clone();
+        for object in &mut assigned.objects {
+            let spec = if object["kind"] == "Pod" {
+                object.pointer_mut("/spec")
+            } else {
+                object.pointer_mut("/spec/template/spec")
+            };
+            if let Some(Value::Object(spec)) = spec {
+                spec.insert("schedulerName".to_owned(), json!(scheduler));
+            }
+        }
+        assigned
     }
 }
 
@@ -234,5 +237,24 @@ mod tests {
             fast[1]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
             2
         );
+    }
+
+    #[test]
+    fn pods_and_templates_get_a_scheduler_and_nothing_else_does() {
+        let pod = json!({"kind": "Pod", "spec": {"nodeName": "kind-worker"}});
+        let deployment =
+            json!({"kind": "Deployment", "spec": {"replicas": 2, "template": {"spec": {"containers": []}}}});
+        let hpa = json!({"kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": 1}});
+        let manifest = Manifest {
+            file: "10.yaml".into(),
+            objects: vec![pod, deployment, hpa.clone()],
+        };
+        let assigned = manifest.scheduled_by("mine").objects;
+        assert_eq!(
+            assigned[0]["spec"],
+            json!({"nodeName": "kind-worker", "schedulerName": "mine"})
+        );
+        assert_eq!(assigned[1]["spec"]["template"]["spec"]["schedulerName"], "mine");
+        assert_eq!(assigned[2], hpa);
     }
 }

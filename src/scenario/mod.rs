@@ -5,13 +5,16 @@
 
 mod card;
 mod curve;
+pub mod items;
 mod manifest;
+mod policy;
 mod step;
 pub mod yaml;
 
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
-pub use manifest::{Manifest, ManifestError, TIME_TO_DIE, manifests_of, policy_of};
+pub use manifest::{Manifest, ManifestError, TIME_TO_DIE, manifests_of};
+pub use policy::{Policy, PolicyApi, policies_in, policy_of};
 pub use step::{NodePick, Step};
 
 pub use crate::experiment::{Arm, Pace, Shape, worker};

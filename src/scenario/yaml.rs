@@ -6,6 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ManifestError;
+
 /// A document that is not YAML, or not of the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -31,6 +33,64 @@ impl From<serde_yaml::Error> for YamlError {
 /// When the text is not YAML.
 pub fn value(text: &str) -> Result<Value, YamlError> {
     Ok(serde_yaml::from_str(text)?)
+}
+
+/// The only document of a file, checked to be of a kind and of an API version that `known` knows.
+///
+/// # Errors
+/// When it is not YAML, another kind, or of another API version; each with `file` and the line. `versions` are told.
+pub fn typed(
+    file: &str,
+    text: &str,
+    kind: &str,
+    known: impl Fn(&str) -> bool,
+    versions: &[String],
+) -> Result<Value, ManifestError> {
+    let fail = |line: usize, what: String| {
+        Err(ManifestError {
+            mistakes: vec![format!("{file}:{line}: {what}")],
+        })
+    };
+    let mut found = documents(text);
+    if found.len() > 1 {
+        return fail(found[1].0, format!("one {kind} is all that fits in a file"));
+    }
+    let Some((first, document)) = found.pop() else {
+        return fail(1, format!("there is no {kind} in it"));
+    };
+    let document = match document {
+        Ok(document) => document,
+        Err(e) => {
+            let line = e.line.unwrap_or(first);
+            return fail(line, format!("not YAML: {e}"));
+        }
+    };
+    let line = |field: &str| line_of(text, field).unwrap_or(first);
+    if document["kind"] != kind {
+        let what = format!("kind: expected \"{kind}\", found {}", document["kind"]);
+        return fail(line("kind"), what);
+    }
+    match document["apiVersion"].as_str() {
+        Some(version) if known(version) => Ok(document),
+        _ => {
+            let what = format!(
+                "apiVersion: expected {}, found {}",
+                versions.join(" or "),
+                document["apiVersion"]
+            );
+            fail(line("apiVersion"), what)
+        }
+    }
+}
+
+/// The line of a field at the outermost level, counted from 1.
+#[must_use]
+pub fn line_of(text: &str, field: &str) -> Option<usize> {
+    let begins = |line: &str| {
+        line.strip_prefix(field)
+            .is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    text.lines().position(begins).map(|at| at + 1)
 }
 
 /// Every document of a file, with the line at which each begins; empty documents are left out.

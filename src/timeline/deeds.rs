@@ -172,35 +172,25 @@ pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
     } else {
         acts::shown(timeline, app, since)
     };
-    let mut groups: Vec<(Deed, Vec<acts::Act>)> = Vec::new();
+    let mut groups: Vec<Vec<acts::Act>> = Vec::new();
     for act in acts {
-        let same = |(deed, _): &&mut (Deed, Vec<acts::Act>)| {
-            deed.actor == act.actor && deed.does == act.does && deed.object == act.object
-        };
-        if let Some((_, acts)) = groups.iter_mut().find(same) {
-            acts.push(act);
-            continue;
+        match groups.iter_mut().find(|group| group[0].is_like(&act)) {
+            Some(group) => group.push(act),
+            None => groups.push(vec![act]),
         }
-        let deed = Deed {
-            actor: act.actor.clone(),
-            does: act.does,
-            object: act.object.clone(),
-            detail: None,
-            count: 0,
-            per_min: None,
-            seen_in: if audited {
-                SeenIn::AuditLog
-            } else {
-                SeenIn::Watches
-            },
-        };
-        groups.push((deed, vec![act]));
     }
-    let list = groups.into_iter().map(|(deed, acts)| Deed {
-        count: acts.len(),
-        per_min: per_min(&acts),
-        detail: detail(deed.does, &acts),
-        ..deed
+    let list = groups.into_iter().map(|group| Deed {
+        actor: group[0].actor.clone(),
+        does: group[0].does,
+        object: group[0].object.clone(),
+        detail: detail(group[0].does, &group),
+        count: group.len(),
+        per_min: per_min(&group),
+        seen_in: if audited {
+            SeenIn::AuditLog
+        } else {
+            SeenIn::Watches
+        },
     });
     Deeds {
         list: list.collect(),

@@ -91,6 +91,33 @@ fn two_who_do_the_same_stand_side_by_side() {
 }
 
 #[test]
+fn two_plugins_of_a_descheduler_are_told_apart() {
+    let timeline = rounds(|draft, pod| {
+        draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| {
+            let second = pod == "web-b";
+            r.why = Some(
+                if second {
+                    "LowNodeUtilization"
+                } else {
+                    "RemoveDuplicates"
+                }
+                .to_owned(),
+            );
+        })
+    });
+    let list = deeds(&timeline, "web", s(5.0)).list;
+    let of = |plugin: &str| {
+        list.iter()
+            .find(|deed| deed.detail.as_deref() == Some(plugin))
+            .map(|deed| deed.count)
+    };
+    assert_eq!(
+        (of("RemoveDuplicates"), of("LowNodeUtilization")),
+        (Some(2), Some(1))
+    );
+}
+
+#[test]
 fn what_was_refused_or_came_before_or_concerns_another_app_is_no_deed() {
     let refused =
         rounds(|draft, pod| draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| r.code = 429));

@@ -47,6 +47,7 @@ impl Draft {
                 },
                 components: std::collections::BTreeMap::new(),
                 manifests_sha256: "00".to_owned(),
+                lacks: Vec::new(),
             }),
         }
     }
@@ -74,6 +75,10 @@ impl Draft {
             watch: watch.to_owned(),
             why: "too old resource version".to_owned(),
         }))
+    }
+
+    pub(crate) fn cycle(self) -> Self {
+        self.what(What::Cycle("descheduler".to_owned()))
     }
 
     pub(crate) fn nodes(mut self, names: &[&str]) -> Self {

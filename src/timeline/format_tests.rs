@@ -200,6 +200,15 @@ fn a_what() -> impl Strategy<Value = What> {
                 ..EventSeen::default()
             })
         }),
+        (text(), proptest::option::of(any::<i64>()), any::<u16>()).prop_map(|(agent, replicas, code)| {
+            What::Request(crate::timeline::RequestSeen {
+                why: replicas.is_none().then(|| agent.clone()),
+                agent,
+                replicas,
+                code,
+                ..crate::timeline::RequestSeen::default()
+            })
+        }),
         text().prop_map(|why| What::Gap(crate::timeline::Gap {
             watch: "pods".to_owned(),
             why
@@ -221,6 +230,8 @@ proptest! {
         let folder = TempDir::new().unwrap();
         let bytes = written(&timeline, &folder.path().join("t"));
         let recorded = read_bytes(&bytes).unwrap();
+        // Lines may stand in another order than their times: what is told late is written late.
+        timeline.entries.sort_by_key(|entry| entry.t);
         prop_assert_eq!(recorded.timeline, timeline);
     }
 

@@ -9,6 +9,7 @@ mod condition;
 mod deeds;
 mod finding;
 mod format;
+mod idle;
 mod lives;
 mod rounds;
 mod seen;
@@ -19,6 +20,7 @@ pub use condition::{Condition, Outlook};
 pub use deeds::{Deed, Deeds, Does, SeenIn, deeds};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
+pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use rounds::{Rounds, rounds};
 pub use seen::{
@@ -26,7 +28,7 @@ pub use seen::{
     OwnerRef, PodSeen, ReplicaSetSeen, RequestSeen, Sighting, What,
 };
 pub use series::{Series, Span};
-pub use world::{Probe, World, deployment, hpa, skew};
+pub use world::{Probe, World, deployment, fullest, hpa, skew};
 
 use std::time::Duration;
 
@@ -154,6 +156,23 @@ mod tests {
             Some((s(4.0), "pods"))
         );
         assert_eq!(timeline.gap_since(s(4.1)), None);
+    }
+
+    #[test]
+    fn what_is_told_late_is_put_at_its_own_time_and_after_what_came_with_it() {
+        let mut timeline = timeline();
+        let late = |seconds: f64| Entry {
+            t: s(seconds),
+            what: What::Request(RequestSeen::default()),
+        };
+        for seconds in [2.0, 0.5, 4.0] {
+            timeline.insert(late(seconds));
+        }
+        let at: Vec<usize> = (0..timeline.entries.len())
+            .filter(|&n| matches!(timeline.entries[n].what, What::Request(_)))
+            .collect();
+        assert_eq!(at, [1, 4, 8]);
+        assert!(timeline.entries.is_sorted_by_key(|entry| entry.t));
     }
 
     #[test]

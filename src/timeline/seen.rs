@@ -29,6 +29,9 @@ pub struct Header {
     pub components: BTreeMap<String, ComponentVersion>,
     /// SHA-256 of the manifests.
     pub manifests_sha256: String,
+    /// What the releases that took part lack, each a sentence that takes the meaning of an absence away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
 }
 
 /// One component that took part.
@@ -56,10 +59,6 @@ pub struct Entry {
 /// What was seen or done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every entry is a pod's: a box would cost an allocation each and save little"
-)]
 pub enum What {
     /// A named point of the scenario.
     Mark(String),
@@ -75,6 +74,8 @@ pub enum What {
     ReplicaSet(Sighting<ReplicaSetSeen>),
     /// A horizontal pod autoscaler changed.
     Hpa(Sighting<HpaSeen>),
+    /// A descheduler went through a cycle; its component's name.
+    Cycle(String),
     /// An Event was written. Kept for the reader; never judged, because the event recorder drops.
     Event(EventSeen),
     /// Somebody asked the API server for a change, and it answered: a line of its audit log.
@@ -133,6 +134,9 @@ pub struct PodSeen {
     /// The controller that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerRef>,
+    /// Its `schedulerName`, where it is not the default scheduler's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduler: Option<String>,
     /// The node that it is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,

@@ -32,6 +32,7 @@ impl World {
             What::Hpa(hpa) => keep(&mut self.hpas, &hpa.state.name, hpa),
             What::Mark(_)
             | What::Step(_)
+            | What::Cycle(_)
             | What::Event(_)
             | What::Request(_)
             | What::Gap(_)
@@ -101,6 +102,17 @@ pub fn skew(placement: &BTreeMap<String, usize>) -> i64 {
     let most = placement.values().max().copied().unwrap_or(0);
     let least = placement.values().min().copied().unwrap_or(0);
     most as i64 - least as i64
+}
+
+/// The node with the most pods; the first by name where several have as many.
+#[must_use]
+pub fn fullest(placement: &BTreeMap<String, usize>) -> String {
+    let most = placement.values().max().copied().unwrap_or(0);
+    placement
+        .iter()
+        .find(|(_, count)| **count == most)
+        .map(|(name, _)| name.clone())
+        .unwrap_or_default()
 }
 
 /// A number that can be read from a [`World`]: with a name, for waits and pictures.

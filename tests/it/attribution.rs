@@ -19,7 +19,7 @@ async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     settings.tuning.audit = audit;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
     let case = Case::of(case).unwrap();
-    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced);
+    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced.into());
     let finished = drive(&plan, &interrupt::token(), &|_| ()).await.unwrap();
     assert!(finished.outcome.ok, "{}", finished.outcome.why);
     finished
@@ -75,10 +75,10 @@ async fn a_rejected_pod_is_deleted_by_whoever_really_deletes_it() {
         .filter(|deed| deed.does == Does::Deletes)
         .collect();
     assert_eq!(deletes.len(), 1, "{deletes:?}");
-    assert_eq!(
-        (deletes[0].actor.as_str(), deletes[0].count),
-        ("taint-eviction-controller", gone)
-    );
+    assert_eq!(deletes[0].actor, "taint-eviction-controller");
+    // The last one may be asked for and not yet seen, or seen and not yet written down.
+    let count = deletes[0].count;
+    assert!(count.abs_diff(gone) <= 1, "{count} deletions of {gone} pods");
     let rejects = deed(&outcome, "kubelet", Does::Rejects);
     assert_eq!(rejects.detail.as_deref(), Some("TaintToleration"));
 }

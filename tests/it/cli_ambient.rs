@@ -80,6 +80,10 @@ fn logs_begin_with_command_lines(sandbox: &Sandbox) {
         let mut names = Vec::new();
         for log in files_below(&logs) {
             let name = log.file_stem().unwrap().to_string_lossy().into_owned();
+            // Not what a component says, but what was asked of one; and what was built here was not started.
+            if name == "audit" || name.starts_with("build-") {
+                continue;
+            }
             let text = fs::read_to_string(&log).unwrap();
             let first = text.lines().next().unwrap();
             assert!(

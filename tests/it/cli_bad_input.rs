@@ -49,7 +49,7 @@ fn an_unknown_case_is_named_with_those_that_there_are() {
 #[case::provider("KUBECLASH_PROVIDER", "cloud", &["--provider", "cloud"])]
 #[case::timeout("KUBECLASH_READY_TIMEOUT", "0s", &["--ready-timeout", "more than nothing"])]
 #[case::unit("KUBECLASH_READY_TIMEOUT", "90", &["--ready-timeout", "\"90s\" or \"2m\""])]
-#[case::spec("KUBECLASH_SCHEDULER", "image:x/y:z", &["--scheduler", "image:"])]
+#[case::spec("KUBECLASH_SCHEDULER", "docker:x/y:z", &["--scheduler", "docker:", "image:REF"])]
 fn a_bad_variable_is_told_by_its_flag(#[case] name: &str, #[case] value: &str, #[case] words: &[&str]) {
     let sandbox = Sandbox::without_components();
     let mut command = sandbox.command(&ARM);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
+use kubeclash::component::{Binary, Cache, ComponentName, Resolver, Selection};
 use kubeclash::progress::Progress;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,16 +19,33 @@ use tokio::sync::OnceCell;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Gets what clusters are made of, once a test program: a cold cache must not look like a command that hangs.
-pub(crate) async fn components() {
-    static THERE: OnceCell<()> = OnceCell::const_new();
+pub(crate) async fn components() -> &'static BTreeMap<ComponentName, Binary> {
+    static THERE: OnceCell<BTreeMap<ComponentName, Binary>> = OnceCell::const_new();
     let fetch = || async {
         let resolver = Resolver::new(Cache::open(None).unwrap(), Progress::detect()).unwrap();
         resolver
             .resolve(&Selection::default(), &ComponentName::ALL)
             .await
-            .unwrap();
+            .unwrap()
     };
-    THERE.get_or_init(fetch).await;
+    THERE.get_or_init(fetch).await
+}
+
+/// Tells everybody that a test was not run, though it passes: libtest swallows only what `println!` and its like say.
+///
+/// With the variable `require` set to 1 the test fails instead.
+pub(crate) fn not_run(what: &str, why: &str, require: &str) {
+    use std::io::Write;
+    let text = format!("NOT RUN: {what}: {why}");
+    let required = std::env::var_os(require).is_some_and(|value| value == "1");
+    assert!(!required, "{text} (and {require}=1)");
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "\n{text}").unwrap();
+}
+
+/// The real component.
+pub(crate) async fn binary(name: ComponentName) -> PathBuf {
+    components().await[&name].file().unwrap().to_owned()
 }
 
 /// Looks until there is something to see; what is looked at here (processes, other processes' files) can't be

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
-use kubeclash::component::{Cache, ComponentError, ComponentName, Look, Platform, Selection};
+use kubeclash::component::{Cache, ComponentError, ComponentName, Key, Look, Platform, Selection};
 use miette::Diagnostic;
 use tempfile::tempdir;
 
@@ -35,7 +35,7 @@ async fn spoilt(spoil: impl FnOnce(&Path)) -> (String, usize) {
     );
     let kept = resolver.cache().look(
         ComponentName::Scheduler,
-        &version("v1.36.3"),
+        &Key::release(ComponentName::Scheduler, &version("v1.36.3")),
         &Platform::new("linux", "amd64"),
     );
     assert!(

@@ -12,12 +12,12 @@ use crate::component_site::{Lines, Site, published, resolver};
 #[derive(Parser)]
 enum Command {
     Components(ComponentsArgs),
-    Doctor(DoctorArgs),
+    Doctor(Box<DoctorArgs>),
 }
 
 fn doctor(args: &[&str]) -> DoctorArgs {
     match Command::try_parse_from([&["kubeclash", "doctor"], args].concat()) {
-        Ok(Command::Doctor(args)) => args,
+        Ok(Command::Doctor(args)) => *args,
         Ok(Command::Components(_)) => unreachable!(),
         Err(error) => panic!("{error}"),
     }
@@ -53,9 +53,9 @@ fn a_bad_spec_is_refused_by_its_flag() {
             .map(|error| error.to_string())
             .unwrap()
     };
-    let text = refused(&["kubeclash", "components", "fetch", "--scheduler", "image:x/y:z"]);
+    let text = refused(&["kubeclash", "components", "fetch", "--scheduler", "docker:x/y:z"]);
     assert!(
-        text.contains("--scheduler <SPEC>") && text.contains("\"image:\" is not supported yet"),
+        text.contains("--scheduler <SPEC>") && text.contains("\"docker:\" is no kind of component"),
         "{text}"
     );
     let text = refused(&["kubeclash", "components", "fetch", "kubelet"]);

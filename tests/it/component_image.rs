@@ -114,7 +114,15 @@ async fn the_binary_of_this_platform_is_taken_out() {
     assert_eq!(content, b"amd64");
     assert_eq!(binary.sha256, sha256(b"amd64"));
     let reference = "registry/descheduler/descheduler:v0.36.0".to_owned();
-    assert_eq!(binary.origin, Origin::Image { reference, digest });
+    let file = None;
+    assert_eq!(
+        binary.origin,
+        Origin::Image {
+            reference,
+            digest,
+            file
+        }
+    );
 }
 
 #[tokio::test]

@@ -180,6 +180,7 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
         },
         components: Default::default(),
         manifests_sha256: String::new(),
+        lacks: Vec::new(),
     };
     let recorder = Recorder::arm(client, header, &scratch.join("timeline.jsonl"), None)
         .await

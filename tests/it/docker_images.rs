@@ -1,15 +1,15 @@
 //! What the tests of Docker share: whether it is there, images made on the spot, and programs to put into them.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testcontainers::bollard::models::ImageInspect;
+use testcontainers::bollard::models::{ContainerCreateBody, ImageInspect};
 use testcontainers::bollard::query_parameters::{
-    ImportImageOptionsBuilder, ListContainersOptionsBuilder, RemoveImageOptionsBuilder,
+    CreateContainerOptions, ImportImageOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, StartContainerOptions,
 };
 use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::client::docker_client_instance;
@@ -39,13 +39,9 @@ pub(crate) async fn docker_for(what: &str) -> Option<Docker> {
     docker().await.map_err(|why| not_run(what, &why)).ok()
 }
 
-/// Tells everybody, though the test passes: libtest swallows only what `println!` and its like say.
+/// Tells everybody that a test was not run for want of Docker.
 pub(crate) fn not_run(what: &str, why: &str) {
-    let text = format!("NOT RUN: {what}: {why}");
-    let required = std::env::var_os("KUBECLASH_REQUIRE_DOCKER").is_some_and(|value| value == "1");
-    assert!(!required, "{text} (and KUBECLASH_REQUIRE_DOCKER=1)");
-    let mut stderr = std::io::stderr();
-    writeln!(stderr, "\n{text}").unwrap();
+    crate::cli_sandbox::not_run(what, why, "KUBECLASH_REQUIRE_DOCKER");
 }
 
 /// An image that nobody pulled; it goes when dropped.
@@ -127,13 +123,62 @@ impl Drop for Made {
             let options = RemoveImageOptionsBuilder::new().force(true).build();
             docker.remove_image(&reference, Some(options), None).await.ok()
         };
-        // On a runtime of its own: that of the test may be in the middle of a panic.
-        let removed = std::thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.is_ok_and(|runtime| runtime.block_on(removal).is_some())
-        });
-        if !removed.join().unwrap_or_default() {
+        if in_the_end(removal).is_none() {
             eprintln!("the image {} is left", self.reference);
+        }
+    }
+}
+
+/// Waits on a runtime of its own: that of the test may be in the middle of a panic.
+fn in_the_end<T: Send + 'static>(last: impl Future<Output = Option<T>> + Send + 'static) -> Option<T> {
+    let waiting = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.ok()?.block_on(last)
+    });
+    waiting.join().ok()?
+}
+
+/// A container of somebody else's, which sleeps, with a label that could be taken for ours; it goes when dropped.
+pub(crate) struct Foreign(String);
+
+impl Foreign {
+    pub(crate) async fn start(docker: &Docker, sleeps: &Made, run: Option<&str>) -> Self {
+        let labels = run.map(|run| [("kubeclash.run".to_owned(), run.to_owned())].into());
+        let body = ContainerCreateBody {
+            image: Some(sleeps.reference.clone()),
+            cmd: Some(vec!["/sleeps".to_owned()]),
+            labels,
+            ..ContainerCreateBody::default()
+        };
+        let created = docker
+            .create_container(None::<CreateContainerOptions>, body)
+            .await;
+        let foreign = Self(created.unwrap().id);
+        docker
+            .start_container(&foreign.0, None::<StartContainerOptions>)
+            .await
+            .unwrap();
+        foreign
+    }
+
+    pub(crate) async fn lives(&self, docker: &Docker) -> bool {
+        let inspected = docker
+            .inspect_container(&self.0, None::<InspectContainerOptions>)
+            .await;
+        inspected.is_ok_and(|container| container.state.is_some_and(|state| state.running == Some(true)))
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let id = self.0.clone();
+        let removal = async move {
+            let docker = docker_client_instance().await.ok()?;
+            let options = RemoveContainerOptionsBuilder::new().force(true).build();
+            docker.remove_container(&id, Some(options)).await.ok()
+        };
+        if in_the_end(removal).is_none() {
+            eprintln!("the container {} is left", self.0);
         }
     }
 }
@@ -153,6 +198,16 @@ pub(crate) async fn containers_below(docker: &Docker, dir: &Path) -> Vec<String>
             .then(|| labels["kubeclash.component"].clone())
     });
     ours.collect()
+}
+
+/// How many containers there are of an image, whether they run or not.
+pub(crate) async fn containers_of(docker: &Docker, image: &Made) -> usize {
+    let filters = [("ancestor".to_owned(), vec![image.reference.clone()])].into();
+    let options = ListContainersOptionsBuilder::new()
+        .all(true)
+        .filters(&filters)
+        .build();
+    docker.list_containers(Some(options)).await.unwrap().len()
 }
 
 /// A static program that is what it is called: `go-runner` runs its arguments, as that of the official images does;

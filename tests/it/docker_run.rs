@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use kubeclash::cli::flags::RunFlags;
 use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
 use kubeclash::exit;
 use kubeclash::progress::Progress;
+use kubeclash::scenario::Shape;
+use kubeclash::session::Session;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::ContainerCreateBody;
-use testcontainers::bollard::query_parameters::{
-    CreateContainerOptions, InspectContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
-};
 
 use crate::cli_sandbox::{Sandbox, files_below, until};
-use crate::docker_images::{Made, containers_below, docker_for, program};
+use crate::docker_images::{Foreign, Made, containers_below, containers_of, docker_for, program};
 
 /// The default scheduler and descheduler, out of the cache.
 async fn cached(name: ComponentName) -> PathBuf {
@@ -219,48 +218,56 @@ async fn an_interruption_takes_the_container_with_it() {
     image.inspect(&docker).await;
 }
 
-/// A container of somebody else's, with the same program, and with a label that could be taken for ours.
-struct Foreign<'a> {
-    docker: &'a Docker,
-    id: String,
+#[tokio::test]
+async fn an_interruption_takes_a_container_that_is_asked_for_its_version() {
+    let Some(docker) = docker_for("an interruption while an image is looked at").await else {
+        return;
+    };
+    let sandbox = Sandbox::without_components();
+    let files = [("/sleeps", &*program().await)];
+    let image = Made::of(&docker, "silent", &files, &json!({"Entrypoint": ["/sleeps"]})).await;
+    let mut running = sandbox.start(&["run", "c5", "--descheduler", &image.spec()]);
+    until("a container", || {
+        let seen = sandbox.processes();
+        seen.values().any(|name| name == "sleeps").then_some(())
+    });
+    running.signal(Signal::SIGINT);
+    assert_eq!(
+        running.end().code(),
+        Some(exit::INTERRUPTED.into()),
+        "{}",
+        running.said()
+    );
+    assert_eq!(containers_of(&docker, &image).await, 0);
+    sandbox.assert_clean();
 }
 
-impl<'a> Foreign<'a> {
-    async fn start(docker: &'a Docker, image: &Made, run: Option<&str>) -> Self {
-        let labels = run.map(|run| [("kubeclash.run".to_owned(), run.to_owned())].into());
-        let body = ContainerCreateBody {
-            image: Some(image.reference().to_owned()),
-            cmd: Some(vec!["/sleeps".to_owned()]),
-            labels,
-            ..ContainerCreateBody::default()
-        };
-        let id = docker
-            .create_container(None::<CreateContainerOptions>, body)
-            .await
-            .unwrap()
-            .id;
-        docker
-            .start_container(&id, None::<StartContainerOptions>)
-            .await
-            .unwrap();
-        Self { docker, id }
-    }
-
-    async fn lives(&self) -> bool {
-        let inspected = self
-            .docker
-            .inspect_container(&self.id, None::<InspectContainerOptions>)
-            .await;
-        inspected.is_ok_and(|container| container.state.is_some_and(|state| state.running == Some(true)))
-    }
-
-    async fn end(self) {
-        let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        self.docker
-            .remove_container(&self.id, Some(options))
-            .await
-            .unwrap();
-    }
+#[tokio::test]
+async fn a_panic_takes_the_container_with_it() {
+    let Some(docker) = docker_for("a panic with a container").await else {
+        return;
+    };
+    let image = scheduler(&docker).await;
+    let mut settings = RunFlags::from_environment().unwrap().settings();
+    let spec = image.spec().parse().unwrap();
+    settings.selection = settings.selection.with(ComponentName::Scheduler, spec);
+    let session = Session::open(settings, &Progress::detect()).await.unwrap();
+    let logs = tempfile::tempdir().unwrap();
+    let shape = Shape {
+        workers: 1,
+        worker_cpu: 1,
+    };
+    let order = session.order(shape, logs.path().to_owned());
+    let provider = session.settings().provider;
+    assert_eq!(containers_of(&docker, &image).await, 0);
+    let cluster = provider.up(order).await.unwrap();
+    assert_eq!(containers_of(&docker, &image).await, 1);
+    let panicked = tokio::spawn(async move {
+        let _cluster = cluster;
+        panic!("on purpose");
+    });
+    assert!(panicked.await.unwrap_err().is_panic());
+    assert_eq!(containers_of(&docker, &image).await, 0);
 }
 
 #[tokio::test]
@@ -317,10 +324,9 @@ async fn what_kill_9_leaves_of_docker_is_swept_and_nothing_else() {
     }
     for foreign in foreign {
         assert!(
-            foreign.lives().await,
+            foreign.lives(&docker).await,
             "a container of somebody else's was removed"
         );
-        foreign.end().await;
     }
     image.inspect(&docker).await;
 }

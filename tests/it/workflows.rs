@@ -54,9 +54,12 @@ impl Runner {
         let mut expanded = String::new();
         while let Some((before, after)) = rest.split_once("${{") {
             let (name, after) = after.split_once("}}").unwrap();
-            let value = self.context.get(name.trim());
+            let name = name.trim();
+            // What a step did not say is empty.
+            let unsaid = name.starts_with("steps.").then(String::new);
+            let value = self.context.get(name).cloned().or(unsaid);
             expanded += before;
-            expanded += value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
+            expanded += &value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
             rest = after;
         }
         expanded + rest
@@ -66,16 +69,26 @@ impl Runner {
     fn run(&mut self, step: &Value, folder: &Path) -> Ended {
         let file = |name: &str| self.sandbox.path(name);
         fs::write(file("outputs"), "").unwrap();
-        let mut command = self
-            .sandbox
-            .with(Command::new("bash"), &["--noprofile", "--norc", "-eo", "pipefail", "-c"]);
+        let mut command = self.sandbox.with(
+            Command::new("bash"),
+            &["--noprofile", "--norc", "-eo", "pipefail", "-c"],
+        );
         command
             .arg(step["run"].as_str().unwrap())
             .current_dir(folder)
             .env("GITHUB_OUTPUT", file("outputs"))
             .env("GITHUB_STEP_SUMMARY", file("summary"))
             .env("GITHUB_ACTION_PATH", root())
-            .env("RUNNER_TEMP", self.sandbox.tmp());
+            .env("RUNNER_TEMP", self.sandbox.path("out"));
+        // Rust's tools are where they are on a runner.
+        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
+            let default = || {
+                std::env::home_dir()
+                    .unwrap()
+                    .join(format!(".{}", name.split('_').next().unwrap().to_lowercase()))
+            };
+            command.env(name, std::env::var_os(name).map_or_else(default, PathBuf::from));
+        }
         for (name, value) in step["env"].as_object().into_iter().flatten() {
             command.env(name, self.expand(&text(value)));
         }
@@ -102,7 +115,11 @@ impl Runner {
 /// The steps that are shell, of an action or of a job.
 fn shell_steps(steps: &Value) -> Vec<Value> {
     let steps = steps.as_array().unwrap();
-    steps.iter().filter(|step| step["run"].is_string()).cloned().collect()
+    steps
+        .iter()
+        .filter(|step| step["run"].is_string())
+        .cloned()
+        .collect()
 }
 
 /// The action, with inputs; the ends of its steps, in order.
@@ -121,7 +138,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kubeclash");
 async fn the_action_and_the_workflow_report_what_was_expected() {
     let (runner, ends) = action(&[("binary", PROGRAM), ("cases", "c7"), ("args", "--jobs 2")]).await;
     for end in &ends {
-        assert_eq!(end.code(), Some(0), "{end:?}");
+        assert_eq!(end.code, Some(0), "{end:?}");
     }
     assert_eq!(runner.output("steps.run.outputs.code"), "0");
     let summary = runner.summary();
@@ -143,11 +160,11 @@ async fn the_action_and_the_workflow_report_what_was_expected() {
     let plan = shell_steps(&workflow["jobs"]["build"]["steps"]);
     let plan = plan.iter().find(|step| step["id"] == "plan").unwrap();
     let end = runner.run(plan, &folder);
-    assert_eq!(end.code(), Some(0), "{end:?}");
+    assert_eq!(end.code, Some(0), "{end:?}");
     assert_eq!(runner.output("steps.plan.outputs.shards"), r#"["1/2","2/2"]"#);
     for step in shell_steps(&workflow["jobs"]["report"]["steps"]) {
         let end = runner.run(&step, &folder);
-        assert_eq!(end.code(), Some(0), "{end:?}");
+        assert_eq!(end.code, Some(0), "{end:?}");
     }
     assert!(runner.summary().contains("c7_taint_recreate_loop"));
     assert!(folder.join("report/report.html").exists() && folder.join("report/junit.xml").exists());
@@ -169,7 +186,7 @@ async fn the_action_fails_with_its_report_where_a_verdict_differs() {
         ("expect", expect.to_str().unwrap()),
     ];
     let (runner, ends) = action(&given).await;
-    let codes: Vec<_> = ends.iter().map(Ended::code).collect();
+    let codes: Vec<_> = ends.iter().map(|end| end.code).collect();
     // Only the step that runs the cases: what follows it runs all the same.
     assert_eq!(codes, [Some(0), Some(0), Some(3), Some(0)], "{ends:?}");
     assert_eq!(runner.output("steps.run.outputs.code"), "3");
@@ -185,11 +202,14 @@ async fn the_action_builds_its_own_program() {
     for id in ["place", "build"] {
         let step = steps.iter().find(|step| step["id"] == id).unwrap();
         let end = runner.run(step, root());
-        assert_eq!(end.code(), Some(0), "{end:?}");
+        assert_eq!(end.code, Some(0), "{end:?}");
     }
     assert_eq!(runner.output("steps.place.outputs.sources").len(), 16);
     let built = runner.output("steps.build.outputs.binary");
-    assert!(built.ends_with("release/kubeclash") && Path::new(built).exists(), "{built}");
+    assert!(
+        built.ends_with("release/kubeclash") && Path::new(built).exists(),
+        "{built}"
+    );
 }
 
 /// An expression in a script is text that somebody else may have written, run as a script.

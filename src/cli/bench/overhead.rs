@@ -36,7 +36,7 @@ pub(super) async fn run(session: &Session, case: &'static Case, runs: u16) -> Re
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..runs {
         for (audit, costs) in [true, false].into_iter().zip(&mut costs) {
-            let plan = session.plan(case, Arm::Broken, case.variants[0], Expect::Reproduced);
+            let plan = session.plan(case, Arm::Broken, case.variants[0], Expect::Reproduced.into());
             let cost = cost(Plan {
                 tuning: Tuning {
                     audit,

@@ -29,20 +29,18 @@ impl<'a> Health<'a> {
 
     /// Waits until a component says on `/healthz` that it is healthy.
     pub(super) async fn wait(&self, process: &mut Process, port: u16) -> Result<(), ProviderError> {
+        wait::until_ready(process, self.site.patience, || self.ask(port)).await
+    }
+
+    /// Whether a component says so now; if not, what it says instead.
+    pub(super) async fn ask(&self, port: u16) -> Result<(), String> {
         let url = format!("https://localhost:{port}/healthz");
-        wait::until_ready(process, self.site.patience, || async {
-            let answer = self
-                .client
-                .get(&url)
-                .send()
-                .await
-                .map_err(|e| format!("/healthz: {e}"))?;
-            if answer.status().is_success() {
-                Ok(())
-            } else {
-                Err(format!("/healthz: {}", answer.status()))
-            }
-        })
-        .await
+        let answer = self.client.get(&url).send().await;
+        let answer = answer.map_err(|e| format!("/healthz: {e}"))?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("/healthz: {}", answer.status()))
+        }
     }
 }

@@ -9,6 +9,7 @@ mod etcd;
 mod health;
 mod kubelet;
 mod kwok;
+mod log;
 mod metrics;
 mod pki;
 mod ports;
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::Node;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
@@ -35,7 +36,7 @@ use self::health::Health;
 use self::ports::Port;
 use self::process::Process;
 use self::site::Site;
-use super::{Order, ProviderError};
+use super::{OnCycle, Order, ProviderError};
 use crate::component::ComponentName;
 
 /// A cluster of the local provider.
@@ -44,9 +45,10 @@ use crate::component::ComponentName;
 pub struct LocalCluster {
     order: Order,
     client: Client,
-    ports: [Port; 5],
+    ports: [Port; 7],
     /// kwok, scheduler, controller-manager, API server, etcd.
     processes: [Process; 5],
+    second_scheduler: Option<Process>,
     descheduler: Option<Process>,
     tasks: JoinSet<()>,
     ready_after: Duration,
@@ -68,8 +70,8 @@ impl LocalCluster {
     /// The API server starts first and alone: on two cores, everything at once makes everything late.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
         let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
-        let ports: [Port; 5] = ports::claim()?;
-        let [client, peer, api, controllers, scheduler] = ports.each_ref().map(|port| port.number);
+        let ports: [Port; 7] = ports::claim()?;
+        let [client, peer, api, controllers, scheduler, second, _] = ports.each_ref().map(|port| port.number);
         site.write_kubeconfigs(api)?;
         let data = site.path().join("etcd");
         seed::sow(&order, &data)?;
@@ -98,7 +100,14 @@ impl LocalCluster {
         )
         .await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver answers");
-        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler)?;
+        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler, &order.tuning)?;
+        let mut second_scheduler = match order.tuning.scheduler_name {
+            Some(_) => {
+                let binary = binary(ComponentName::SecondScheduler)?;
+                Some(scheduler::start(&site, binary, second, &order.tuning)?)
+            }
+            None => None,
+        };
         let mut kcm = controllers::start(
             &site,
             binary(ComponentName::ControllerManager)?,
@@ -113,11 +122,15 @@ impl LocalCluster {
         kwok::register(&client, order.shape, &binary(ComponentName::Apiserver)?.version).await?;
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
+        if let Some(process) = &mut second_scheduler {
+            health.wait(process, second).await?;
+        }
         health.wait(&mut kcm, controllers).await?;
         let mut cluster = Self {
             client,
             ports,
             processes: [kwok, ks, kcm, apiserver, etcd],
+            second_scheduler,
             descheduler: None,
             tasks,
             ready_after: Duration::ZERO,
@@ -160,10 +173,19 @@ impl LocalCluster {
         self.ready_after
     }
 
-    pub(super) async fn start_descheduler(&mut self, policy: &Value) -> Result<(), ProviderError> {
+    pub(super) async fn start_descheduler(
+        &mut self,
+        policy: &Value,
+        on_cycle: OnCycle,
+    ) -> Result<(), ProviderError> {
         self.stop_descheduler().await;
-        let binary = self.order.binary(ComponentName::Descheduler)?;
-        self.descheduler = Some(descheduler::start(&self.site, binary, policy, self.order.pace).await?);
+        let order = &self.order;
+        let binary = order.binary(ComponentName::Descheduler)?;
+        let more = &order.tuning.descheduler_args;
+        let [.., port] = &self.ports;
+        let (site, port) = (&self.site, port.number);
+        let started = descheduler::start(site, binary, port, policy, order.pace, more, on_cycle).await?;
+        self.descheduler = Some(started);
         Ok(())
     }
 
@@ -175,20 +197,51 @@ impl LocalCluster {
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
-        self.processes
-            .iter_mut()
-            .chain(&mut self.descheduler)
-            .find_map(Process::exited)
+        self.all().find_map(Process::exited)
+    }
+
+    pub(super) async fn died(&mut self) -> ProviderError {
+        let deaths = self.all().map(|process| process.died().boxed());
+        futures::future::select_all(deaths).await.0
+    }
+
+    /// Whether all that have a health endpoint still answer on it; if not, who does not.
+    pub(super) async fn answers(&self) -> Result<(), String> {
+        let health = Health::new(&self.site).map_err(|error| error.to_string())?;
+        let [_, _, _, controllers, scheduler, second, _] = self.ports.each_ref().map(|port| port.number);
+        let mut asked = vec![
+            (ComponentName::ControllerManager, controllers),
+            (ComponentName::Scheduler, scheduler),
+        ];
+        if self.second_scheduler.is_some() {
+            asked.push((ComponentName::SecondScheduler, second));
+        }
+        for (name, port) in asked {
+            match tokio::time::timeout(wait::ANSWER, health.ask(port)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(answer)) => return Err(format!("{name} was not healthy at the end: {answer}")),
+                Err(_) => {
+                    let waited = wait::ANSWER.as_secs();
+                    return Err(format!(
+                        "{name} hung at the end: no answer on /healthz within {waited} s"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Process> {
+        let started_later = self.second_scheduler.iter_mut().chain(&mut self.descheduler);
+        self.processes.iter_mut().chain(started_later)
     }
 
     pub(super) async fn down(mut self) {
         self.tasks.abort_all();
         // The cluster is thrown away, so nobody needs to be asked: killing is instant and leaves nothing half-written
         // that anybody reads.
-        for process in self.processes.iter_mut().chain(&mut self.descheduler) {
-            process.kill();
-        }
-        for process in self.processes.iter_mut().chain(&mut self.descheduler) {
+        self.all().for_each(Process::kill);
+        for process in self.all() {
             process.gone().await;
         }
         tracing::debug!(ports = ?self.ports.each_ref().map(|port| port.number), "the cluster is down");

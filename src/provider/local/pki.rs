@@ -27,11 +27,14 @@ pub(super) struct Identity {
     pub(super) key: String,
 }
 
-/// Who a component is to the API server: common name and organisation.
-const CLIENTS: [(&str, &str, Option<&str>); 5] = [
+/// Who talks to the API server: the name of the identity, common name and organisation.
+pub(super) const CLIENTS: [(&str, &str, Option<&str>); 6] = [
     ("admin", "kubeclash", Some("system:masters")),
     ("kube-controller-manager", "system:kube-controller-manager", None),
     ("kube-scheduler", "system:kube-scheduler", None),
+    // Authorization is always granted, so a name of its own costs it nothing, and tells it from the default one, which is
+    // often the same program.
+    ("second-scheduler", "system:second-scheduler", None),
     ("kwok", "system:kwok", Some("system:nodes")),
     (
         "descheduler",

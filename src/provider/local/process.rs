@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::ProviderError;
+use super::log::{self, Ear};
 use crate::component::Program;
 use crate::docker::{Container, State};
 use crate::rundir::RunDir;
@@ -24,19 +26,25 @@ pub(super) struct Process {
     log: PathBuf,
     body: Body,
     started: Instant,
+    _log_keeper: AbortOnDropHandle<()>,
 }
 
 /// What there is to be ended.
 #[derive(Debug)]
 enum Body {
     /// A child in a group of its own, which goes with it.
-    Child { child: Child, group: Pid },
+    Child {
+        child: Child,
+        group: Pid,
+        /// Whether its end was noticed, and its group ended with it.
+        ended: bool,
+    },
     /// A container, which is removed.
     Container(Container),
 }
 
 impl Process {
-    /// Starts a program. Its command line becomes the first line of its log, its output the rest.
+    /// Starts a program. Its command line becomes the first line of its log, its output the rest; `ear` hears that.
     ///
     /// A container is not waited for here: [`exited`](Self::exited) tells if it could not be started.
     pub(super) fn start(
@@ -45,19 +53,24 @@ impl Process {
         name: &str,
         program: &Program,
         args: &[String],
+        ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
         let failed = |why: String| ProviderError::Start {
             component: name.to_owned(),
             why,
         };
         let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
-        let out = OpenOptions::new()
+        let mut out = OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .map_err(unwritten)?;
+        let keeper = log::keep(log.to_owned(), ear);
         let body = match program {
-            Program::File { path } => Self::child(run, out, name, path, args).map_err(failed)?,
+            Program::File { path } => {
+                writeln!(out, "# {} {}", path.display(), args.join(" ")).map_err(unwritten)?;
+                Self::child(run, out, name, path, args).map_err(failed)?
+            }
             Program::Image { image, command } => {
                 let container = super::container::start(run, log, out, name, (image, command), args);
                 Body::Container(container.map_err(|e| failed(format!("its container: {e}")))?)
@@ -68,19 +81,13 @@ impl Process {
             log: log.to_owned(),
             body,
             started: Instant::now(),
+            _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
         })
     }
 
-    fn child(
-        run: &RunDir,
-        mut out: File,
-        name: &str,
-        program: &Path,
-        args: &[String],
-    ) -> Result<Body, String> {
-        let header = writeln!(out, "# {} {}", program.display(), args.join(" "));
-        let err = header
-            .and_then(|()| out.try_clone())
+    fn child(run: &RunDir, out: File, name: &str, program: &Path, args: &[String]) -> Result<Body, String> {
+        let err = out
+            .try_clone()
             .map_err(|e| format!("its log can't be written: {e}"))?;
         let child = Command::new(program)
             .args(args)
@@ -103,23 +110,23 @@ impl Process {
         Ok(Body::Child {
             child,
             group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
+            ended: false,
         })
     }
 
     /// What went wrong, if the process has exited.
     pub(super) fn exited(&mut self) -> Option<ProviderError> {
         let status = match &mut self.body {
-            Body::Child { child, group } => {
-                let lived = child.id().is_some();
+            Body::Child { child, group, ended } => {
                 let status = child.try_wait().ok().flatten()?;
-                if lived {
+                if !std::mem::replace(ended, true) {
                     // What it started goes with it; later the id may be somebody else's.
                     let _ = killpg(*group, Signal::SIGKILL);
                 }
                 status.to_string()
             }
             Body::Container(container) => match container.state() {
-                State::Starting | State::Running => return None,
+                State::Starting | State::Running { .. } => return None,
                 State::Exited(status) => status,
                 State::Failed(why) => {
                     return Some(ProviderError::Start {
@@ -138,13 +145,37 @@ impl Process {
         })
     }
 
-    /// What it has taken of CPU time so far; nothing once it has gone, or of a container.
+    /// What it has taken of CPU time so far; nothing once it has gone.
     pub(super) fn cpu_time(&self) -> (String, Duration) {
-        let time = match &self.body {
-            Body::Child { child, .. } => child.id().map(crate::provider::cpu_time),
-            Body::Container(_) => None,
+        let pid = match &self.body {
+            Body::Child { child, .. } => child.id(),
+            Body::Container(container) => match container.state() {
+                State::Running { pid } => pid,
+                State::Starting | State::Failed(_) | State::Exited(_) => None,
+            },
         };
+        let time = pid.map(crate::provider::cpu_time);
         (self.name.clone(), time.unwrap_or_default())
+    }
+
+    /// Waits until it exits by itself, and says what went wrong. Can be given up and called again.
+    pub(super) async fn died(&mut self) -> ProviderError {
+        loop {
+            let known = match &mut self.body {
+                Body::Child { child, .. } => child.wait().await.is_ok(),
+                Body::Container(container) => {
+                    container.exited().await;
+                    true
+                }
+            };
+            if !known {
+                // Nobody can know any more.
+                std::future::pending::<()>().await;
+            }
+            if let Some(exited) = self.exited() {
+                return exited;
+            }
+        }
     }
 
     /// That it did not become ready in time.
@@ -161,7 +192,7 @@ impl Process {
     /// Asks it to end, and makes it end after `patience`.
     pub(super) async fn stop(mut self, patience: Duration) {
         match &mut self.body {
-            Body::Child { child, group } => {
+            Body::Child { child, group, .. } => {
                 // The group may be gone already; then there is nobody to ask.
                 let _ = killpg(*group, Signal::SIGTERM);
                 let _ = tokio::time::timeout(patience, child.wait()).await;
@@ -181,7 +212,7 @@ impl Process {
     pub(super) fn kill(&mut self) {
         match &mut self.body {
             // No id means that it was waited for: the number may belong to somebody else by now.
-            Body::Child { child, group } if child.id().is_some() => drop(killpg(*group, Signal::SIGKILL)),
+            Body::Child { child, group, .. } if child.id().is_some() => drop(killpg(*group, Signal::SIGKILL)),
             Body::Child { .. } => {}
             Body::Container(container) => container.kill(),
         }
@@ -216,6 +247,8 @@ impl Drop for Process {
         while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
+        // What it wrote since its log was last looked at.
+        let _ = log::trim(&self.log);
     }
 }
 
@@ -230,10 +263,12 @@ pub(super) fn tail(log: &Path, lines: usize) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    let all: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-        .collect();
+    // What an earlier start wrote, above the last command line, is not its.
+    let started = |line: &str| line.starts_with("# ") && !line.ends_with(log::LEFT_OUT);
+    let mut all: Vec<&str> = text.lines().collect();
+    let from = all.iter().rposition(|line| started(line)).map_or(0, |at| at + 1);
+    all.drain(..from);
+    all.retain(|line| !line.starts_with('#') && !line.trim().is_empty());
     let last = all[all.len().saturating_sub(lines)..].iter().map(|line| {
         let mut characters = line.chars();
         let mut quoted: String = characters.by_ref().take(LINE).collect();
@@ -257,6 +292,9 @@ mod tests {
         std::fs::write(&log, format!("# etcd --flag\nfirst\n\nsecond\n{long}\nlast")).unwrap();
         let cut = "é".repeat(LINE);
         assert_eq!(tail(&log, 3).unwrap(), format!("second\n{cut}…\nlast"));
+        let again = "# etcd --flag\nof another start\n# etcd --flag\n# 7 MiB are left out here\nits own\n";
+        std::fs::write(&log, again).unwrap();
+        assert_eq!(tail(&log, 3).unwrap(), "its own");
     }
 
     /// What a component started goes with it, also when it ended by itself.
@@ -275,6 +313,7 @@ mod tests {
                     path: "/bin/sh".into(),
                 },
                 &["-c".to_owned(), script.clone()],
+                None,
             )
         };
         let lives = |pid: i32| {

@@ -1,11 +1,38 @@
-//! kube-scheduler.
+//! kube-scheduler: the default one, and a second one beside it.
 
 use super::process::Process;
 use super::site::Site;
 use crate::component::Binary;
-use crate::provider::ProviderError;
+use crate::provider::tuning::{SchedulerApi, SchedulerConfig};
+use crate::provider::{ProviderError, Tuning};
+use crate::scenario::yaml;
 
-/// Starts the scheduler with its default configuration.
-pub(super) fn start(site: &Site, binary: &Binary, port: u16) -> Result<Process, ProviderError> {
-    site.start(binary, &site.client_and_server(binary, port))
+/// Starts a scheduler: with its default configuration, or with what the tuning has for it.
+pub(super) fn start(
+    site: &Site,
+    binary: &Binary,
+    port: u16,
+    tuning: &Tuning,
+) -> Result<Process, ProviderError> {
+    let mut args = site.client_and_server(binary, port);
+    if tuning.scheduler() == binary.name {
+        if let Some(config) = config(binary, tuning) {
+            let kubeconfig = site.kubeconfig(&binary.name.to_string());
+            let text = yaml::text(&config.isolated(&kubeconfig));
+            let file = site.write(&format!("{}-config.yaml", binary.name), &text)?;
+            args.push(format!("--config={}", file.display()));
+        }
+        args.extend(tuning.scheduler_args.iter().cloned());
+    }
+    site.start(binary, &args)
+}
+
+/// The user's configuration; without one, a second scheduler needs one for its name.
+fn config(binary: &Binary, tuning: &Tuning) -> Option<SchedulerConfig> {
+    let named = || {
+        let name = tuning.scheduler_name.as_deref()?;
+        let api = SchedulerApi::for_scheduler(&binary.version);
+        Some(SchedulerConfig::of_one_profile(api, name))
+    };
+    tuning.scheduler_config.clone().or_else(named)
 }

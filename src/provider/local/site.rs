@@ -5,20 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::apiserver;
-use super::pki::Pki;
+use super::log::Ear;
+use super::pki::{CLIENTS, Pki};
 use super::process::Process;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 use crate::rundir::RunDir;
-
-/// The certificates' names of those who talk to the API server.
-const IDENTITIES: [&str; 5] = [
-    "admin",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kwok",
-    "descheduler",
-];
 
 /// What the processes of one cluster share.
 #[derive(Debug)]
@@ -71,8 +63,18 @@ impl Site {
 
     /// Starts a component.
     pub(super) fn start(&self, binary: &Binary, args: &[String]) -> Result<Process, ProviderError> {
+        self.start_heard(binary, args, None)
+    }
+
+    /// Starts a component, of whose lines `ear` is told.
+    pub(super) fn start_heard(
+        &self,
+        binary: &Binary,
+        args: &[String],
+        ear: Option<Ear>,
+    ) -> Result<Process, ProviderError> {
         let name = binary.name.to_string();
-        Process::start(&self.run, &self.log(&name), &name, &binary.program, args)
+        Process::start(&self.run, &self.log(&name), &name, &binary.program, args, ear)
     }
 
     /// Writes a file that a component reads.
@@ -88,7 +90,7 @@ impl Site {
 
     /// Writes a kubeconfig for everybody who talks to the API server.
     pub(super) fn write_kubeconfigs(&self, api: u16) -> Result<(), ProviderError> {
-        IDENTITIES.iter().try_for_each(|identity| {
+        CLIENTS.iter().try_for_each(|(identity, ..)| {
             apiserver::write_kubeconfig(&self.pki, identity, api, &self.kubeconfig(identity))
         })
     }

@@ -10,7 +10,7 @@ use crate::provider::ProviderError;
 const EVERY: Duration = Duration::from_millis(15);
 
 /// How long one answer is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// Returns when `probe` says `Ok`; a process that has exited ends the wait at once, with its last lines.
 ///

@@ -113,7 +113,7 @@ pub fn data(material: &Material) -> String {
             arm: arm_name(outcome),
             build: *build,
             outcome,
-            numbers: facts(&outcome.facts),
+            numbers: facts(outcome),
             times: times(outcome),
             note: arm.note.as_ref(),
             drawing: arm.timeline.as_ref().map(Drawing::of),

@@ -16,6 +16,15 @@ pub(super) struct Act {
     pub(super) detail: Option<String>,
 }
 
+impl Act {
+    /// Whether the two are one deed, done again. For two reasons it is two: of a descheduler's plugins, for instance.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let for_a_reason = matches!(self.does, Does::Evicts | Does::Rejects);
+        (&self.actor, self.does, &self.object) == (&other.actor, other.does, &other.object)
+            && (!for_a_reason || self.detail == other.detail)
+    }
+}
+
 /// What an app's pods are called.
 pub(super) const POD: &str = "pod";
 /// What a node is called.
@@ -142,6 +151,7 @@ impl<'a> Asked<'a> {
             Some(before) if before != replicas => Some((Does::Scales, Some(format!("{before}→{replicas}")))),
             // What a controller notes down on a deployment concerns nobody.
             _ if request.agent.starts_with("kube-controller-manager/") => None,
+            _ if replicas == 1 => Some((Does::Writes, Some("1 replica".to_owned()))),
             _ => Some((Does::Writes, Some(format!("{replicas} replicas")))),
         }
     }

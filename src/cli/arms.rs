@@ -1,0 +1,389 @@
+//! Arms: which were asked for, and how they are run side by side. `run`, `compare` and `matrix` share it.
+
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use futures::FutureExt;
+use tokio::task::JoinSet;
+
+use super::Failure;
+use super::shard::Shard;
+use crate::agreement::agree;
+use crate::cases::{self, Case};
+use crate::drive::{DriveError, Finished, Plan, drive};
+use crate::exit;
+use crate::expectation::no_case;
+use crate::interrupt;
+use crate::progress::Progress;
+use crate::scenario::Arm;
+use crate::session::{Session, SessionError, Settings};
+
+/// Which cases, which arms of them, and which part of these.
+#[derive(Debug, Clone, Args)]
+pub struct ArmFlags {
+    /// Which cases: an id (c7), a name, or a glob; all by default
+    #[arg(value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Which arms
+    #[arg(long, value_enum, default_value_t = Arms::Both)]
+    pub arm: Arms,
+}
+
+/// Which arms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Arms {
+    /// The misconfigurations.
+    Broken,
+    /// The fixes.
+    Control,
+    /// Both.
+    Both,
+}
+
+/// How often and how many at once.
+#[derive(Debug, Clone, Args)]
+pub struct TimesFlags {
+    /// How many arms run side by side [default: two a core, as far as memory goes]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+    /// Run each arm so many times, in rounds; its verdict is that on which all of them agree
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub repeat: u16,
+}
+
+impl TimesFlags {
+    /// How many arms run side by side.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        self.jobs.map_or_else(default_jobs, usize::from)
+    }
+}
+
+/// An arm of a case, or of a variant of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Selected {
+    /// The case.
+    pub case: &'static Case,
+    /// The arm.
+    pub arm: Arm,
+    /// The variant.
+    pub variant: Option<&'static str>,
+}
+
+impl Selected {
+    /// Short, for progress lines: `c3 broken (with-hpa)`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let id = self.case.id();
+        self.variant.map_or_else(
+            || format!("{id} {}", self.arm),
+            |variant| format!("{id} {} ({variant})", self.arm),
+        )
+    }
+
+    /// Roughly how long it takes, in recorded seconds.
+    #[must_use]
+    pub fn weight(&self, manifests: Option<&Path>) -> u64 {
+        let Ok(folder) = cases::load(self.case, manifests) else {
+            return 0;
+        };
+        match self.arm {
+            Arm::Broken => folder.card.needs.as_secs(),
+            Arm::Control => folder.card.needs.as_secs() * 2,
+        }
+    }
+}
+
+impl ArmFlags {
+    /// The arms that were asked for, in the order in which they are listed.
+    ///
+    /// # Errors
+    /// When a word calls no case.
+    pub fn selected(&self) -> Result<Vec<Selected>, Failure> {
+        if let Some(word) = self
+            .cases
+            .iter()
+            .find(|word| !cases::ALL.iter().any(|case| case.is_called(word)))
+        {
+            return Err(Failure::new(exit::NOTHING, no_case(word)));
+        }
+        let chosen = cases::ALL
+            .iter()
+            .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| case.is_called(word)));
+        let arms: Vec<Arm> = self.arms().collect();
+        Ok(chosen
+            .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
+            .flat_map(|(case, variant)| arms.iter().map(move |&arm| Selected { case, arm, variant }))
+            .collect())
+    }
+
+    /// Those of both arms that were asked for.
+    pub fn arms(&self) -> impl Iterator<Item = Arm> + use<> {
+        let asked = self.arm;
+        Arm::ALL.into_iter().filter(move |arm| match asked {
+            Arms::Both => true,
+            Arms::Broken => *arm == Arm::Broken,
+            Arms::Control => *arm == Arm::Control,
+        })
+    }
+}
+
+/// The part of the arms that is this machine's.
+#[must_use]
+pub fn part(selected: Vec<Selected>, shard: Shard, manifests: Option<&Path>) -> Vec<Selected> {
+    shard.of(selected, |arm| arm.weight(manifests))
+}
+
+/// That the files of the selected cases can be read: mistakes are told before anything is fetched or built.
+///
+/// # Errors
+/// All mistakes in the files of one case.
+pub fn check_files(selected: &[Selected], settings: &Settings) -> Result<(), Failure> {
+    for case in &cases::ALL {
+        if selected.iter().any(|chosen| chosen.case.folder == case.folder) {
+            cases::load(case, settings.manifests.as_deref())
+                .map_err(|e| Failure::with_help(exit::USAGE, e.to_string(), where_from(settings)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens a session, unless it is interrupted.
+///
+/// # Errors
+/// When there are no components.
+pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
+    let interrupt = interrupt::token();
+    tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
+        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
+    }
+}
+
+/// Where a case's files were read, if not from the built-in ones.
+fn where_from(settings: &Settings) -> Option<String> {
+    let dir = settings.manifests.as_ref()?;
+    Some(format!(
+        "--manifests says that cases are in \"{}\": a folder each, with a case.yaml",
+        dir.display()
+    ))
+}
+
+/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
+pub(super) const ARM_MEMORY: u64 = 700 << 20;
+
+/// Two arms a core: they mostly wait. Fewer where there is no memory for so many.
+pub(super) fn default_jobs() -> usize {
+    use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let system = System::new_with_specifics(
+        RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
+    );
+    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
+    (2 * cores).min(room).max(1)
+}
+
+/// Says that something is left of killed runs.
+pub(super) fn hint_at_leftovers(progress: &Progress) {
+    let left = crate::rundir::killed_runs();
+    if left > 0 {
+        let runs = if left == 1 {
+            "a killed run is".to_owned()
+        } else {
+            format!("{left} killed runs are")
+        };
+        progress.println(format!(
+            "note: what is left of {runs} still there: \"kubeclash sweep\" removes it"
+        ));
+    }
+}
+
+/// An arm that is to be run.
+pub(super) struct Group {
+    /// How it is called on progress lines.
+    pub(super) title: String,
+    /// How.
+    pub(super) plan: Plan,
+}
+
+/// An arm that has ended, or a run of it that failed.
+pub(super) struct Ended {
+    /// The place among the arms that were asked for.
+    pub(super) order: usize,
+    pub(super) title: String,
+    pub(super) end: Result<Finished, DriveError>,
+}
+
+/// The runs of one arm that have ended, and how many are still to come.
+struct Tally {
+    title: String,
+    left: usize,
+    failed: usize,
+    finished: Vec<Finished>,
+}
+
+impl Tally {
+    /// The sum of all runs, with the timeline of the run that stands for them.
+    fn sum(&mut self) -> Option<Finished> {
+        let outcomes: Vec<_> = self.finished.iter().map(|run| run.outcome.clone()).collect();
+        let outcome = agree(&outcomes, self.failed)?;
+        let at = outcomes.iter().position(|run| run.evidence == outcome.evidence)?;
+        Some(Finished {
+            outcome,
+            ..self.finished.swap_remove(at)
+        })
+    }
+}
+
+/// Runs each arm `repeat` times, in rounds and longest first, at most `jobs` at a time.
+///
+/// `ended` is told of each arm when its last run has ended, and of each run that failed at once. So is the list that
+/// it gives, in the order of `groups`.
+pub(super) async fn side_by_side(
+    groups: Vec<Group>,
+    repeat: u16,
+    jobs: usize,
+    progress: &Progress,
+    mut ended: impl FnMut(&Ended),
+) -> Vec<Ended> {
+    let mut tallies: Vec<Tally> = groups
+        .iter()
+        .map(|group| Tally {
+            title: group.title.clone(),
+            left: usize::from(repeat),
+            failed: 0,
+            finished: Vec::new(),
+        })
+        .collect();
+    let mut queue = queue(&groups, repeat);
+    let mut running = JoinSet::new();
+    let mut all = Vec::new();
+    loop {
+        while running.len() < jobs
+            && let Some((order, title)) = queue.pop_front()
+        {
+            let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            running.spawn(async move {
+                let end = one(&plan, title.clone(), &progress).await;
+                Ended { order, title, end }
+            });
+        }
+        let Some(joined) = running.join_next().await else {
+            break;
+        };
+        let run = joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let tally = &mut tallies[run.order];
+        tally.left -= 1;
+        let order = run.order;
+        match run.end {
+            Ok(finished) => tally.finished.push(finished),
+            Err(error) => {
+                tally.failed += 1;
+                let failed = Ended {
+                    end: Err(error),
+                    ..run
+                };
+                ended(&failed);
+                all.push(failed);
+            }
+        }
+        if tally.left == 0
+            && let Some(sum) = tally.sum()
+        {
+            let arm = Ended {
+                order,
+                title: tally.title.clone(),
+                end: Ok(sum),
+            };
+            ended(&arm);
+            all.push(arm);
+        }
+    }
+    all.sort_by_key(|one| one.order);
+    all
+}
+
+/// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
+/// as the whole takes as long as its longest arm if that one does not start last.
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
+    let weight = |plan: &Plan| {
+        let arm = Selected {
+            case: plan.case,
+            arm: plan.arm,
+            variant: plan.variant,
+        };
+        arm.weight(plan.manifests.as_deref())
+    };
+    let mut round: Vec<usize> = (0..groups.len()).collect();
+    round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
+    let title = |order: usize, time: u16| match repeat {
+        1 => groups[order].title.clone(),
+        _ => format!("{}, run {time} of {repeat}", groups[order].title),
+    };
+    (1..=repeat)
+        .flat_map(|time| round.iter().map(move |&order| (order, time)))
+        .map(|(order, time)| (order, title(order, time)))
+        .collect()
+}
+
+/// One run of one arm.
+async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished, DriveError> {
+    let interrupt = interrupt::token();
+    if interrupt.is_cancelled() {
+        return Err(DriveError::Interrupted);
+    }
+    let task = progress.task(title);
+    AssertUnwindSafe(drive(plan, &interrupt, &|now| task.say(now)))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))))
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a word")
+        .to_owned()
+}
+
+/// A failure of the whole, from that of one arm.
+pub(super) fn failure(error: DriveError) -> Failure {
+    let code = code_of(&error);
+    match error {
+        DriveError::Component(error) => Failure {
+            code,
+            report: (*error).into(),
+        },
+        error => Failure::with_help(code, error.to_string(), error.help()),
+    }
+}
+
+/// The error of one arm among others.
+pub(super) fn told(title: &str, error: &DriveError) -> String {
+    let failure = Failure::with_help(code_of(error), format!("{title}: {error}"), error.help());
+    format!("error: {:?}", failure.report).trim_end().to_owned()
+}
+
+/// The exit code of an arm without a verdict.
+pub(super) fn code_of(error: &DriveError) -> u8 {
+    match error {
+        DriveError::Interrupted => exit::INTERRUPTED,
+        DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
+        DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Recorder(_)
+        | DriveError::Step { .. }
+        | DriveError::Evidence { .. }
+        | DriveError::Panicked(_) => exit::ERROR,
+    }
+}
+
+/// The exit code that errors come to: an interruption first. `None` without any.
+pub(super) fn code_of_all<'a>(errors: impl IntoIterator<Item = &'a DriveError>) -> Option<u8> {
+    let codes: Vec<u8> = errors.into_iter().map(code_of).collect();
+    [exit::INTERRUPTED, exit::ERROR, exit::UNAVAILABLE, exit::USAGE]
+        .into_iter()
+        .find(|code| codes.contains(code))
+}

@@ -1,0 +1,219 @@
+//! Sets of specs by name, for commands that take more than one build: `new:scheduler=path:./a,descheduler=v0.36.0`.
+//!
+//! ```text
+//! NAME:COMPONENT=SPEC,…   COMPONENT is a flag's name without its dashes: kubernetes, scheduler, descheduler, …
+//! NAME:                   what the flags say, and nothing else
+//! ```
+//!
+//! `scheduler-config`, `scheduler-name` and `descheduler-policy` can be in it as well. What a set does not say is as the
+//! flags have it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::flags::{RunFlags, from_arguments};
+
+/// A set of specs, with its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecSet {
+    /// Its name, which is also that of a folder.
+    pub name: String,
+    /// What it says, in its order: the flag without its dashes, and the value.
+    pub said: Vec<(&'static str, String)>,
+}
+
+/// What a set can say.
+const KEYS: [&str; 10] = [
+    "kubernetes",
+    "apiserver",
+    "controller-manager",
+    "scheduler",
+    "descheduler",
+    "etcd",
+    "kwok",
+    "scheduler-config",
+    "scheduler-name",
+    "descheduler-policy",
+];
+
+impl SpecSet {
+    /// The command line that it stands for: `--scheduler`, `path:./a`, …
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let said = self.said.iter();
+        said.flat_map(|(key, value)| [format!("--{key}"), value.clone()])
+            .collect()
+    }
+
+    /// The flags with what the set says in place of what they said.
+    ///
+    /// # Errors
+    /// When a value is none that its flag would take; in words.
+    pub fn over(&self, flags: &RunFlags) -> Result<RunFlags, String> {
+        let own: RunFlags = self.read()?;
+        let mut flags = flags.clone();
+        let (theirs, ours) = (&mut flags.components, own.components);
+        for (key, _) in &self.said {
+            match *key {
+                "kubernetes" => theirs.kubernetes.clone_from(&ours.kubernetes),
+                "apiserver" => theirs.apiserver.clone_from(&ours.apiserver),
+                "controller-manager" => theirs.controller_manager.clone_from(&ours.controller_manager),
+                "scheduler" => theirs.scheduler.clone_from(&ours.scheduler),
+                "descheduler" => theirs.descheduler.clone_from(&ours.descheduler),
+                "etcd" => theirs.etcd.clone_from(&ours.etcd),
+                "kwok" => theirs.kwok.clone_from(&ours.kwok),
+                "scheduler-config" => flags
+                    .tuning
+                    .scheduler_config
+                    .clone_from(&own.tuning.scheduler_config),
+                "scheduler-name" => flags.tuning.scheduler_name.clone_from(&own.tuning.scheduler_name),
+                _ => flags
+                    .tuning
+                    .descheduler_policy
+                    .clone_from(&own.tuning.descheduler_policy),
+            }
+        }
+        Ok(flags)
+    }
+
+    /// What it says, read as the command line is.
+    fn read<F: Args>(&self) -> Result<F, String> {
+        from_arguments(&self.arguments()).map_err(|e| format!("\"{self}\": {}", first_line(&e)))
+    }
+}
+
+/// clap's message without its usage, and without its name for itself.
+fn first_line(error: &str) -> String {
+    let told = error.split("\n\nFor more").next().unwrap_or(error);
+    told.trim().trim_start_matches("error: ").to_owned()
+}
+
+impl fmt::Display for SpecSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said: Vec<String> = self
+            .said
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        write!(f, "{}:{}", self.name, said.join(","))
+    }
+}
+
+impl FromStr for SpecSet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form =
+            "write NAME:COMPONENT=SPEC,…, as in new:scheduler=path:./kube-scheduler,descheduler=v0.36.0";
+        let Some((name, rest)) = text.split_once(':') else {
+            return Err(format!("\"{text}\" has no name: {form}"));
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.starts_with(['.', '-']) || name.len() > 60 || !name.chars().all(fits) {
+            return Err(format!(
+                "\"{name}\" is no name of a set: letters, digits, \".\", \"_\" and \"-\"; {form}"
+            ));
+        }
+        let mut said: Vec<(&'static str, String)> = Vec::new();
+        for part in parts(rest) {
+            let Some((key, value)) = part.split_once('=') else {
+                return Err(format!("\"{part}\" says nothing of a component: {form}"));
+            };
+            let Some(known) = KEYS.into_iter().find(|known| *known == key.trim()) else {
+                return Err(format!("\"{key}\" is none of {}: {form}", KEYS.join(", ")));
+            };
+            if value.trim().is_empty() {
+                return Err(format!("\"{known}=\" names nothing: {form}"));
+            }
+            if said.iter().any(|(before, _)| *before == known) {
+                return Err(format!("\"{known}\" is given twice in \"{text}\""));
+            }
+            said.push((known, value.trim().to_owned()));
+        }
+        let set = Self {
+            name: name.to_owned(),
+            said,
+        };
+        set.read::<RunFlags>()?;
+        Ok(set)
+    }
+}
+
+/// Splits at the commas behind which a component is named: a file's name may have others.
+fn parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for piece in text.split(',') {
+        let key = piece.split('=').next().unwrap_or_default();
+        let begins = piece.contains('=') && key.trim().chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        match parts.last_mut() {
+            Some(last) if !begins => *last = format!("{last},{piece}"),
+            _ => parts.push(piece.to_owned()),
+        }
+    }
+    parts.retain(|part| !part.trim().is_empty());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::ComponentName;
+
+    fn set(text: &str) -> SpecSet {
+        text.parse().unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    #[test]
+    fn a_set_is_read_and_written_alike() {
+        for text in [
+            "new:",
+            "new:scheduler=path:./a,descheduler=v0.36.0",
+            // What is read has to be there.
+            "pr-12:descheduler=image:127.0.0.1:5000/d:x,descheduler-policy=manifests/c8_soft_spread_loop/policy.yaml",
+            "odd:scheduler=path:./a,B=c,kwok=v0.8.0",
+        ] {
+            assert_eq!(set(text).to_string(), text);
+        }
+        assert_eq!(
+            set("odd:scheduler=path:./a,B=c").said,
+            [("scheduler", "path:./a,B=c".to_owned())]
+        );
+        assert_eq!(set("x:scheduler=v1.35.0").arguments(), ["--scheduler", "v1.35.0"]);
+    }
+
+    #[test]
+    fn what_is_no_set_is_told_with_the_form_that_it_should_have() {
+        for (text, why) in [
+            ("", "has no name"),
+            ("new", "has no name"),
+            (":scheduler=v1.35.0", "is no name"),
+            ("../x:scheduler=v1.35.0", "is no name"),
+            ("new:scheduler", "says nothing of a component"),
+            ("new:colour=red", "\"colour\" is none of kubernetes"),
+            ("new:scheduler=", "names nothing"),
+            ("new:scheduler=v1.35.0,scheduler=v1.36.0", "given twice"),
+            ("new:scheduler=v1.35", "is not a release"),
+            ("new:kubernetes=image:x/y:z", "--kubernetes is three"),
+            ("new:scheduler-name=default-scheduler", "default scheduler's"),
+        ] {
+            let error = text.parse::<SpecSet>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_set_wins_over_the_flags_and_leaves_the_rest() {
+        let flags: RunFlags = from_arguments(&[
+            "--scheduler".to_owned(),
+            "v1.34.0".to_owned(),
+            "--etcd=3.5.0".to_owned(),
+        ])
+        .unwrap();
+        let over = set("new:scheduler=v1.35.0").over(&flags).unwrap();
+        let selection = over.components.selection();
+        assert_eq!(selection.spec(ComponentName::Scheduler).to_string(), "v1.35.0");
+        assert_eq!(selection.spec(ComponentName::Etcd).to_string(), "v3.5.0");
+    }
+}

@@ -1,0 +1,302 @@
+//! The steps of one arm, carried out under a recorder that is armed before the first.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Taint;
+
+use super::{DriveError, Plan, no_file};
+use crate::cases::Folder;
+use crate::component::{ComponentName, skew, versions};
+use crate::evidence::Outcome;
+use crate::inject::{self, DrainOptions, ObjectRef};
+use crate::observe::Recorder;
+use crate::provider::Cluster;
+use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step};
+use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, fullest, refusal, undone};
+
+/// How long the API server may take to answer when everything has been watched.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How often the number that the verdict hangs on is told while it is watched.
+const PULSE: Duration = Duration::from_millis(500);
+
+/// What the steps of one arm need.
+pub(super) struct Stage<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) folder: &'a Folder,
+    pub(super) scenario: &'a Scenario,
+    pub(super) evidence: &'a Path,
+    pub(super) say: &'a (dyn Fn(&str) + Sync),
+}
+
+impl Stage<'_> {
+    /// Carries the steps out under a recorder that is armed before the first.
+    pub(super) async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
+        let client = cluster.client().clone();
+        let file = self.evidence.join("timeline.jsonl");
+        let recorder = Recorder::arm(&client, self.header(), &file, cluster.audit_log().as_deref()).await?;
+        let limit = self.limit();
+        let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {
+            Ok(ending) => ending?,
+            Err(_) => Ending::Broken(format!(
+                "not over after {:.0} s, which is all it gets",
+                limit.as_secs_f64()
+            )),
+        };
+        recorder.catch_up(&client).await;
+        Ok(recorder.finish(ending)?)
+    }
+
+    /// How long the steps may take: what the study's script ran, and a control twice that, because it watches twice as long.
+    fn limit(&self) -> Duration {
+        let expected = self.folder.card.expected_runtime;
+        let recorded = match self.plan.arm {
+            Arm::Broken => expected,
+            Arm::Control => expected * 2,
+        };
+        // A floor at the fast pace, where start-up and a slow machine weigh more than any interval.
+        self.plan
+            .pace
+            .scale(recorded)
+            .max(Duration::from_secs(120).min(recorded))
+    }
+
+    async fn steps(&self, cluster: &mut Cluster, recorder: &Recorder) -> Result<Ending, DriveError> {
+        let mut drained = None;
+        for step in &self.scenario.steps {
+            (self.say)(&step.to_string());
+            if let Step::Mark { name } = step {
+                recorder.note(What::Mark((*name).to_owned()));
+                continue;
+            }
+            recorder.note(What::Step(step.to_string()));
+            match step {
+                Step::Settle { condition, within } => {
+                    let wait = recorder.wait(condition, self.plan.pace.deadline(*within));
+                    if let Err(missing) = while_alive(cluster, wait).await? {
+                        return Ok(Ending::Broken(
+                            recorder.look(|_, world| unsettled(missing, world)),
+                        ));
+                    }
+                }
+                Step::AwaitUpTo { condition, within } => {
+                    // What it means that it did not come is the judge's business.
+                    let wait = recorder.wait(condition, self.plan.pace.deadline(*within));
+                    let _ = while_alive(cluster, wait).await?;
+                }
+                Step::Observe {
+                    window,
+                    until_verdict,
+                } => while_alive(cluster, self.observe(recorder, *window, *until_verdict)).await?,
+                Step::StartDescheduler { policy } => {
+                    let policy_text = self.folder.policies.get(*policy);
+                    let policy = policy_text.ok_or_else(|| no_file(step, policy))?;
+                    let note = recorder.noter();
+                    let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
+                    cluster.start_descheduler(policy, Box::new(on_cycle)).await?;
+                }
+                Step::StopDescheduler => cluster.stop_descheduler().await,
+                step => {
+                    let client = cluster.client().clone();
+                    let act = self.act(client, recorder, step, &mut drained);
+                    if let Err(error) = while_alive(cluster, act).await? {
+                        // A component that has died is the better reason.
+                        return Err(cluster.trouble().map_or(error, DriveError::from));
+                    }
+                }
+            }
+            recorder.check()?;
+            if let Some(trouble) = cluster.trouble() {
+                return Err(trouble.into());
+            }
+        }
+        self.alive(cluster).await
+    }
+
+    /// Nothing seen means nothing only if somebody could have been seen.
+    async fn alive(&self, cluster: &Cluster) -> Result<Ending, DriveError> {
+        let answer = tokio::time::timeout(ANSWER, cluster.client().apiserver_version()).await;
+        Ok(match answer {
+            Ok(Ok(_)) => match cluster.answers().await {
+                Ok(()) => Ending::Complete,
+                Err(who) => Ending::Broken(who),
+            },
+            Ok(Err(error)) => Ending::Broken(format!("the API server did not answer at the end: {error}")),
+            Err(_) => Ending::Broken("the API server did not answer at the end".to_owned()),
+        })
+    }
+
+    async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
+        let (pace, case) = (self.plan.pace, self.plan.case);
+        let window = match self.scenario.arm {
+            // At a fast pace a broken arm gets as long as a slow machine needs.
+            Arm::Broken if until_verdict => pace.deadline(window),
+            _ if until_verdict => pace.window(window),
+            _ => pace.scale(window),
+        };
+        let stops = until_verdict && pace != Pace::Recorded;
+        let end = tokio::time::Instant::now() + window;
+        let mut said = None;
+        recorder
+            .watch(end, |timeline| {
+                // Nobody reads faster, and it takes the whole timeline to say it.
+                if said.is_none_or(|said: Instant| said.elapsed() >= PULSE) {
+                    (self.say)(&case.pulse(timeline));
+                    said = Some(Instant::now());
+                }
+                stops && case.reproduced(timeline)
+            })
+            .await;
+    }
+
+    async fn act(
+        &self,
+        client: kube::Client,
+        recorder: &Recorder,
+        step: &Step,
+        drained: &mut Option<String>,
+    ) -> Result<(), DriveError> {
+        let failed = |source| DriveError::Step {
+            step: step.to_string(),
+            source: Box::new(source),
+        };
+        match step {
+            Step::Apply { file } => {
+                for object in self.manifest(file)?.at(self.plan.pace).objects {
+                    inject::client_side_apply(&client, &object)
+                        .await
+                        .map_err(failed)?;
+                }
+            }
+            Step::Label { node, key, value } => {
+                inject::label(&client, &ObjectRef::node(node), key, Some(value))
+                    .await
+                    .map_err(failed)?;
+            }
+            Step::Taint {
+                node,
+                key,
+                value,
+                effect,
+            } => {
+                let taint = Taint {
+                    key: (*key).to_owned(),
+                    value: Some((*value).to_owned()),
+                    effect: (*effect).to_owned(),
+                    time_added: None,
+                };
+                inject::taint(&client, node, &taint).await.map_err(failed)?;
+            }
+            Step::Drain { node } => {
+                let node = match node {
+                    NodePick::Named(name) => name.clone(),
+                    NodePick::Fullest { deployment } => {
+                        recorder.look(|_, world| fullest(&world.placement(deployment)))
+                    }
+                };
+                let options = DrainOptions {
+                    retry_every: self.plan.pace.scale(Duration::from_secs(5)),
+                    ..DrainOptions::default()
+                };
+                inject::drain(&client, &node, &options).await.map_err(failed)?;
+                *drained = Some(node);
+            }
+            Step::Uncordon => {
+                if let Some(node) = drained.take() {
+                    inject::uncordon(&client, &node).await.map_err(failed)?;
+                }
+            }
+            Step::Mark { .. }
+            | Step::Settle { .. }
+            | Step::AwaitUpTo { .. }
+            | Step::Observe { .. }
+            | Step::StartDescheduler { .. }
+            | Step::StopDescheduler => {}
+        }
+        Ok(())
+    }
+
+    fn manifest(&self, file: &str) -> Result<&Manifest, DriveError> {
+        let missing = || DriveError::NoFile {
+            step: "apply".to_owned(),
+            file: file.to_owned(),
+        };
+        self.folder.manifest(file).ok_or_else(missing)
+    }
+
+    fn header(&self) -> Header {
+        let plan = self.plan;
+        let components = plan.binaries.values().map(|binary| {
+            let version = ComponentVersion {
+                version: binary.version.clone(),
+                sha256: binary.sha256.clone(),
+                origin: binary.origin.to_string(),
+            };
+            (binary.name.to_string(), version)
+        });
+        Header {
+            case: plan.case.folder.to_owned(),
+            arm: plan.arm,
+            variant: plan.variant.map(str::to_owned),
+            provider: plan.provider.to_string(),
+            pace: plan.pace,
+            date: jiff::Timestamp::now().to_string(),
+            shape: self.scenario.shape,
+            components: components.collect(),
+            manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
+            lacks: skew::lacks(&versions(&plan.binaries))
+                .into_iter()
+                .filter(|lack| lack.bars_absence)
+                .map(|lack| lack.what)
+                .collect(),
+        }
+    }
+
+    pub(super) fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
+        let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
+        Outcome {
+            case: timeline.header.case.clone(),
+            arm: self.plan.arm,
+            variant: timeline.header.variant.clone(),
+            verdict: String::new(),
+            expected: self.plan.expected.verdict,
+            ok: false,
+            change: None,
+            expected_why: self.plan.expected.why.clone(),
+            elapsed_ms: ms(elapsed),
+            ready_ms: ms(ready),
+            needed_ms: None,
+            watched_ms: 0,
+            provider: timeline.header.provider.clone(),
+            pace: self.plan.pace,
+            components: timeline.header.components.clone(),
+            evidence: self.evidence.to_owned(),
+            why: String::new(),
+            fight: None,
+            attribution: Vec::new(),
+            facts: serde_json::Map::new(),
+            runs: Vec::new(),
+            spread: BTreeMap::new(),
+        }
+    }
+}
+
+/// Goes on with some work for as long as every component lives; one that dies is the error, at once.
+async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        died = cluster.died() => Err(died.into()),
+    }
+}
+
+/// What was waited for in vain, and whose turn it was.
+fn unsettled(missing: String, world: &World) -> String {
+    match undone(world).or_else(|| refusal(world)) {
+        Some(who) => format!("{missing}; {who}"),
+        None => missing,
+    }
+}

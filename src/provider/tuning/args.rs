@@ -1,0 +1,114 @@
+//! Arguments that a user adds to a component's own, and those that kubeclash itself needs.
+
+/// A flag that kubeclash sets, and what to do instead.
+type Taken = (&'static str, &'static str);
+
+/// Where it talks to, where it listens, and as whom: what makes a cluster one of its own.
+const OF_ALL: [Taken; 9] = [
+    ("kubeconfig", ISOLATION),
+    ("client-connection-kubeconfig", ISOLATION),
+    ("master", ISOLATION),
+    ("secure-port", ISOLATION),
+    ("bind-address", ISOLATION),
+    ("cert-dir", ISOLATION),
+    ("tls-cert-file", ISOLATION),
+    ("tls-private-key-file", ISOLATION),
+    (
+        "leader-elect",
+        "there is one of each component, and none is elected",
+    ),
+];
+
+const ISOLATION: &str = "a cluster has ports, certificates and kubeconfigs of its own";
+
+const OF_SCHEDULERS: [Taken; 2] = [
+    ("config", "--scheduler-config names the file"),
+    (
+        "write-config-to",
+        "a scheduler that writes its configuration does not run",
+    ),
+];
+
+const OF_DESCHEDULERS: [Taken; 2] = [
+    ("policy-config-file", "--descheduler-policy names the file"),
+    ("descheduling-interval", "--pace sets it"),
+];
+
+/// Takes one more argument of the scheduler.
+///
+/// # Errors
+/// When it would take one of kubeclash's own away; in words.
+pub fn scheduler_arg(text: &str) -> Result<String, String> {
+    let all = OF_ALL.iter().chain(&OF_SCHEDULERS);
+    refused(text, all).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// Takes one more argument of the descheduler.
+///
+/// # Errors
+/// When it would take one of kubeclash's own away; in words.
+pub fn descheduler_arg(text: &str) -> Result<String, String> {
+    if ["--v=0", "-v=0", "-v0"].contains(&text) {
+        return Err("its cycles are counted by what it says at --v=1".to_owned());
+    }
+    let all = OF_ALL.iter().chain(&OF_DESCHEDULERS);
+    refused(text, all).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn refused<'a>(text: &str, mut taken: impl Iterator<Item = &'a Taken>) -> Option<String> {
+    let name = text.strip_prefix('-')?.trim_start_matches('-');
+    // Components take _ for - in the names of flags.
+    let name = name.split('=').next().unwrap_or_default().replace('_', "-");
+    let (flag, instead) =
+        taken.find(|(flag, _)| name == *flag || (*flag == "leader-elect" && name.starts_with(flag)))?;
+    Some(format!("--{flag} is kubeclash's own: {instead}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kubeclash_needs_is_refused_by_name_and_the_rest_is_taken() {
+        for taken in [
+            "--kubeconfig=/etc/x",
+            "--secure-port",
+            "--secure_port=1",
+            "-kubeconfig=x",
+            "--leader-elect=true",
+            "--leader-elect-lease-duration=1s",
+            "--config=x",
+        ] {
+            let refusal = scheduler_arg(taken).unwrap_err();
+            assert!(refusal.contains("is kubeclash's own"), "{taken}: {refusal}");
+        }
+        assert!(
+            scheduler_arg("--config=x")
+                .unwrap_err()
+                .contains("--scheduler-config")
+        );
+        for free in [
+            "--v=5",
+            "--feature-gates=A=true",
+            "5",
+            "--configure=x",
+            "--kube-api-qps=1",
+        ] {
+            assert_eq!(scheduler_arg(free).as_deref(), Ok(free));
+        }
+        let refusal = descheduler_arg("--policy-config-file=x").unwrap_err();
+        assert!(refusal.contains("--descheduler-policy"), "{refusal}");
+        assert!(
+            descheduler_arg("--descheduling-interval=1s")
+                .unwrap_err()
+                .contains("--pace")
+        );
+        assert!(descheduler_arg("--v=0").is_err());
+        assert_eq!(descheduler_arg("--v=5").as_deref(), Ok("--v=5"));
+        assert_eq!(
+            descheduler_arg("--config=x").as_deref(),
+            Ok("--config=x"),
+            "it has no such flag to lose"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Who leaves something undone that is his to do: what tells a component that hangs from one that has nothing to do.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Finding, Timeline, What, World};
+
+/// How long a scheduler or a controller-manager that works leaves nothing undone, at any pace: they answer within
+/// milliseconds, and their pace is the machine's.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// Whose turn it is in a world and what is not done, in words; `None` where nothing waits for anybody.
+#[must_use]
+pub fn undone(world: &World) -> Option<String> {
+    for deployment in world
+        .deployments
+        .values()
+        .filter(|deployment| deployment.wanted > 0)
+    {
+        let prefix = format!("{}-", deployment.name);
+        if !world
+            .replica_sets
+            .values()
+            .any(|set| set.name.starts_with(&prefix))
+        {
+            let name = &deployment.name;
+            return Some(format!(
+                "kube-controller-manager made no ReplicaSet of deployment \"{name}\""
+            ));
+        }
+    }
+    waiting(world)
+}
+
+/// The same of what has been begun: pods that are to be made, and pods that are to be bound or refused.
+fn waiting(world: &World) -> Option<String> {
+    for set in world.replica_sets.values() {
+        let made = world.pods.values().filter(|pod| {
+            let owner = pod.owner.as_ref();
+            pod.active() && owner.is_some_and(|owner| owner.uid == set.uid)
+        });
+        let (made, wanted) = (made.count() as i64, set.wanted);
+        if made < wanted {
+            let name = &set.name;
+            return Some(format!(
+                "kube-controller-manager made {made} of {wanted} pods of \"{name}\""
+            ));
+        }
+    }
+    let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
+    for pod in world.pods.values().filter(|pod| pod.active()) {
+        if pod.node.is_none() && pod.unschedulable.is_none() {
+            let scheduler = pod.scheduler.as_deref().unwrap_or("kube-scheduler");
+            *ignored.entry(scheduler).or_default() += 1;
+        }
+    }
+    let (scheduler, count) = ignored.pop_first()?;
+    let pods = if count == 1 {
+        "a pod".to_owned()
+    } else {
+        format!("{count} pods")
+    };
+    Some(format!("{scheduler} neither bound nor refused {pods}"))
+}
+
+/// What a scheduler says of a pod that it refuses.
+#[must_use]
+pub fn refusal(world: &World) -> Option<String> {
+    let refused = world
+        .pods
+        .values()
+        .find(|pod| pod.active() && pod.unschedulable.is_some())?;
+    let scheduler = refused.scheduler.as_deref().unwrap_or("kube-scheduler");
+    let message = refused.unschedulable.as_deref().unwrap_or_default();
+    Some(format!("{scheduler} refused pod \"{}\": {message}", refused.name))
+}
+
+impl Timeline {
+    /// Who had left something undone for long when the recording ended, in words.
+    #[must_use]
+    pub fn left_undone(&self) -> Option<String> {
+        let undone = self.series(waiting);
+        let last = undone.spans(Option::is_some).pop()?;
+        let words = undone.last().clone()?;
+        (last.to == undone.end() && last.length() >= AT_ONCE)
+            .then(|| format!("{words} in the last {:.1} s", last.length().as_secs_f64()))
+    }
+
+    /// Which scheduler did nothing for any of the pods that name it; one that every pod bypasses has nothing to do.
+    #[must_use]
+    pub fn idle_scheduler(&self) -> Option<String> {
+        // By scheduler, whether it ever bound or refused a pod that began without a node.
+        let mut answered: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut bypassed: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+        let mut known: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+        for entry in &self.entries {
+            let What::Pod(sighting) = &entry.what else {
+                continue;
+            };
+            let pod = &sighting.state;
+            let Some(scheduler) = &pod.scheduler else { continue };
+            if known.insert(&pod.uid) && pod.node.is_some() {
+                bypassed.insert(&pod.uid);
+            }
+            if !bypassed.contains(&*pod.uid) {
+                *answered.entry(scheduler).or_default() |= pod.node.is_some() || pod.unschedulable.is_some();
+            }
+        }
+        let (idle, _) = answered.into_iter().find(|(_, answered)| !answered)?;
+        Some(format!(
+            "\"{idle}\" neither bound nor refused any of the pods that name it"
+        ))
+    }
+
+    /// Whether a descheduler went through at least `count` cycles in a time, and went on to its end.
+    ///
+    /// A recording without any cycle was made before they were recorded, or without a descheduler: it is not asked.
+    pub fn descheduled(&self, from: Duration, to: Duration, cycle: Duration, count: usize) -> Finding {
+        let all: Vec<Duration> = self
+            .entries
+            .iter()
+            .filter(|entry| matches!(entry.what, What::Cycle(_)))
+            .map(|entry| entry.t)
+            .collect();
+        if all.is_empty() {
+            return Finding::seen(from, "cycles were not recorded");
+        }
+        let within: Vec<Duration> = all.into_iter().filter(|t| (from..=to).contains(t)).collect();
+        let (Some(first), Some(&last)) = (within.first(), within.last()) else {
+            return Finding::not_seen(
+                "the descheduler did not go through a single cycle: it hangs, or is stuck in one",
+            );
+        };
+        // On a slow machine cycles are further apart.
+        let gaps = u32::try_from(within.len() - 1).unwrap_or(u32::MAX).max(1);
+        let usual = cycle.max((last - *first) / gaps);
+        let quiet = to.saturating_sub(last);
+        if within.len() < count || quiet > usual * 3 {
+            return Finding::not_seen(format!(
+                "the descheduler went through {} cycles, the last of them {:.1} s before the end: it hangs, or is stuck in one",
+                within.len(),
+                quiet.as_secs_f64()
+            ));
+        }
+        Finding::seen(from, format!("{} descheduling cycles", within.len()))
+    }
+}
+
+#[cfg(test)]
+#[path = "idle_tests.rs"]
+mod tests;
