@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
+use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
@@ -72,6 +72,10 @@ impl Session {
     /// When a component can't be had, does not start, or does not know what it is given.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
         settings.tuning.check()?;
+        if let Some(refusal) = skew::too_old(&settings.selection.releases()) {
+            // Before it is fetched or built.
+            return Err(TuningError::TooOld(refusal).into());
+        }
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
