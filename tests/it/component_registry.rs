@@ -37,7 +37,7 @@ const REPOSITORY: &str = "descheduler/descheduler";
 const PULL: Duration = Duration::from_secs(180);
 
 /// A registry; its container ends with it, in a panic as well.
-struct Registry {
+pub(crate) struct Registry {
     container: ContainerAsync<GenericImage>,
     address: String,
     docker: Docker,
@@ -69,7 +69,7 @@ const CONFIG: &str =
 
 impl Registry {
     /// A fresh one on a free port of loopback, or why there cannot be one here.
-    async fn up() -> Result<Self, String> {
+    pub(crate) async fn up() -> Result<Self, String> {
         let docker = docker().await?;
         let program = std::env::var_os("KUBECLASH_TEST_REGISTRY").filter(|program| !program.is_empty());
         let made = match &program {
@@ -152,7 +152,30 @@ impl Registry {
         digests.try_into().unwrap()
     }
 
-    async fn down(self) {
+    /// Pushes an image that Docker has, through Docker, and gives its reference there.
+    pub(crate) async fn take(&self, image: &Made, repository: &str, tag: &str) -> String {
+        let repository = format!("{}/{repository}", self.address);
+        let named = TagImageOptionsBuilder::new().repo(&repository).tag(tag).build();
+        self.docker
+            .tag_image(image.reference(), Some(named))
+            .await
+            .unwrap();
+        let push = PushImageOptionsBuilder::new().tag(tag).build();
+        let pushed = self.docker.push_image(&repository, Some(push), None);
+        let _: Vec<_> = pushed.try_collect().await.unwrap();
+        format!("{repository}:{tag}")
+    }
+
+    /// Takes a name of an image from Docker; the registry keeps it.
+    pub(crate) async fn forget(&self, reference: &str) {
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        self.docker
+            .remove_image(reference, Some(options), None)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn down(self) {
         self.container.rm().await.unwrap();
     }
 }
@@ -242,22 +265,9 @@ async fn an_image_that_docker_does_not_have_is_pulled_and_known_by_its_digest() 
     let files = [("/bin/program", &*program().await)];
     let image = Made::of(docker, "pulled", &files, &json!({"Entrypoint": ["/bin/program"]})).await;
     let id = image.inspect(docker).await.id.unwrap();
-    let repository = format!("{}/me/descheduler", registry.address);
-    let reference = format!("{repository}:pr-12");
-    let tag = TagImageOptionsBuilder::new()
-        .repo(&repository)
-        .tag("pr-12")
-        .build();
-    docker.tag_image(image.reference(), Some(tag)).await.unwrap();
-    let push = PushImageOptionsBuilder::new().tag("pr-12").build();
-    let pushed = docker.push_image(&repository, Some(push), None);
-    let _: Vec<_> = pushed.try_collect().await.unwrap();
+    let reference = registry.take(&image, "me/descheduler", "pr-12").await;
     let remove = async || {
-        let options = RemoveImageOptionsBuilder::new().force(true).build();
-        docker
-            .remove_image(&reference, Some(options), None)
-            .await
-            .unwrap();
+        registry.forget(&reference).await;
     };
     remove().await;
     drop(image);
@@ -284,7 +294,7 @@ async fn an_image_that_docker_does_not_have_is_pulled_and_known_by_its_digest() 
     assert!(digest.starts_with("sha256:") && *digest != id, "{digest}");
 
     // By that digest it is the same.
-    let by_digest = Spec::Image(format!("{repository}@{digest}"));
+    let by_digest = Spec::Image(format!("{}/me/descheduler@{digest}", registry.address));
     let selection = selection.with(ComponentName::Descheduler, by_digest);
     let again = resolver.resolve(&selection, &wanted).await.unwrap();
     assert_eq!(again[&ComponentName::Descheduler].sha256, binary.sha256);

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use testcontainers::bollard::Docker;
 
 use crate::cli_sandbox::{Sandbox, files_below, until};
-use crate::docker_images::{Foreign, Made, containers_below, containers_of, docker_for, program};
+use crate::component_registry::Registry;
+use crate::docker_images::{Foreign, Made, containers_below, containers_of, docker_for, not_run, program};
 
 /// The default scheduler and descheduler, out of the cache.
 async fn cached(name: ComponentName) -> PathBuf {
@@ -72,7 +73,7 @@ fn outcomes(sandbox: &Sandbox, scheduler: &str, descheduler: &str) -> BTreeMap<S
 }
 
 #[tokio::test]
-async fn the_same_binary_by_path_and_by_image_gives_the_same_verdicts() {
+async fn the_same_binary_by_path_by_image_and_out_of_it_gives_the_same_verdicts() {
     let Some(docker) = docker_for("scheduler and descheduler by path and by image").await else {
         return;
     };
@@ -91,6 +92,31 @@ async fn the_same_binary_by_path_and_by_image_gives_the_same_verdicts() {
         outcomes.iter().map(verdict).collect()
     };
     assert_eq!(verdicts(&by_path), verdicts(&by_image));
+    match Registry::up().await {
+        Err(why) => not_run("scheduler and descheduler taken out of their images", &why),
+        Ok(registry) => {
+            let extracted = async |image: &Made, repository: &str| {
+                let reference = registry.take(image, repository, "x").await;
+                registry.forget(&reference).await;
+                format!("image+extract:{reference}")
+            };
+            let scheduler = extracted(&scheduler_image, "me/kube-scheduler").await;
+            let descheduler = extracted(&descheduler_image, "me/descheduler").await;
+            let by_extraction = outcomes(&sandbox, &scheduler, &descheduler);
+            registry.down().await;
+            assert_eq!(verdicts(&by_path), verdicts(&by_extraction));
+            let components =
+                |outcomes: &BTreeMap<String, Value>| outcomes.values().next().unwrap()["components"].clone();
+            for name in ["kube-scheduler", "descheduler"] {
+                let (given, taken) = (&components(&by_path)[name], &components(&by_extraction)[name]);
+                assert_eq!(given["sha256"], taken["sha256"], "{taken}");
+                assert!(
+                    taken["origin"].as_str().unwrap().contains(" out of 127.0.0.1:"),
+                    "{taken}"
+                );
+            }
+        }
+    }
     assert_eq!(by_image.len(), 6, "{:?}", by_image.keys());
 
     let outcome = by_image.values().next().unwrap();

@@ -152,9 +152,10 @@ async fn the_action_and_the_workflow_report_what_was_expected() {
     let inputs = &workflow["on"]["workflow_call"]["inputs"];
     let mut runner = Runner::new(inputs, &[("cases", "c7"), ("shards", "2")]).await;
     let folder = runner.sandbox.path("home");
-    fs::create_dir_all(folder.join("parts/kubeclash-part-0")).unwrap();
+    fs::create_dir_all(folder.join("parts")).unwrap();
     fs::create_dir_all(folder.join("target/release")).unwrap();
-    std::os::unix::fs::symlink(&out, folder.join("parts/kubeclash-part-0/out")).unwrap();
+    // As the artifact is unpacked.
+    fs::rename(&out, folder.join("parts/kubeclash-part-0")).unwrap();
     fs::copy(PROGRAM, folder.join("kubeclash")).unwrap();
     fs::copy(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
     let plan = shell_steps(&workflow["jobs"]["build"]["steps"]);
