@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
+use crate::component::{self, Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
@@ -72,6 +72,7 @@ impl Session {
     /// When a component can't be had, does not start, or does not know what it is given.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
         settings.tuning.check()?;
+        settings.tuning.fits_release(&settings.selection)?;
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
@@ -81,7 +82,7 @@ impl Session {
             .chain(second.map(|_| ComponentName::SecondScheduler))
             .collect();
         let binaries = resolver.resolve(&settings.selection, &names).await?;
-        settings.tuning.fits(&binaries)?;
+        settings.tuning.fits(&component::versions(&binaries))?;
         let order = Order {
             binaries: binaries.clone(),
             shape: Shape {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub use args::{descheduler_arg, scheduler_arg};
 pub use scheduler_config::{DEFAULT_SCHEDULER, SchedulerApi, SchedulerConfig};
 
-use crate::component::{Binary, ComponentName, skew, versions};
+use crate::component::{ComponentName, Selection, Spec, skew};
 use crate::experiment::Minor;
 use crate::scenario::Policy;
 
@@ -112,16 +112,35 @@ impl Tuning {
         })
     }
 
-    /// Whether the binaries can be driven and know the API versions of the files; one of an unknown version is taken
+    /// Whether the releases that are asked for can be driven, and know the API versions of the files: before they are
+    /// fetched or built. What else is asked for is only known when it is there.
+    ///
+    /// # Errors
+    /// When one can't.
+    pub fn fits_release(&self, selection: &Selection) -> Result<(), TuningError> {
+        let mut releases = BTreeMap::new();
+        for name in [
+            ComponentName::Apiserver,
+            self.scheduler(),
+            ComponentName::Descheduler,
+        ] {
+            if let Spec::Release(version) = selection.spec(name) {
+                releases.insert(name, version.shown(name).to_owned());
+            }
+        }
+        self.fits(&releases)
+    }
+
+    /// Whether these versions can be driven and know the API versions of the files; one of an unknown version is taken
     /// to know them.
     ///
     /// # Errors
     /// When one does not.
-    pub fn fits(&self, binaries: &BTreeMap<ComponentName, Binary>) -> Result<(), TuningError> {
-        if let Some(refusal) = skew::too_old(&versions(binaries)) {
+    pub fn fits(&self, versions: &BTreeMap<ComponentName, String>) -> Result<(), TuningError> {
+        if let Some(refusal) = skew::too_old(versions) {
             return Err(TuningError::TooOld(refusal));
         }
-        let version = |name| binaries.get(&name).map(|binary| &binary.version);
+        let version = |name| versions.get(&name);
         if let Some(config) = &self.scheduler_config
             && let Some(version) = version(self.scheduler())
             && let Some(minor) = Minor::of_kubernetes(version)
@@ -157,18 +176,9 @@ impl Tuning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{Origin, Program};
 
-    fn of(name: ComponentName, version: &str) -> BTreeMap<ComponentName, Binary> {
-        let binary = Binary {
-            name,
-            version: version.to_owned(),
-            program: Program::File { path: "x".into() },
-            build_log: None,
-            sha256: "00".to_owned(),
-            origin: Origin::Given,
-        };
-        [(name, binary)].into()
+    fn of(name: ComponentName, version: &str) -> BTreeMap<ComponentName, String> {
+        [(name, version.to_owned())].into()
     }
 
     fn config(text: &str) -> SchedulerConfig {
