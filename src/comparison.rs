@@ -85,13 +85,14 @@ impl Pair {
     /// Whether both differ so much that it is worth a word: by [`FACTOR`], one way or the other, and not by a trifle.
     #[must_use]
     pub fn is_another(&self) -> bool {
+        let (Some(a), Some(b)) = (self.a, self.b) else {
+            return false;
+        };
+        // Something over nothing has no ratio; figures of two paces have none either, and say nothing.
         let far = self
             .ratio
-            .is_none_or(|ratio| ratio >= FACTOR || ratio <= 1.0 / FACTOR);
-        match (self.a, self.b) {
-            (Some(a), Some(b)) => far && (a - b).abs() >= self.figure.least,
-            _ => false,
-        }
+            .map_or(a == 0.0, |ratio| ratio >= FACTOR || ratio <= 1.0 / FACTOR);
+        far && (a - b).abs() >= self.figure.least
     }
 }
 
@@ -334,13 +335,30 @@ mod tests {
     }
 
     #[test]
+    fn a_trifle_is_no_other_figure_however_large_the_factor() {
+        let evictions = |n: i64| {
+            let mut outcome = control();
+            outcome.facts.insert("evictions".to_owned(), n.into());
+            outcome
+        };
+        let another = |a, b| compare(vec![evictions(a)], vec![evictions(b)])[0].figures[0].is_another();
+        assert!(another(0, 3) && another(9, 3));
+        assert!(!another(1, 2) && !another(9, 12) && !another(3, 3));
+    }
+
+    #[test]
     fn figures_of_two_paces_are_not_compared() {
         let fast = Outcome {
             pace: Pace::Fast,
             ..outcome()
         };
         let compared = &compare(vec![outcome()], vec![fast])[0];
-        assert!(compared.figures.iter().all(|pair| pair.ratio.is_none()));
+        assert!(
+            compared
+                .figures
+                .iter()
+                .all(|pair| pair.ratio.is_none() && !pair.is_another())
+        );
         assert_eq!(
             compared.notes(["a", "b"]),
             ["a was run at recorded pace, b at fast: figures can't be compared"]

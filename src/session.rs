@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::component::{self, Binary, Cache, ComponentError, ComponentName, Resolver, Selection};
+use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
@@ -72,7 +72,10 @@ impl Session {
     /// When a component can't be had, does not start, or does not know what it is given.
     pub async fn open(settings: Settings, progress: &Progress) -> Result<Self, SessionError> {
         settings.tuning.check()?;
-        settings.tuning.fits_release(&settings.selection)?;
+        if let Some(refusal) = skew::too_old(&settings.selection.releases()) {
+            // Before it is fetched or built.
+            return Err(TuningError::TooOld(refusal).into());
+        }
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
@@ -82,7 +85,7 @@ impl Session {
             .chain(second.map(|_| ComponentName::SecondScheduler))
             .collect();
         let binaries = resolver.resolve(&settings.selection, &names).await?;
-        settings.tuning.fits(&component::versions(&binaries))?;
+        settings.tuning.fits(&binaries)?;
         let order = Order {
             binaries: binaries.clone(),
             shape: Shape {

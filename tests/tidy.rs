@@ -194,6 +194,26 @@ fn the_readme_and_the_help_have_the_exit_codes() {
 }
 
 #[test]
+fn every_verb_has_an_example_in_its_help() {
+    let help = kubeclash(&["--help"]);
+    let verbs = help
+        .split_once("Commands:\n")
+        .and_then(|(_, rest)| rest.split_once("\n\n"));
+    let verbs = verbs.unwrap_or_else(|| panic!("no verbs in {help}")).0;
+    let verbs = verbs
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let verbs: Vec<&str> = verbs.filter(|verb| !verb.is_empty() && *verb != "help").collect();
+    assert!(verbs.contains(&"compare"), "{verbs:?}");
+    for verb in verbs {
+        assert!(
+            kubeclash(&[verb, "--help"]).contains("\nExample"),
+            "kubeclash {verb} --help"
+        );
+    }
+}
+
+#[test]
 fn the_readme_has_the_versions_that_the_manifests_have() {
     let readme = text("README.md");
     let rust = env!("CARGO_PKG_RUST_VERSION");

@@ -20,6 +20,7 @@ use crate::session::{Session, Settings};
 
 /// Measure.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kubeclash bench ready --runs 5")]
 pub struct BenchArgs {
     /// What
     #[command(subcommand)]

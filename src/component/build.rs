@@ -93,6 +93,22 @@ fn kept(log: Option<&Path>) -> String {
 }
 
 impl BuildFailure {
+    /// What to do next, whatever was being built; nothing where that depends on it.
+    pub(super) fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::NoModule { .. } => {
+                Some("see whether there is such a version, and whether go reaches its module proxy")
+            }
+            Self::NoProgram { .. } => Some("write src:DIR#./cmd/NAME with the folder of a main package"),
+            Self::Unchecked => Some("unset GOSUMDB (see \"go env GOSUMDB\")"),
+            Self::Failed { tail, .. } if tail.contains("no space left") => Some(
+                "a disk is full: make room for the cache (KUBECLASH_CACHE moves it), for Go's own (GOCACHE) and for \
+                 temporary files (TMPDIR)",
+            ),
+            Self::NoGo { .. } | Self::Failed { .. } | Self::Local(_) => None,
+        }
+    }
+
     /// With all that go said kept beside the entry that could not be made.
     pub(super) fn kept(self, lock: &Lock, room: &Staging) -> Self {
         match self {

@@ -279,20 +279,10 @@ impl Resolver {
         ComponentError::Unavailable {
             what: format!("{name} from {what}"),
             attempts: vec![format!("go build: {failure}")],
-            help: match failure {
-                BuildFailure::NoGo { .. } => format!("install Go (https://go.dev/dl); {other}"),
-                BuildFailure::NoModule { .. } => {
-                    format!(
-                        "see whether there is such a version, and whether go reaches its module proxy; {other}"
-                    )
-                }
-                BuildFailure::Unchecked => format!("unset GOSUMDB (see \"go env GOSUMDB\"); {other}"),
-                BuildFailure::NoProgram { .. } => {
-                    "write src:DIR#./cmd/NAME with the folder of a main package".to_owned()
-                }
-                BuildFailure::Failed { .. } | BuildFailure::Local(_) => {
-                    format!("see whether the same \"go build\" works by hand; {other}")
-                }
+            help: match (failure.advice(), failure) {
+                (Some(advice), _) => format!("{advice}; {other}"),
+                (None, BuildFailure::NoGo { .. }) => format!("install Go (https://go.dev/dl); {other}"),
+                (None, _) => format!("see whether the same \"go build\" works by hand; {other}"),
             },
         }
     }

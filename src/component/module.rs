@@ -69,7 +69,9 @@ impl Builder {
             .map(|length| format!("{}@{query}", parts[..length].join("/")))
             .collect();
         let listed = self.list(&prefixes, shop).await?;
-        let reason = listed.last().and_then(Listed::reason).unwrap_or_default();
+        // go leaves the reason out where it knows of a version whose files it can't have.
+        let reason = listed.last().and_then(Listed::reason);
+        let reason = reason.unwrap_or_else(|| "it is known, and its go.mod is not to be had".to_owned());
         listed
             .into_iter()
             .find_map(Listed::found)

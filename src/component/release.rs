@@ -210,30 +210,12 @@ fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> St
     let flag = names.first().map_or("", |name| name.flag());
     let mirror = module.as_str().to_uppercase();
     let other = format!("name a binary with {flag} path:FILE, or a mirror with KUBECLASH_{mirror}_MIRROR");
-    match failure {
-        BuildFailure::NoGo { .. } => {
-            format!(
-                "install Go {} or newer (https://go.dev/dl), {other}",
-                Builder::needs(module)
-            )
+    let needs = Builder::needs(module);
+    match (failure.advice(), failure) {
+        (Some(advice), _) => format!("{advice}; otherwise {other}"),
+        (None, BuildFailure::NoGo { .. }) => {
+            format!("install Go {needs} or newer (https://go.dev/dl), {other}")
         }
-        BuildFailure::NoModule { .. } => {
-            format!(
-                "see whether there is such a release, and whether go reaches its module proxy; otherwise {other}"
-            )
-        }
-        BuildFailure::Unchecked => format!("unset GOSUMDB (see \"go env GOSUMDB\"); otherwise {other}"),
-        BuildFailure::Failed { tail, .. } if tail.contains("no space left") => {
-            format!(
-                "a disk is full: make room for the cache (KUBECLASH_CACHE moves it), for Go's own (GOCACHE) and for \
-                 temporary files (TMPDIR); otherwise {other}"
-            )
-        }
-        BuildFailure::Failed { .. } | BuildFailure::NoProgram { .. } | BuildFailure::Local(_) => {
-            format!(
-                "the build needs Go {} or newer and its module proxy; otherwise {other}",
-                Builder::needs(module)
-            )
-        }
+        (None, _) => format!("the build needs Go {needs} or newer and its module proxy; otherwise {other}"),
     }
 }

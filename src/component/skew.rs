@@ -7,6 +7,9 @@ use serde::Serialize;
 use super::ComponentName;
 use crate::experiment::Minor;
 
+/// The oldest API server that runs here: the generation of the study of 2023.
+pub const OLDEST_APISERVER: Minor = Minor::new(1, 24);
+
 /// Something that the components of a run lack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lack {
@@ -59,7 +62,7 @@ pub fn lacks(versions: &BTreeMap<ComponentName, String>) -> Vec<Lack> {
     let minor = |name| {
         let version = versions.get(&name)?;
         match name {
-            ControllerManager | Scheduler | SecondScheduler => Minor::of_kubernetes(version),
+            Scheduler | SecondScheduler => Minor::of_scheduler(version),
             _ => Minor::of(version),
         }
     };
@@ -108,9 +111,9 @@ pub fn lacks(versions: &BTreeMap<ComponentName, String>) -> Vec<Lack> {
 pub fn too_old(versions: &BTreeMap<ComponentName, String>) -> Option<String> {
     let version = versions.get(&Apiserver)?;
     let minor = Minor::of(version)?;
-    let oldest = Minor::OLDEST_KUBERNETES;
-    (minor < oldest)
-        .then(|| format!("kube-apiserver {version} is older than {oldest}, the oldest that runs here"))
+    (minor < OLDEST_APISERVER).then(|| {
+        format!("kube-apiserver {version} is older than {OLDEST_APISERVER}, the oldest that runs here")
+    })
 }
 
 #[cfg(test)]
@@ -140,13 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn today_and_the_unknown_lack_nothing() {
-        assert_eq!(lacks(&of(&[(Apiserver, "v1.36.3"), (Scheduler, "v0.32.7")])), []);
-        // The first that has something lacks it no more.
-        assert_eq!(
-            lacks(&of(&[(Apiserver, "v1.26.0"), (Descheduler, "v0.27.0")])),
-            []
+    fn a_scheduler_out_of_tree_is_no_old_one() {
+        let all = [
+            (Apiserver, "v1.36.3"),
+            (Scheduler, "v1.36.3"),
+            (SecondScheduler, "v0.32.7"),
+        ];
+        assert_eq!(lacks(&of(&all)), []);
+        let found = lacks(&of(&[(Apiserver, "v1.30.14"), (Scheduler, "v0.32.7")]));
+        assert!(
+            found[0].what.contains("is newer than kube-apiserver v1.30.14"),
+            "{found:?}"
         );
+    }
+
+    #[test]
+    fn today_and_the_unknown_lack_nothing() {
         for version in ["v1.36.3", "unknown"] {
             let all = [Apiserver, ControllerManager, Scheduler, SecondScheduler].map(|name| (name, version));
             assert_eq!(lacks(&of(&all)), []);

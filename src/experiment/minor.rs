@@ -10,9 +10,6 @@ pub struct Minor {
 }
 
 impl Minor {
-    /// The oldest release of Kubernetes that runs here: the generation of the study of 2023.
-    pub const OLDEST_KUBERNETES: Self = Self::new(1, 24);
-
     /// Of these numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32) -> Self {
@@ -29,13 +26,23 @@ impl Minor {
         (found > Self::new(0, 0)).then_some(found)
     }
 
-    /// Which release of Kubernetes the version of a scheduler or a controller-manager means; nothing where it means
-    /// none, as an out-of-tree one has versions of its own (scheduler-plugins v0.32.7).
+    /// The release of Kubernetes that a scheduler's version stands for.
+    ///
+    /// Those that are made out of tree write v0 for its v1, as all that is published out of it does: v0.32.7 of
+    /// sigs.k8s.io/scheduler-plugins is v1.32.7's. A fork that counts in its own way says nothing.
     #[must_use]
-    pub fn of_kubernetes(version: &str) -> Option<Self> {
-        Self::of(version).filter(|minor| *minor >= Self::OLDEST_KUBERNETES)
+    pub fn of_scheduler(version: &str) -> Option<Self> {
+        let found = Self::of(version)?;
+        match found.major {
+            0 | 1 if found.minor >= FIRST_HERE => Some(Self::new(1, found.minor)),
+            1 => Some(found),
+            _ => None,
+        }
     }
 }
+
+/// The minor of the oldest Kubernetes that runs here.
+const FIRST_HERE: u32 = 24;
 
 impl fmt::Display for Minor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,11 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_its_own_is_no_release_of_kubernetes() {
-        assert_eq!(Minor::of_kubernetes("v1.32.7"), Some(Minor::new(1, 32)));
-        assert_eq!(Minor::of_kubernetes("v1.24.17"), Some(Minor::new(1, 24)));
-        for own in ["v0.32.7", "v1.2.0", "unknown"] {
-            assert_eq!(Minor::of_kubernetes(own), None, "{own}");
+    fn a_scheduler_made_out_of_tree_is_of_the_same_minor() {
+        for version in ["v1.32.7", "v0.32.7", "v0.32.7-3-g0123456789ab-dirty"] {
+            assert_eq!(Minor::of_scheduler(version), Some(Minor::new(1, 32)), "{version}");
+        }
+        assert_eq!(Minor::of_scheduler("v1.23.0"), Some(Minor::new(1, 23)));
+        for own in ["v0.1.0", "v2.3.0", "unknown"] {
+            assert_eq!(Minor::of_scheduler(own), None, "{own}");
         }
     }
 }

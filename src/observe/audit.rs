@@ -211,6 +211,8 @@ fn parse(line: &[u8]) -> Option<Heard> {
 fn agent(agent: &str, user: &str) -> String {
     let program = agent.split(['/', ' ']).next().unwrap_or_default();
     let program = match (program, user) {
+        // Often the same program as the default one, so that only its certificate tells the two apart.
+        (_, "system:second-scheduler") => "second-scheduler",
         ("", "") => "unknown",
         ("", user) => user,
         (program, _) => program,

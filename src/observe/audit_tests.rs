@@ -106,6 +106,13 @@ fn an_agent_is_its_program_and_the_client_that_it_names() {
         assert_eq!(agent(&agent_text, user), expected, "{agent_text:?}");
     }
     assert_eq!(agent(&"x".repeat(10_000), "").chars().count(), 64);
+    assert_eq!(
+        agent(
+            "kube-scheduler/v0.32.7 (linux/amd64) kubernetes/x/scheduler",
+            "system:second-scheduler"
+        ),
+        "second-scheduler/scheduler"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::report::tests::outcome;
 /// Many arms with long stories, of which every third is unexpected.
 fn many(count: usize) -> Vec<Outcome> {
     let long = |at: usize| Outcome {
-        ok: at % 3 != 0,
+        ok: !at.is_multiple_of(3),
         why: format!("number {at}: {}", "it took long. ".repeat(200)),
         ..outcome()
     };

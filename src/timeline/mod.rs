@@ -28,7 +28,7 @@ pub use seen::{
     OwnerRef, PodSeen, ReplicaSetSeen, RequestSeen, Sighting, What,
 };
 pub use series::{Series, Span};
-pub use world::{Probe, World, deployment, fullest, hpa, skew};
+pub use world::{Probe, World, closed_nodes, deployment, fullest, hpa, skew};
 
 use std::time::Duration;
 

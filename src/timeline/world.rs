@@ -81,7 +81,11 @@ impl World {
     /// Whether every node is ready and takes pods.
     #[must_use]
     pub fn all_nodes_open(&self) -> bool {
-        !self.nodes.is_empty() && self.nodes.values().all(|n| n.ready && !n.cordoned)
+        !self.nodes.is_empty() && self.closed_nodes() == 0
+    }
+
+    fn closed_nodes(&self) -> i64 {
+        self.nodes.values().filter(|n| !n.ready || n.cordoned).count() as i64
     }
 }
 
@@ -170,6 +174,11 @@ impl Probe {
             }
         })
     }
+}
+
+/// How many nodes are not ready, or cordoned.
+pub fn closed_nodes() -> Probe {
+    Probe::new("closed nodes", World::closed_nodes)
 }
 
 /// The numbers of a deployment.
@@ -270,6 +279,7 @@ mod tests {
         let cordoned = with(world(), What::Node(seen(closed)));
         assert!(cordoned.has_room(2_000) && !cordoned.has_room(2_001));
         assert!(!cordoned.all_nodes_open());
+        assert_eq!(closed_nodes().read(&cordoned), 1);
         let mut dead = node("w2", 8_000);
         dead.ready = false;
         assert!(!with(world(), What::Node(seen(dead))).has_room(2_001));

@@ -44,6 +44,20 @@ fn an_unknown_case_is_named_with_those_that_there_are() {
     );
 }
 
+#[test]
+fn a_release_that_is_too_old_is_refused_before_it_is_built() {
+    let sandbox = Sandbox::without_components();
+    let ended = sandbox.run(&["run", "c7", "--kubernetes", "v1.23.17"]);
+    ended.assert(
+        exit::USAGE,
+        &[
+            "kube-apiserver v1.23.17 is older than v1.24",
+            "choose a later release",
+        ],
+    );
+    assert!(!ended.stderr.contains("building"), "{ended}");
+}
+
 #[rstest]
 #[case::pace("KUBECLASH_PACE", "warp", &["--pace", "warp", "\"fast\" or \"recorded\""])]
 #[case::provider("KUBECLASH_PROVIDER", "cloud", &["--provider", "cloud"])]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kubeclash::cases::{ALL, Case};
 use kubeclash::evidence::Outcome;
 use kubeclash::exit;
+use kubeclash::report::results::notes;
 use kubeclash::scenario::Arm;
 use kubeclash::timeline::read;
 use kubeclash::verdict::{Expect, Judgement, Verdict};
@@ -323,4 +324,19 @@ async fn two_sets_are_run_in_turn_and_their_evidence_can_be_compared_again() {
     again.assert(exit::EXPECTED, &[]);
     let line: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(line["outlook"], "same");
+}
+
+#[test]
+fn the_notes_of_this_repository_are_on_its_page() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let read = |file: &str| fs::read_to_string(docs.join(file)).unwrap();
+    let notes = notes("results-notes.yaml", &read("results-notes.yaml")).unwrap_or_else(|e| panic!("{e}"));
+    let page = read("results.md");
+    for note in notes {
+        let told = format!("{} {}", note.component, note.release);
+        assert!(
+            page.contains(&told),
+            "docs/results.md is older than its note on {told}"
+        );
+    }
 }

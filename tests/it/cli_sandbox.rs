@@ -31,6 +31,18 @@ pub(crate) async fn components() -> &'static BTreeMap<ComponentName, Binary> {
     THERE.get_or_init(fetch).await
 }
 
+/// Tells everybody that a test was not run, though it passes: libtest swallows only what `println!` and its like say.
+///
+/// With the variable `require` set to 1 the test fails instead.
+pub(crate) fn not_run(what: &str, why: &str, require: &str) {
+    use std::io::Write;
+    let text = format!("NOT RUN: {what}: {why}");
+    let required = std::env::var_os(require).is_some_and(|value| value == "1");
+    assert!(!required, "{text} (and {require}=1)");
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "\n{text}").unwrap();
+}
+
 /// The real component.
 pub(crate) async fn binary(name: ComponentName) -> PathBuf {
     components().await[&name].file().unwrap().to_owned()

@@ -240,13 +240,13 @@ async fn a_release_that_is_not_pinned_is_built_from_a_wrapper() {
 #[tokio::test]
 async fn what_is_not_published_is_named() {
     let (dir, cache) = (tempdir().unwrap(), tempdir().unwrap());
-    let resolver = offline(cache.path(), go(&dir, MODULES), &Lines::default()).await;
-    let unavailable = async |spec: &str| {
+    let go = go(&dir, &format!("{MODULES}{BOTH}"));
+    let resolver = offline(cache.path(), go, &Lines::default()).await;
+    let resolve = async |spec: &str| {
         let selection = Selection::default().with(ComponentName::Descheduler, spec.parse().unwrap());
-        let resolved = resolver.resolve(&selection, &[ComponentName::Descheduler]).await;
-        resolved.unwrap_err().to_string()
+        resolver.resolve(&selection, &[ComponentName::Descheduler]).await
     };
-    let error = unavailable("v0.99.0-absent").await;
+    let error = resolve("v0.99.0-absent").await.unwrap_err().to_string();
     assert!(
         error.contains("there is no sigs.k8s.io/descheduler@v0.99.0-absent: unknown revision"),
         "{error}"

@@ -2,7 +2,6 @@
 //!
 //! They say `NOT RUN` where there is none.
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,6 +11,7 @@ use kubeclash::component::{
 use miette::Diagnostic;
 use tempfile::{TempDir, tempdir};
 
+use crate::cli_sandbox::not_run;
 use crate::component_site::{Lines, resolver};
 
 const NAME: ComponentName = ComponentName::Descheduler;
@@ -23,11 +23,11 @@ fn no_go() -> bool {
         .output()
         .is_ok_and(|output| output.status.success());
     if none {
-        writeln!(
-            std::io::stderr(),
-            "\nNOT RUN: builds of checkouts and modules: there is no Go"
-        )
-        .unwrap();
+        not_run(
+            "builds of checkouts and modules",
+            "there is no Go",
+            "KUBECLASH_REQUIRE_GO",
+        );
     }
     none
 }

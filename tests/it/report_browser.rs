@@ -179,7 +179,7 @@ async fn filters_links_and_keys_work() {
         .run("return [document.getElementById('tip').hidden, document.getElementById('said').textContent, document.querySelectorAll('.pod.now').length]")
         .await;
     let said = told[1].as_str().unwrap();
-    assert!(said.contains("nginx-58c4cd6857-4c8cm, on kind-worker"), "{said}");
+    assert!(said.contains("nginx-58c4cd6857-h7lnb, on kind-worker"), "{said}");
     assert_eq!((&told[0], &told[2]), (&json!(false), &json!(1)));
     browser.key("Escape").await;
     assert_eq!(

@@ -54,9 +54,12 @@ impl Runner {
         let mut expanded = String::new();
         while let Some((before, after)) = rest.split_once("${{") {
             let (name, after) = after.split_once("}}").unwrap();
-            let value = self.context.get(name.trim());
+            let name = name.trim();
+            // What a step did not say is empty.
+            let unsaid = name.starts_with("steps.").then(String::new);
+            let value = self.context.get(name).cloned().or(unsaid);
             expanded += before;
-            expanded += value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
+            expanded += &value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
             rest = after;
         }
         expanded + rest

@@ -25,16 +25,19 @@ const HEARD: Duration = Duration::from_millis(50);
 /// Told of each whole line that is written from now on.
 pub(super) type Ear = Box<dyn FnMut(&str) + Send>;
 
-/// Looks after a log until it is dropped or aborted. What is there already was heard before.
-pub(super) async fn keep(path: PathBuf, mut ear: Option<Ear>) {
+/// Looks after a log until it is dropped or aborted. What is there when this is called was heard before; what is written
+/// after that is not missed, however late the first look is.
+pub(super) fn keep(path: PathBuf, mut ear: Option<Ear>) -> impl Future<Output = ()> + Send + 'static {
     let mut log = Log::at_end(path);
     let every = if ear.is_some() { HEARD } else { UNHEARD };
-    let mut looks = tokio::time::interval(every);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        looks.tick().await;
-        // One that can't be read now may be later; the disk may be full.
-        let _ = log.look(ear.as_mut());
+    async move {
+        let mut looks = tokio::time::interval(every);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            // One that can't be read now may be later; the disk may be full.
+            let _ = log.look(ear.as_mut());
+        }
     }
 }
 
@@ -116,6 +119,21 @@ mod tests {
     fn append(path: &Path, text: &[u8]) {
         let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
         file.write_all(text).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_written_before_the_first_look_is_heard() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.log");
+        append(&path, b"of an earlier start\n");
+        let (tell, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let ear: Ear = Box::new(move |line| tell.send(line.to_owned()).unwrap());
+        let keeper = keep(path.clone(), Some(ear));
+        append(&path, b"at once\n");
+        tokio::select! {
+            () = keeper => {}
+            line = heard.recv() => assert_eq!(line.unwrap(), "at once"),
+        }
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub(super) const CLIENTS: [(&str, &str, Option<&str>); 6] = [
     ("admin", "kubeclash", Some("system:masters")),
     ("kube-controller-manager", "system:kube-controller-manager", None),
     ("kube-scheduler", "system:kube-scheduler", None),
-    ("second-scheduler", "system:kube-scheduler", None),
+    // Authorization is always granted, so a name of its own costs it nothing, and tells it from the default one, which is
+    // often the same program.
+    ("second-scheduler", "system:second-scheduler", None),
     ("kwok", "system:kwok", Some("system:nodes")),
     (
         "descheduler",

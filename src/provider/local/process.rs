@@ -65,6 +65,7 @@ impl Process {
             .append(true)
             .open(log)
             .map_err(unwritten)?;
+        let keeper = log::keep(log.to_owned(), ear);
         let body = match program {
             Program::File { path } => {
                 writeln!(out, "# {} {}", path.display(), args.join(" ")).map_err(unwritten)?;
@@ -75,13 +76,12 @@ impl Process {
                 Body::Container(container.map_err(|e| failed(format!("its container: {e}")))?)
             }
         };
-        let log_keeper = AbortOnDropHandle::new(tokio::spawn(log::keep(log.to_owned(), ear)));
         Ok(Self {
             name: name.to_owned(),
             log: log.to_owned(),
             body,
             started: Instant::now(),
-            _log_keeper: log_keeper,
+            _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
         })
     }
 

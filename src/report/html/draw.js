@@ -164,7 +164,10 @@ function points(drawing, x, place, width) {
     const room = Math.floor(((next.get(point.level) ?? width + 8) - point.at - 20) / 5.8);
     next.set(point.level, point.at);
     const text = point.text.length <= room ? point.text : room > 6 ? point.text.slice(0, room - 1) + "…" : "";
-    group.prepend(told(label(point, text, place), [point.text, `${point.number ? `step ${point.number}` : "mark"} at ${clock(point.t)}`]));
+    const one = told(label(point, text, place), [point.text, `${point.number ? `step ${point.number}` : "mark"} at ${clock(point.t)}`]);
+    // A mark often stands at a step: its line lies above.
+    if (point.number) group.prepend(one);
+    else group.append(one);
   }
   return group;
 }
