@@ -205,12 +205,16 @@ async fn the_action_builds_its_own_program() {
         let end = runner.run(step, root());
         assert_eq!(end.code, Some(0), "{end:?}");
     }
-    assert_eq!(runner.output("steps.place.outputs.sources").len(), 16);
+    let sources = runner.output("steps.place.outputs.sources");
+    assert_eq!(sources.len(), 16);
     let built = runner.output("steps.build.outputs.binary");
     assert!(
-        built.ends_with("release/kubeclash") && Path::new(built).exists(),
+        built.ends_with(&format!("kubeclash-{sources}/kubeclash")),
         "{built}"
     );
+    // It knows what was written last.
+    let help = Command::new(built).args(["report", "--help"]).output().unwrap();
+    assert!(help.status.success() && !help.stdout.is_empty(), "{help:?}");
 }
 
 /// An expression in a script is text that somebody else may have written, run as a script.
