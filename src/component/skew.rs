@@ -159,6 +159,17 @@ mod tests {
 
     #[test]
     fn today_and_the_unknown_lack_nothing() {
+        // Nor does the first that has something.
+        let first = [
+            (Apiserver, "v1.26.0"),
+            (ControllerManager, "v1.24.0"),
+            (Descheduler, "v0.27.0"),
+        ];
+        assert_eq!(
+            lacks(&of(&first)).len(),
+            1,
+            "only the controller-manager is older"
+        );
         for version in ["v1.36.3", "unknown"] {
             let all = [Apiserver, ControllerManager, Scheduler, SecondScheduler].map(|name| (name, version));
             assert_eq!(lacks(&of(&all)), []);
