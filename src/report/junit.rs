@@ -92,10 +92,7 @@ fn test(outcome: &Outcome, name: &str) -> TestCase {
         TestCaseStatus::success()
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        let message = format!(
-            "{}, UNEXPECTED: {} was expected",
-            outcome.verdict, outcome.expected
-        );
+        let message = format!("{}, {}", outcome.verdict, outcome.expectation());
         status
             .set_type(text(&outcome.verdict))
             .set_message(text(&message))

@@ -3,6 +3,7 @@ use quick_junit::Report;
 use super::*;
 use crate::report::Reported;
 use crate::report::tests::{c5, control, outcome, unexpected};
+use crate::verdict::Verdict;
 
 fn arm(outcome: Outcome) -> Reported {
     Reported {
@@ -103,6 +104,22 @@ fn an_unexpected_verdict_is_a_failure_and_a_broken_harness_an_error() {
         )
     );
     assert_eq!(tests[0].time, Some(Duration::from_millis(46_812)));
+}
+
+#[test]
+fn cured_and_returned_are_told_apart_in_the_message() {
+    let ended = |mut outcome: Outcome, verdict: Verdict| {
+        outcome.found(&verdict);
+        status(&test(&outcome, "x")).1
+    };
+    assert_eq!(
+        ended(outcome(), Verdict::Absent),
+        "absent, UNEXPECTED: cured, reproduced was expected"
+    );
+    assert_eq!(
+        ended(control(), Verdict::Reproduced),
+        "reproduced, UNEXPECTED: returned, absent was expected"
+    );
 }
 
 #[test]
