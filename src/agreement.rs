@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::evidence::{Outcome, RunOf, Spread};
 use crate::verdict::Verdict;
 
-/// The name under which [`Outcome::spread`] has the time that the failure needed.
+/// The name of the time that the failure needed, which is none of the facts but a field of the outcome; in
+/// [`Outcome::spread`] it stands among them.
 pub const NEEDED: &str = "needed_ms";
 
 /// Sums up the runs of an arm; `failed` more have no outcome. `None` where there is no outcome at all.
@@ -104,10 +105,9 @@ fn whole(value: f64) -> Value {
     }
 }
 
-/// The arms of a folder of evidence, in their order: of each its last run, and with it those before that were made of
-/// the same binaries at the same pace.
+/// The runs of each arm, arms in the order of their first.
 #[must_use]
-pub fn arms(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+pub fn by_arm(outcomes: Vec<Outcome>) -> Vec<Vec<Outcome>> {
     let mut arms: Vec<Vec<Outcome>> = Vec::new();
     for outcome in outcomes {
         match arms.iter_mut().find(|arm| arm[0].title() == outcome.title()) {
@@ -115,7 +115,15 @@ pub fn arms(outcomes: Vec<Outcome>) -> Vec<Outcome> {
             None => arms.push(vec![outcome]),
         }
     }
-    arms.into_iter()
+    arms
+}
+
+/// The arms of a folder of evidence, in their order: of each its last run, and with it those before that were made of
+/// the same binaries at the same pace.
+#[must_use]
+pub fn arms(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    by_arm(outcomes)
+        .into_iter()
         .filter_map(|runs| {
             let last = runs.last()?.clone();
             let alike: Vec<Outcome> = runs

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::agreement::NEEDED;
 use crate::evidence::Outcome;
 use crate::experiment::Arm;
 use crate::verdict::{Change, Expect};
@@ -19,9 +20,6 @@ pub struct Figure {
     /// A difference that is smaller says nothing, however large the factor: two pods are twice as many as one.
     least: f64,
 }
-
-/// The time that a failure needed is none of the facts, but a field of the outcome.
-const NEEDED: &str = "needed_ms";
 
 /// The figures: the one place that knows them.
 pub const FIGURES: [Figure; 6] = [

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use self::stage::Stage;
 use crate::cases::{Case, Folder, LibraryError, load};
 use crate::component::{Binary, ComponentError, ComponentName};
-use crate::evidence::Outcome;
+use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
 use crate::inject::InjectError;
 use crate::observe::RecorderError;
@@ -210,7 +210,7 @@ pub async fn drive(
     let timeline = timeline?;
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
     outcome.judged(plan.case.judge(&timeline));
-    let file = evidence.join("verdict.json");
+    let file = evidence.join(VERDICT);
     fs::write(
         &file,
         serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",

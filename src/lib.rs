@@ -52,6 +52,7 @@ pub mod session;
 pub mod check;
 pub mod prelude;
 pub mod progress;
+pub mod shell;
 pub mod interrupt;
 pub mod exit;
 pub mod cli;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew};
+use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, versions};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
@@ -117,10 +117,7 @@ impl Session {
     /// The versions of what takes part.
     #[must_use]
     pub fn versions(&self) -> Versions {
-        let binaries = self.binaries.values();
-        binaries
-            .map(|binary| (binary.name, binary.version.clone()))
-            .collect()
+        versions(&self.binaries)
     }
 
     /// The plan for one arm.

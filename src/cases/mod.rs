@@ -63,6 +63,13 @@ impl Case {
         ALL.iter().find(|case| case.folder == folder)
     }
 
+    /// The place of a folder's case among all, for lists; of a folder that is none, behind them.
+    #[must_use]
+    pub fn place(folder: &str) -> usize {
+        let at = ALL.iter().position(|case| case.folder == folder);
+        at.unwrap_or(ALL.len())
+    }
+
     /// Its id: `c7`.
     #[must_use]
     pub fn id(&self) -> &'static str {
@@ -88,7 +95,9 @@ impl Case {
     /// Whether a timeline shows the failure: what is asked again and again while it grows.
     #[must_use]
     pub fn reproduced(&self, timeline: &Timeline) -> bool {
-        (self.judge)(timeline).on(timeline).verdict == Verdict::Reproduced
+        let judged = (self.judge)(timeline);
+        // Nothing makes a failure of what was none; most of the time there is none yet.
+        judged.verdict == Verdict::Reproduced && judged.on(timeline).verdict == Verdict::Reproduced
     }
 
     /// The number that the verdict hangs on, as it stands.

@@ -13,6 +13,7 @@ use crate::cases::Case;
 use crate::exit;
 use crate::progress::Progress;
 use crate::scenario::Arm;
+use crate::shell::quoted;
 
 /// List cases × arms × builds, for the jobs of a CI system.
 ///
@@ -92,7 +93,7 @@ pub fn run(args: &MatrixArgs, progress: &Progress) -> Result<(), Failure> {
                 super::say(&format!(
                     "{:<40}  kubeclash run {}\n",
                     job.name(),
-                    quoted(&job.arguments())
+                    line(&job.arguments())
                 ));
             }
         }
@@ -172,7 +173,7 @@ impl Job<'_> {
         put("id", self.case.id().into());
         put("arm", self.arm.to_string().into());
         put("spec", self.set.map_or("", |set| &set.name).into());
-        put("args", quoted(&self.arguments()).into());
+        put("args", line(&self.arguments()).into());
         put("weight", self.weight.into());
         for (key, value) in self.set.into_iter().flat_map(|set| &set.said) {
             put(&key.replace('-', "_"), value.clone().into());
@@ -181,18 +182,10 @@ impl Job<'_> {
     }
 }
 
-/// Arguments as a POSIX shell takes them.
-fn quoted(arguments: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,%".contains(c);
-    let quote = |argument: &String| {
-        if !argument.is_empty() && argument.chars().all(plain) {
-            argument.clone()
-        } else {
-            format!("'{}'", argument.replace('\'', "'\\''"))
-        }
-    };
-    let quoted: Vec<String> = arguments.iter().map(quote).collect();
-    quoted.join(" ")
+/// Arguments as a shell takes them.
+fn line(arguments: &[String]) -> String {
+    let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]

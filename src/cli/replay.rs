@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use owo_colors::Style as Ink;
 use serde_json::json;
 
+use crate::evidence::TIMELINE;
 use crate::report::{Picture, Style, terminal};
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
 use crate::verdict::{Expect, Judgement, Verdict};
@@ -88,7 +89,7 @@ pub fn replay(
     out: &mut impl Write,
 ) -> Result<Replayed, ReplayError> {
     let path = if args.timeline.is_dir() {
-        args.timeline.join("timeline.jsonl")
+        args.timeline.join(TIMELINE)
     } else {
         args.timeline.clone()
     };

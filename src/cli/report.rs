@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
-use crate::cases;
+use crate::cases::Case;
 use crate::evidence::{self, Found};
 use crate::exit;
 use crate::report::{Material, Reported, Style, html, junit, markdown, terminal};
@@ -230,9 +230,8 @@ fn material(dirs: &[PathBuf], all: bool) -> Material {
         keep_last(&mut material);
     }
     let place = |arm: &Reported| {
-        let case = cases::ALL.iter().position(|case| case.folder == arm.outcome.case);
         (
-            case.unwrap_or(usize::MAX),
+            Case::place(&arm.outcome.case),
             arm.outcome.case.clone(),
             arm.outcome.variant.clone(),
             arm.outcome.arm.to_string(),

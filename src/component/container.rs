@@ -47,7 +47,7 @@ pub(super) async fn resolve(
     platform: &Platform,
     progress: &Progress,
 ) -> Result<Binary, ComponentError> {
-    let reference = reference.replace('*', program(name));
+    let reference = reference.replace('*', name.program());
     let found = look(name, &reference, platform, progress).await;
     found.map_err(|Refusal { reason, help }| ComponentError::Image {
         flag: name.flag(),
@@ -60,7 +60,7 @@ pub(super) async fn resolve(
 
 /// What there is of an image, without pulling it: for [`Resolver::probe`](super::Resolver::probe).
 pub(super) async fn probe(name: ComponentName, reference: &str, platform: &Platform) -> State {
-    let reference = reference.replace('*', program(name));
+    let reference = reference.replace('*', name.program());
     let looked = async {
         let (docker, _) = docker::on_this_machine().await?;
         match docker.inspect_image(&reference).await {
@@ -166,14 +166,6 @@ fn made_for(image: &ImageInspect, platform: &Platform) -> Result<(), Refusal> {
     ))
 }
 
-/// How a component's program is called in images and in `cmd/`.
-fn program(name: ComponentName) -> &'static str {
-    match name {
-        ComponentName::SecondScheduler => ComponentName::Scheduler.as_str(),
-        other => other.as_str(),
-    }
-}
-
 /// Programs that do nothing but run what their arguments name.
 const WRAPPERS: [&str; 4] = ["go-runner", "tini", "dumb-init", "catatonit"];
 
@@ -202,7 +194,7 @@ fn command(name: ComponentName, entrypoint: &[String], cmd: &[String]) -> Result
         .cloned()
         .collect();
     let named = if default.is_empty() || (default.len() == 1 && is(default.first(), &SHELLS)) {
-        vec![program(name).to_owned()]
+        vec![name.program().to_owned()]
     } else {
         default
     };

@@ -10,7 +10,7 @@ use super::entry::{Lock, Staging, make_executable};
 use super::go::Log;
 use super::http::Failure;
 use super::image::{Pulled, Which};
-use super::module::Workshop;
+use super::module::{Workshop, set_up};
 use super::wrapper::is_version;
 use super::{Binary, ComponentError, ComponentName, GoVersion, Key, Origin, Resolver, Sha256, given};
 use crate::progress::Task;
@@ -85,9 +85,7 @@ impl Resolver {
         task: &Task,
     ) -> Result<(String, GoVersion), BuildFailure> {
         self.builder.go_version().await?;
-        let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
-        let folder = room.beside("module");
-        std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
+        let (folder, log) = set_up(room)?;
         let shop = Workshop {
             folder: &folder,
             log: &log,

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::progress::Task;
+use crate::shell::quoted;
 
 /// How many of go's last lines an error quotes.
 const TAIL: usize = 12;
@@ -147,15 +148,7 @@ async fn listen(
 /// The command as a shell takes it, with the environment that was set for it.
 fn written(command: &Command) -> String {
     let command = command.as_std();
-    let quoted = |text: &OsStr| {
-        let text = text.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=@:,+".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text.into_owned()
-        } else {
-            format!("'{}'", text.replace('\'', "'\\''"))
-        }
-    };
+    let quoted = |text: &OsStr| quoted(&text.to_string_lossy());
     let set = command
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));

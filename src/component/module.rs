@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::build::BuildFailure;
+use super::entry::Staging;
 use super::go::{Ended, Log, run, run_any};
 use super::wrapper::{GoMod, Sibling, Wanted, tools};
 use super::{Builder, Platform};
@@ -37,6 +38,14 @@ struct Listed {
 #[serde(rename_all = "PascalCase")]
 struct Wrong {
     err: String,
+}
+
+/// An empty folder to build in, and a log of what go says there: both within a staging.
+pub(super) fn set_up(room: &Staging) -> Result<(PathBuf, Log), BuildFailure> {
+    let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
+    let folder = room.beside("module");
+    std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
+    Ok((folder, log))
 }
 
 /// Where go is asked, and where what it says goes.

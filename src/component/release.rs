@@ -8,7 +8,7 @@ use super::build::{BuildFailure, Ground, Program};
 use super::entry::{Lock, Staging};
 use super::go::Log;
 use super::http::Failure;
-use super::module::Workshop;
+use super::module::{Workshop, set_up};
 use super::resolve::collect;
 use super::{
     Binary, Builder, ComponentError, ComponentName, GoVersion, Key, Module, Origin, Resolver, Selection,
@@ -185,9 +185,7 @@ impl Resolver {
         task: &Task,
     ) -> Result<GoVersion, BuildFailure> {
         self.builder.go_version().await?;
-        let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
-        let folder = room.beside("module");
-        std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
+        let (folder, log) = set_up(room)?;
         let shop = Workshop {
             folder: &folder,
             log: &log,

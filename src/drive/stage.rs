@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Taint;
 use super::{DriveError, Plan, no_file};
 use crate::cases::Folder;
 use crate::component::{ComponentName, skew, versions};
-use crate::evidence::Outcome;
+use crate::evidence::{Outcome, TIMELINE};
 use crate::inject::{self, DrainOptions, ObjectRef};
 use crate::observe::Recorder;
 use crate::provider::Cluster;
@@ -36,7 +36,7 @@ impl Stage<'_> {
     /// Carries the steps out under a recorder that is armed before the first.
     pub(super) async fn play(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
         let client = cluster.client().clone();
-        let file = self.evidence.join("timeline.jsonl");
+        let file = self.evidence.join(TIMELINE);
         let recorder = Recorder::arm(&client, self.header(), &file, cluster.audit_log().as_deref()).await?;
         let limit = self.limit();
         let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {

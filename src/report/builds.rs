@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::component::ComponentName;
 use crate::evidence::Outcome;
 use crate::timeline::ComponentVersion;
 
@@ -11,7 +12,10 @@ use crate::timeline::ComponentVersion;
 const SHORT: usize = 8;
 
 /// What a release of Kubernetes brings together.
-const KUBERNETES: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+const KUBERNETES: [&str; 3] = {
+    let [apiserver, controllers, scheduler] = ComponentName::KUBERNETES;
+    [apiserver.as_str(), controllers.as_str(), scheduler.as_str()]
+};
 
 /// The builds of some arms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::markdown::cell;
 use super::terminal::{labelled, paint};
-use super::{Style, number};
+use super::{Style, arms_in_words, number};
 use crate::comparison::{Compared, Outlook, Pair};
 use crate::evidence::Outcome;
 
@@ -129,11 +129,7 @@ fn counts(compared: &[Compared]) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(outlook, count)| format!("{count} {outlook}"))
         .collect();
-    let arms = match compared.len() {
-        1 => "1 arm".to_owned(),
-        many => format!("{many} arms"),
-    };
-    format!("{arms}: {}", parts.join(", "))
+    format!("{}: {}", arms_in_words(compared.len()), parts.join(", "))
 }
 
 fn outlook(outlook: Outlook) -> String {

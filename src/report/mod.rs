@@ -122,16 +122,20 @@ impl Summary<'_> {
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, what)| format!("{n} {what}")),
         );
-        let arms = if arms == 1 {
-            "1 arm".to_owned()
-        } else {
-            format!("{arms} arms")
-        };
         format!(
-            "{arms}: {}; {} in all",
+            "{}: {}; {} in all",
+            arms_in_words(arms),
             parts.join(", "),
             seconds(u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX))
         )
+    }
+}
+
+/// `1 arm`, `14 arms`.
+pub(crate) fn arms_in_words(count: usize) -> String {
+    match count {
+        1 => "1 arm".to_owned(),
+        many => format!("{many} arms"),
     }
 }
 

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use semver::Version;
 
 use super::markdown::cell;
-use crate::agreement::agree;
+use crate::agreement::{agree, by_arm};
 use crate::cases::{ALL, Case};
 use crate::comparison::{Compared, FACTOR, FIGURES, Outlook, compare};
 use crate::component::ComponentName;
@@ -219,24 +219,21 @@ pub fn page(outcomes: &[Outcome], notes: &[Note]) -> String {
 fn tables(outcomes: &[Outcome]) -> Vec<Table> {
     let mut tables = Vec::new();
     for pace in [Pace::Fast, Pace::Recorded] {
-        let mut groups: Vec<(Build, Vec<Vec<Outcome>>)> = Vec::new();
+        let mut groups: Vec<(Build, Vec<Outcome>)> = Vec::new();
         for outcome in outcomes.iter().filter(|outcome| outcome.pace == pace) {
             let build = Build::of(outcome);
-            let at = groups.iter().position(|(known, _)| *known == build);
-            let at = at.unwrap_or_else(|| {
-                groups.push((build, Vec::new()));
-                groups.len() - 1
-            });
-            let arms = &mut groups[at].1;
-            match arms.iter_mut().find(|runs| runs[0].title() == outcome.title()) {
-                Some(runs) => runs.push(outcome.clone()),
-                None => arms.push(vec![outcome.clone()]),
+            match groups.iter_mut().find(|(known, _)| *known == build) {
+                Some((_, runs)) => runs.push(outcome.clone()),
+                None => groups.push((build, vec![outcome.clone()])),
             }
         }
         groups.sort_by_key(|(build, _)| build.order());
         let columns: Vec<_> = groups
             .into_iter()
-            .map(|(build, arms)| (build, arms.iter().filter_map(|runs| agree(runs, 0)).collect()))
+            .map(|(build, runs)| {
+                let arms = by_arm(runs);
+                (build, arms.iter().filter_map(|runs| agree(runs, 0)).collect())
+            })
             .collect();
         if !columns.is_empty() {
             tables.push(Table { pace, columns });
@@ -254,12 +251,14 @@ impl Table {
                 rows.push(outcome);
             }
         }
-        let place = |case: &str| {
-            ALL.iter()
-                .position(|known| known.folder == case)
-                .unwrap_or(ALL.len())
-        };
-        rows.sort_by_key(|row| (place(&row.case), row.case.clone(), row.variant.clone(), row.arm));
+        rows.sort_by_key(|row| {
+            (
+                Case::place(&row.case),
+                row.case.clone(),
+                row.variant.clone(),
+                row.arm,
+            )
+        });
         rows
     }
 }

@@ -242,6 +242,14 @@ impl Running {
         fs::read_to_string(&self.out).unwrap_or_default() + &self.stderr()
     }
 
+    /// Interrupts it, and waits for the end that it owes then.
+    #[track_caller]
+    pub(crate) fn interrupt(&mut self) {
+        self.signal(Signal::SIGINT);
+        let code = Some(kubeclash::exit::INTERRUPTED.into());
+        assert_eq!(self.end().code(), code, "{}", self.said());
+    }
+
     /// Waits for its end.
     pub(crate) fn end(&mut self) -> ExitStatus {
         until("the command's end", || self.child.try_wait().unwrap())

@@ -232,13 +232,7 @@ async fn an_interruption_takes_the_container_with_it() {
         containers_below(&docker, &sandbox.tmp()).await,
         ["kube-scheduler"]
     );
-    running.signal(Signal::SIGINT);
-    assert_eq!(
-        running.end().code(),
-        Some(exit::INTERRUPTED.into()),
-        "{}",
-        running.said()
-    );
+    running.interrupt();
     assert_eq!(containers_below(&docker, &sandbox.tmp()).await, [""; 0]);
     sandbox.assert_clean();
     image.inspect(&docker).await;
@@ -257,13 +251,7 @@ async fn an_interruption_takes_a_container_that_is_asked_for_its_version() {
         let seen = sandbox.processes();
         seen.values().any(|name| name == "sleeps").then_some(())
     });
-    running.signal(Signal::SIGINT);
-    assert_eq!(
-        running.end().code(),
-        Some(exit::INTERRUPTED.into()),
-        "{}",
-        running.said()
-    );
+    running.interrupt();
     assert_eq!(containers_of(&docker, &image).await, 0);
     sandbox.assert_clean();
 }

@@ -165,7 +165,8 @@ impl LocalCluster {
     }
 
     pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
-        let processes = self.processes.iter().chain(&self.descheduler);
+        let started_later = self.second_scheduler.iter().chain(&self.descheduler);
+        let processes = self.processes.iter().chain(started_later);
         processes.map(Process::cpu_time).collect()
     }
 

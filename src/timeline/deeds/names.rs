@@ -1,12 +1,13 @@
 //! What the programs that ask are called by people who know Kubernetes.
 
+use crate::experiment::Minor;
 use crate::timeline::{Header, PodSeen, RequestSeen};
 
 /// The reason of a pod's condition that its taint manager sets before it deletes the pod (v1.26 and later).
 pub(super) const BY_TAINT: &str = "DeletionByTaintManager";
 
 /// The first minor release of Kubernetes in which the taint manager is a controller of its own.
-const TAINT_EVICTION: u32 = 29;
+const TAINT_EVICTION: Minor = Minor::new(1, 29);
 
 /// Who made a request about a pod, if it is about one.
 pub(super) fn of(request: &RequestSeen, pod: Option<&PodSeen>, header: &Header) -> String {
@@ -36,19 +37,15 @@ fn kubectl(request: &RequestSeen) -> &'static str {
 /// Two controllers share the client that is called node-controller (cmd/kube-controller-manager/app/core.go): only what
 /// the taint manager says in a pod's condition tells them apart.
 fn node_controller(pod: Option<&PodSeen>, header: &Header) -> &'static str {
-    let own = header
+    let version = header
         .components
         .get("kube-controller-manager")
-        .and_then(|component| {
-            component
-                .version
-                .strip_prefix("v1.")?
-                .split('.')
-                .next()?
-                .parse()
-                .ok()
-        })
-        .is_none_or(|minor: u32| minor >= TAINT_EVICTION);
+        .map(|c| &*c.version);
+    // Of a version that is none of Kubernetes' own, the newest is meant.
+    let before = Minor::new(1, 0)..TAINT_EVICTION;
+    let own = !version
+        .and_then(Minor::of)
+        .is_some_and(|minor| before.contains(&minor));
     match pod.and_then(|pod| pod.disruption.as_deref()) {
         Some(BY_TAINT) if own => "taint-eviction-controller",
         _ => "node-lifecycle-controller",
