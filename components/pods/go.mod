@@ -1,0 +1,3 @@
+module kubeclash.dev/components/pods
+
+go 1.24
