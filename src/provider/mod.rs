@@ -3,8 +3,20 @@
 //! Backends are a closed enum behind [`Provider::up`] and [`Cluster::down`]. A cluster never reads or writes the
 //! user's kubeconfig; its own lies in its run directory.
 
+mod access;
+mod container;
+mod descheduler;
+mod health;
+mod kind;
 mod local;
+mod log;
+mod pki;
+mod ports;
+mod process;
+mod scheduler;
+mod site;
 pub mod tuning;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::fmt;

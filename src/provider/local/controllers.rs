@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::process::Process;
-use super::site::Site;
+use crate::provider::process::Process;
+use crate::provider::site::Site;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 use crate::scenario::{Pace, secs};

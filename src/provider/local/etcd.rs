@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::process::Process;
-use super::site::Site;
-use super::wait;
+use crate::provider::process::Process;
+use crate::provider::site::Site;
+use crate::provider::wait;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 

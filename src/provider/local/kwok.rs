@@ -5,8 +5,8 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::process::Process;
-use super::site::Site;
+use crate::provider::process::Process;
+use crate::provider::site::Site;
 use crate::component::Binary;
 use crate::provider::ProviderError;
 use crate::scenario::{Pace, Shape};

@@ -26,8 +26,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::kubelet::{Container, Running};
-use super::pki::Pki;
-use super::site::Site;
+use crate::provider::pki::Pki;
+use crate::provider::site::Site;
 use crate::provider::ProviderError;
 use crate::scenario::{CpuCurve, Load, Pace, secs};
 

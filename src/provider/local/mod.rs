@@ -2,22 +2,12 @@
 //! processes (or containers, where a fork is an image), on nodes that KWOK and [`kubelet`] play. Nothing to install, and everything on 127.0.0.1.
 
 mod apiserver;
-mod container;
 mod controllers;
-mod descheduler;
 mod etcd;
-mod health;
 mod kubelet;
 mod kwok;
-mod log;
 mod metrics;
-mod pki;
-mod ports;
-mod process;
-mod scheduler;
 mod seed;
-mod site;
-mod wait;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,11 +22,12 @@ use tokio::task::JoinSet;
 
 pub use self::seed::prepare;
 
-use self::health::Health;
-use self::ports::Port;
-use self::process::Process;
-use self::site::Site;
-use super::{OnCycle, Order, ProviderError};
+use super::access;
+use super::health::Health;
+use super::ports::{self, Port};
+use super::process::Process;
+use super::site::Site;
+use super::{OnCycle, Order, ProviderError, descheduler, scheduler, wait};
 use crate::component::ComponentName;
 
 /// A cluster of the local provider.
@@ -90,7 +81,7 @@ impl LocalCluster {
             Vec::new()
         };
         let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client, audit)?;
-        let client = apiserver::client(&site.pki, api, apiserver::KUBECTL)?;
+        let client = access::client(&site.pki, api, access::KUBECTL)?;
         apiserver::wait(
             &mut apiserver,
             &mut etcd,
@@ -117,7 +108,7 @@ impl LocalCluster {
         let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace)?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
-        let kubelet = apiserver::client(&site.pki, api, apiserver::KUBELET)?;
+        let kubelet = access::client(&site.pki, api, access::KUBELET)?;
         tasks.spawn(kubelet::play(kubelet, running.clone(), order.pace));
         kwok::register(&client, order.shape, &binary(ComponentName::Apiserver)?.version).await?;
         let health = Health::new(&site)?;

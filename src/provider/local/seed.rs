@@ -8,12 +8,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ports::{self, Port};
-use super::site::Site;
+use crate::provider::ports::{self, Port};
+use crate::provider::site::Site;
 use super::{apiserver, etcd};
 use crate::component::{ComponentName, SEEDS_LOCK, Sha256};
 use crate::progress::Progress;
-use crate::provider::{Order, ProviderError};
+use crate::provider::{Order, ProviderError, access};
 
 /// Makes the seed of these binaries in `cache`; nothing is done when it is there.
 ///
@@ -59,7 +59,7 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
         client,
         Vec::new(),
     )?;
-    let client = apiserver::client(&site.pki, api, apiserver::KUBECTL)?;
+    let client = access::client(&site.pki, api, access::KUBECTL)?;
     apiserver::wait(
         &mut apiserver,
         &mut etcd,

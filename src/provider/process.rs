@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::super::ProviderError;
+use super::ProviderError;
 use super::log::{self, Ear};
 use crate::component::Program;
 use crate::docker::{Container, State};

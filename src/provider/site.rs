@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::apiserver;
+use super::access;
 use super::log::Ear;
 use super::pki::{CLIENTS, Pki};
 use super::process::Process;
@@ -91,7 +91,7 @@ impl Site {
     /// Writes a kubeconfig for everybody who talks to the API server.
     pub(super) fn write_kubeconfigs(&self, api: u16) -> Result<(), ProviderError> {
         CLIENTS.iter().try_for_each(|(identity, ..)| {
-            apiserver::write_kubeconfig(&self.pki, identity, api, &self.kubeconfig(identity))
+            access::write_kubeconfig(&self.pki, identity, api, &self.kubeconfig(identity))
         })
     }
 

@@ -10,7 +10,7 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
-use super::super::ProviderError;
+use super::ProviderError;
 
 /// Where the certificates and keys of a run lie, as PEM files.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpSocket;
 
-use super::super::ProviderError;
+use super::ProviderError;
 
 /// A port on 127.0.0.1 that nobody else is given while this value lives.
 #[derive(Debug)]
