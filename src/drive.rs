@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use self::stage::Stage;
+use self::stage::{Stage, in_effect};
 use crate::cases::{Case, Folder, LibraryError, load};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
 use crate::inject::InjectError;
 use crate::observe::RecorderError;
-use crate::provider::{Order, Provider, ProviderError, Tuning, TuningError};
-use crate::scenario::{Arm, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
+use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
 
 /// One arm that is to be run, and on what.
@@ -49,6 +49,8 @@ pub struct Plan {
     pub ready_timeout: Duration,
     /// Whether the cluster's run directory is left in place.
     pub keep: bool,
+    /// What clusters of kind are made with.
+    pub kit: Option<Kit>,
 }
 
 impl Plan {
@@ -172,7 +174,8 @@ pub async fn drive(
     let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder, plan.policy_api())?;
-    let evidence = evidence_dir(plan, &folder)?;
+    let images = plan.kit.as_ref().map(|kit| kit.images(scenario.load.as_ref()));
+    let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let order = Order {
         binaries: plan.binaries.clone(),
         shape: scenario.shape,
@@ -183,17 +186,19 @@ pub async fn drive(
         seeds: plan.seeds.clone(),
         ready_timeout: plan.ready_timeout,
         keep: plan.keep,
+        kit: plan.kit.clone(),
     };
     let start = Instant::now();
     say("starting the control plane");
     let mut cluster = tokio::select! {
-        up = plan.provider.up(order) => up?,
+        up = plan.provider.up(order, say) => up?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted),
     };
     let stage = Stage {
         plan,
         folder: &folder,
         scenario: &scenario,
+        images: images.as_ref(),
         evidence: &evidence,
         say,
     };
@@ -248,7 +253,7 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
 }
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
-fn evidence_dir(plan: &Plan, folder: &Folder) -> Result<PathBuf, DriveError> {
+fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
     let arm = plan.variant.map_or_else(
         || plan.arm.to_string(),
         |variant| format!("{}-{variant}", plan.arm),
@@ -267,7 +272,7 @@ fn evidence_dir(plan: &Plan, folder: &Folder) -> Result<PathBuf, DriveError> {
     let objects = folder
         .manifests
         .iter()
-        .map(|manifest| (&manifest.file, manifest.at(plan.pace).objects));
+        .map(|manifest| (&manifest.file, in_effect(manifest, plan, images).objects));
     let policies = folder
         .policies
         .iter()

@@ -35,7 +35,6 @@ pub mod experiment;
 pub mod scenario;
 pub mod cases;
 mod docker;
-#[expect(dead_code, reason = "the kind provider is on its way")]
 mod engine;
 pub mod component;
 pub mod provider;

@@ -103,7 +103,7 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
             },
             scratch.path().join(format!("logs-{run}")),
         );
-        let cluster = session.settings().provider.up(order.clone()).await;
+        let cluster = session.settings().provider.up(order.clone(), &|_| ()).await;
         let cluster = cluster.map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         ours.push(cluster.ready_after());
         cluster.down().await;

@@ -9,7 +9,7 @@ use crate::component::{ComponentName, Selection, Spec, SpecError};
 use crate::provider::tuning::{DEFAULT_SCHEDULER, SchedulerConfig, descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
 use crate::scenario::{Pace, Policy};
-use crate::session::Settings;
+use crate::session::{OnKind, Settings};
 
 /// Which build of each component to use.
 ///
@@ -51,14 +51,7 @@ impl ComponentFlags {
                 .with_kubernetes(spec)
                 .expect("the flag takes only what stands for three")
         });
-        let chosen = [
-            (ComponentName::Apiserver, &self.apiserver),
-            (ComponentName::ControllerManager, &self.controller_manager),
-            (ComponentName::Scheduler, &self.scheduler),
-            (ComponentName::Descheduler, &self.descheduler),
-            (ComponentName::Etcd, &self.etcd),
-            (ComponentName::Kwok, &self.kwok),
-        ];
+        let chosen = self.one_by_one();
         let selection = chosen
             .into_iter()
             .fold(start, |selection, (name, spec)| match spec {
@@ -69,6 +62,26 @@ impl ComponentFlags {
             Some(spec @ Spec::Release(_)) => selection.with(ComponentName::Kwokctl, spec.clone()),
             _ => selection,
         }
+    }
+}
+
+impl ComponentFlags {
+    fn one_by_one(&self) -> [(ComponentName, &Option<Spec>); 6] {
+        [
+            (ComponentName::Apiserver, &self.apiserver),
+            (ComponentName::ControllerManager, &self.controller_manager),
+            (ComponentName::Scheduler, &self.scheduler),
+            (ComponentName::Descheduler, &self.descheduler),
+            (ComponentName::Etcd, &self.etcd),
+            (ComponentName::Kwok, &self.kwok),
+        ]
+    }
+
+    /// Which components have a flag of their own set.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<ComponentName> {
+        let set = self.one_by_one().into_iter().filter(|(_, spec)| spec.is_some());
+        set.map(|(name, _)| name).collect()
     }
 }
 
@@ -131,6 +144,9 @@ pub struct RunFlags {
     /// On whose cluster
     #[arg(long, default_value = "local", env = "KUBECLASH_PROVIDER")]
     pub provider: Provider,
+    /// The node image of kind's clusters, in place of kindest/node of the release of --kubernetes
+    #[arg(long, value_name = "REF", env = "KUBECLASH_KIND_IMAGE")]
+    pub kind_image: Option<String>,
     /// At which pace: "fast", or "recorded" to compare with the study
     #[arg(long, default_value = "fast", env = "KUBECLASH_PACE")]
     pub pace: Pace,
@@ -180,6 +196,11 @@ impl RunFlags {
             },
             tuning,
             provider: self.provider,
+            on_kind: OnKind {
+                image: self.kind_image.clone(),
+                kubernetes: self.components.kubernetes.clone(),
+                chosen: self.components.chosen(),
+            },
             pace: self.pace,
             // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
             out: std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone()),

@@ -33,6 +33,12 @@ pub enum Origin {
         /// The digest under which its registry has it; the image's id where it comes from none.
         digest: String,
     },
+    /// What is in a node image of kind's.
+    #[serde(rename = "node-image")]
+    NodeImage {
+        /// The image, as the user named it or as it was found.
+        reference: String,
+    },
     /// Built here from a checkout of the user's.
     Checkout {
         /// The folder.
@@ -74,6 +80,7 @@ impl fmt::Display for Origin {
                 file: Some(file),
             } => write!(f, "{} out of {reference} ({digest})", file.display()),
             Self::Container { reference, digest } => write!(f, "image {reference} ({digest})"),
+            Self::NodeImage { reference } => write!(f, "in node image {reference}"),
             Self::Checkout {
                 dir,
                 package,

@@ -14,7 +14,7 @@ use crate::evidence::{Outcome, TIMELINE};
 use crate::inject::{self, DrainOptions, ObjectRef};
 use crate::observe::Recorder;
 use crate::provider::Cluster;
-use crate::scenario::{Arm, Manifest, NodePick, Pace, Scenario, Step};
+use crate::scenario::{Arm, Images, Manifest, NodePick, Pace, Scenario, Step};
 use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, fullest, refusal, undone};
 
 /// How long the API server may take to answer when everything has been watched.
@@ -28,6 +28,7 @@ pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pub(super) folder: &'a Folder,
     pub(super) scenario: &'a Scenario,
+    pub(super) images: Option<&'a Images>,
     pub(super) evidence: &'a Path,
     pub(super) say: &'a (dyn Fn(&str) + Sync),
 }
@@ -165,7 +166,7 @@ impl Stage<'_> {
         };
         match step {
             Step::Apply { file } => {
-                for object in self.manifest(file)?.at(self.plan.pace).objects {
+                for object in in_effect(self.manifest(file)?, self.plan, self.images).objects {
                     inject::client_side_apply(&client, &object)
                         .await
                         .map_err(failed)?;
@@ -291,6 +292,12 @@ async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) ->
         done = work => Ok(done),
         died = cluster.died() => Err(died.into()),
     }
+}
+
+/// A manifest as it is applied: at the plan's pace, with images that are there.
+pub(super) fn in_effect(manifest: &Manifest, plan: &Plan, images: Option<&Images>) -> Manifest {
+    let paced = manifest.at(plan.pace);
+    images.map_or_else(|| paced.clone(), |images| paced.running(images, plan.pace))
 }
 
 /// What was waited for in vain, and whose turn it was.

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::audit::{Heard, Tail};
 use super::sight::Sight;
+use crate::provider::WORKERS;
 use crate::scenario::{Condition, Outlook};
 use crate::timeline::{Change, Ending, Entry, FormatError, Gap, Header, Sink, Timeline, What, World};
 
@@ -111,7 +112,9 @@ impl Recorder {
             armed: armed.clone(),
         };
         let here = client.clone();
-        watches.spawn(watching("nodes").run(Api::<Node>::all(here.clone())));
+        // A control plane's node takes no part: no pod of a case can come to it.
+        let workers = watcher::Config::default().labels(WORKERS);
+        watches.spawn(watching("nodes").run_with(Api::<Node>::all(here.clone()), workers));
         watches.spawn(watching("pods").run(Api::<Pod>::default_namespaced(here.clone())));
         watches.spawn(watching("deployments").run(Api::<Deployment>::default_namespaced(here.clone())));
         watches.spawn(watching("replica sets").run(Api::<ReplicaSet>::default_namespaced(here.clone())));
@@ -339,11 +342,19 @@ impl Watching {
         K: Resource + Sight + Clone + DeserializeOwned + Debug + Send + 'static,
         K::DynamicType: Default,
     {
+        self.run_with(api, watcher::Config::default()).await;
+    }
+
+    async fn run_with<K>(self, api: Api<K>, config: watcher::Config)
+    where
+        K: Resource + Sight + Clone + DeserializeOwned + Debug + Send + 'static,
+        K::DynamicType: Default,
+    {
         let mut known: BTreeMap<String, K> = BTreeMap::new();
         let mut listed: BTreeMap<String, K> = BTreeMap::new();
         let mut lists = 0;
         let mut trouble = None;
-        let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
+        let mut events = watcher::watcher(api, config).boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(Watched::Init) => {

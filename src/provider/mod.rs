@@ -4,12 +4,15 @@
 //! user's kubeconfig; its own lies in its run directory.
 
 mod access;
+mod audit;
 mod container;
 mod descheduler;
 mod health;
 mod kind;
 mod local;
 mod log;
+mod nodes;
+mod paced;
 mod pki;
 mod ports;
 mod process;
@@ -26,7 +29,9 @@ use std::time::Duration;
 use crate::component::{Binary, ComponentName};
 use crate::scenario::{Load, Pace, Shape};
 
+pub use kind::{Asked, Host, KindCluster, Kit, NodeImage};
 pub use local::{LocalCluster, prepare};
+pub(crate) use nodes::WORKERS;
 pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.
@@ -35,12 +40,15 @@ pub enum Provider {
     /// Real control-plane binaries as child processes, with nodes played by KWOK.
     #[default]
     Local,
+    /// Clusters of kind: real kubelets in containers.
+    Kind,
 }
 
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Local => "local",
+            Self::Kind => "kind",
         })
     }
 }
@@ -51,8 +59,8 @@ impl std::str::FromStr for Provider {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "local" => Ok(Self::Local),
-            "kind" => Err("the kind provider is not there yet: use \"local\"".to_owned()),
-            other => Err(format!("unknown provider \"{other}\": \"local\"")),
+            "kind" => Ok(Self::Kind),
+            other => Err(format!("unknown provider \"{other}\": \"local\" or \"kind\"")),
         }
     }
 }
@@ -78,6 +86,8 @@ pub struct Order {
     pub ready_timeout: Duration,
     /// Whether its run directory is left in place.
     pub keep: bool,
+    /// What clusters of kind are made with; the local provider needs none.
+    pub kit: Option<Kit>,
 }
 
 impl Order {
@@ -101,6 +111,8 @@ pub type OnCycle = Box<dyn Fn() + Send + Sync>;
 pub enum Cluster {
     /// Of the local provider.
     Local(Box<LocalCluster>),
+    /// Of the kind provider.
+    Kind(Box<KindCluster>),
 }
 
 impl Provider {
@@ -108,9 +120,12 @@ impl Provider {
     ///
     /// # Errors
     /// When a component can't be started, exits, or does not become ready; what was started is gone then.
-    pub async fn up(self, order: Order) -> Result<Cluster, ProviderError> {
+    ///
+    /// `say` is told what a slow start is at.
+    pub async fn up(self, order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Cluster, ProviderError> {
         match self {
             Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order).await?))),
+            Self::Kind => Ok(Cluster::Kind(Box::new(KindCluster::up(order, say).await?))),
         }
     }
 }
@@ -121,6 +136,7 @@ impl Cluster {
     pub fn client(&self) -> &kube::Client {
         match self {
             Self::Local(cluster) => cluster.client(),
+            Self::Kind(cluster) => cluster.client(),
         }
     }
 
@@ -129,6 +145,7 @@ impl Cluster {
     pub fn kubeconfig(&self) -> PathBuf {
         match self {
             Self::Local(cluster) => cluster.kubeconfig(),
+            Self::Kind(cluster) => cluster.kubeconfig(),
         }
     }
 
@@ -137,6 +154,7 @@ impl Cluster {
     pub fn audit_log(&self) -> Option<PathBuf> {
         match self {
             Self::Local(cluster) => cluster.audit_log(),
+            Self::Kind(cluster) => cluster.audit_log(),
         }
     }
 
@@ -145,6 +163,7 @@ impl Cluster {
     pub fn cpu_times(&self) -> BTreeMap<String, Duration> {
         match self {
             Self::Local(cluster) => cluster.cpu_times(),
+            Self::Kind(cluster) => cluster.cpu_times(),
         }
     }
 
@@ -153,6 +172,7 @@ impl Cluster {
     pub fn ready_after(&self) -> Duration {
         match self {
             Self::Local(cluster) => cluster.ready_after(),
+            Self::Kind(cluster) => cluster.ready_after(),
         }
     }
 
@@ -167,6 +187,7 @@ impl Cluster {
     ) -> Result<(), ProviderError> {
         match self {
             Self::Local(cluster) => cluster.start_descheduler(policy, on_cycle).await,
+            Self::Kind(cluster) => cluster.start_descheduler(policy, on_cycle).await,
         }
     }
 
@@ -174,6 +195,7 @@ impl Cluster {
     pub async fn stop_descheduler(&mut self) {
         match self {
             Self::Local(cluster) => cluster.stop_descheduler().await,
+            Self::Kind(cluster) => cluster.stop_descheduler().await,
         }
     }
 
@@ -181,6 +203,7 @@ impl Cluster {
     pub fn trouble(&mut self) -> Option<ProviderError> {
         match self {
             Self::Local(cluster) => cluster.trouble(),
+            Self::Kind(cluster) => cluster.trouble(),
         }
     }
 
@@ -188,6 +211,7 @@ impl Cluster {
     pub async fn died(&mut self) -> ProviderError {
         match self {
             Self::Local(cluster) => cluster.died().await,
+            Self::Kind(cluster) => cluster.died().await,
         }
     }
 
@@ -198,6 +222,7 @@ impl Cluster {
     pub async fn answers(&self) -> Result<(), String> {
         match self {
             Self::Local(cluster) => cluster.answers().await,
+            Self::Kind(cluster) => cluster.answers().await,
         }
     }
 
@@ -205,6 +230,7 @@ impl Cluster {
     pub async fn down(self) {
         match self {
             Self::Local(cluster) => cluster.down().await,
+            Self::Kind(cluster) => cluster.down().await,
         }
     }
 }
@@ -272,6 +298,14 @@ pub enum ProviderError {
         /// All of it.
         log: PathBuf,
     },
+    /// A node image can't be had, or is none.
+    #[error("node image \"{reference}\" can't be used: {why}")]
+    NodeImage {
+        /// The image.
+        reference: String,
+        /// Why not.
+        why: String,
+    },
     /// The API server refused something that the cluster needs.
     #[error("failed to {what}: {source}")]
     Api {
@@ -308,6 +342,11 @@ impl ProviderError {
             Self::Start { why, .. } if why.starts_with("its log ") => {
                 Some("logs are evidence: --out names another folder for it".to_owned())
             }
+            Self::NodeImage { .. } => Some(
+                "where no registry can be reached, \"kubeclash node-image build\" makes one on Debian; --kind-image names \
+                 another"
+                    .to_owned(),
+            ),
             Self::Setup { .. } | Self::Start { .. } | Self::Api { .. } => None,
         }
     }

@@ -65,10 +65,11 @@ impl Pki {
             let (front, front_issuer) = authority("kubeclash-front-proxy")?;
             let pki = Self {
                 dir: dir.to_owned(),
-                ca: ca.clone(),
+                ca: ca.cert.clone(),
             };
-            write(&pki.file("ca.crt"), &ca)?;
-            write(&pki.file("front-proxy-ca.crt"), &front)?;
+            // The key, because on kind a controller signs the certificates of the kubelets with it.
+            pki.keep("ca", &ca)?;
+            write(&pki.file("front-proxy-ca.crt"), &front.cert)?;
             pki.keep("serving", &serving(&issuer)?)?;
             for (file, name, organisation) in CLIENTS {
                 pki.keep(file, &client(&issuer, name, organisation)?)?;
@@ -110,14 +111,19 @@ impl Pki {
     }
 }
 
-fn authority(name: &str) -> Result<(String, Issuer<'static, KeyPair>), rcgen::Error> {
+/// Its certificate and key as PEM, and what signs with them.
+fn authority(name: &str) -> Result<(Identity, Issuer<'static, KeyPair>), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let cert = params.self_signed(&key)?;
-    Ok((cert.pem(), Issuer::new(params, key)))
+    let identity = Identity {
+        cert: cert.pem(),
+        key: key.serialize_pem(),
+    };
+    Ok((identity, Issuer::new(params, key)))
 }
 
 fn serving(issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {

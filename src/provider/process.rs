@@ -69,7 +69,7 @@ impl Process {
         let body = match program {
             Program::File { path } => {
                 writeln!(out, "# {} {}", path.display(), args.join(" ")).map_err(unwritten)?;
-                Self::child(run, out, name, path, args).map_err(failed)?
+                Self::child(run, out, name, Self::isolated(run, path, args)).map_err(failed)?
             }
             Program::Image { image, command } => {
                 let container = super::container::start(run, log, out, name, (image, command), args);
@@ -85,26 +85,69 @@ impl Process {
         })
     }
 
-    fn child(run: &RunDir, out: File, name: &str, program: &Path, args: &[String]) -> Result<Body, String> {
-        let err = out
-            .try_clone()
-            .map_err(|e| format!("its log can't be written: {e}"))?;
-        let child = Command::new(program)
+    /// Starts a tool of the user's, which has the user's own environment: kind finds its container engine by it.
+    ///
+    /// Its log begins with its command line, as that of a component does; `ear` hears the rest.
+    pub(super) fn tool(
+        run: &RunDir,
+        log: &Path,
+        name: &str,
+        command: Command,
+        ear: Option<Ear>,
+    ) -> Result<Self, ProviderError> {
+        let failed = |why: String| ProviderError::Start {
+            component: name.to_owned(),
+            why,
+        };
+        let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
+        let mut out = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(unwritten)?;
+        let keeper = log::keep(log.to_owned(), ear);
+        let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
+        let words: Vec<String> = words
+            .map(|word| crate::shell::quoted(&word.to_string_lossy()))
+            .collect();
+        writeln!(out, "# {}", words.join(" ")).map_err(unwritten)?;
+        let body = Self::child(run, out, name, command).map_err(failed)?;
+        Ok(Self {
+            name: name.to_owned(),
+            log: log.to_owned(),
+            body,
+            started: Instant::now(),
+            _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
+        })
+    }
+
+    /// A program of ours, and nothing of the user's that it could read (~/.kube/config, ~/.kwok); no temporary file
+    /// of its outlives the run.
+    fn isolated(run: &RunDir, program: &Path, args: &[String]) -> Command {
+        let mut command = Command::new(program);
+        command
             .args(args)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .process_group(0)
-            // Nothing of the user's is there to be read (~/.kube/config, ~/.kwok), and no temporary file outlives the run.
             .env_clear()
             .envs(std::env::vars_os().filter(|(key, _)| key == "PATH"))
             .env("HOME", run.path())
             .env("TMPDIR", run.path())
+            .env("GOGC", "400");
+        command
+    }
+
+    fn child(run: &RunDir, out: File, name: &str, mut command: Command) -> Result<Body, String> {
+        let err = out
+            .try_clone()
+            .map_err(|e| format!("its log can't be written: {e}"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
             .env(crate::rundir::RUN_VARIABLE, run.path())
-            .env("GOGC", "400")
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| format!("\"{}\": {e}", program.display()))?;
+            .map_err(|e| format!("\"{}\": {e}", command.as_std().get_program().display()))?;
         let pid = child.id().ok_or_else(|| "exited at once".to_owned())?;
         run.register(name, pid);
         Ok(Body::Child {
@@ -112,6 +155,19 @@ impl Process {
             group: Pid::from_raw(i32::try_from(pid).expect("a process id fits pid_t")),
             ended: false,
         })
+    }
+
+    /// Waits until it has ended by itself, as a tool does that has done its work.
+    ///
+    /// # Errors
+    /// When it ended badly, as [`exited`](Self::exited) has it.
+    pub(super) async fn done(&mut self) -> Result<(), ProviderError> {
+        if let Body::Child { child, .. } = &mut self.body
+            && child.wait().await.is_ok_and(|status| status.success())
+        {
+            return Ok(());
+        }
+        Err(self.died().await)
     }
 
     /// What went wrong, if the process has exited.

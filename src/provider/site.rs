@@ -56,6 +56,16 @@ impl Site {
         self.run.path()
     }
 
+    /// The run directory, as what belongs to the run is registered in it.
+    pub(super) fn run(&self) -> &RunDir {
+        &self.run
+    }
+
+    /// The folder of the logs.
+    pub(super) fn logs(&self) -> &Path {
+        &self.logs
+    }
+
     /// The log of a component.
     pub(super) fn log(&self, component: &str) -> PathBuf {
         self.logs.join(format!("{component}.log"))

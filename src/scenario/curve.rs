@@ -26,6 +26,13 @@ impl CpuCurve {
         }
     }
 
+    /// For how long after its start it uses any.
+    #[must_use]
+    pub fn busy(&self) -> Duration {
+        let ends = self.points.iter().rev().take_while(|(_, m)| *m == 0);
+        ends.last().map_or(Duration::MAX, |(t, _)| *t)
+    }
+
     /// CPU time used from the start until `age`, in millicore-seconds.
     #[must_use]
     pub fn used(&self, age: Duration) -> f64 {
@@ -57,6 +64,9 @@ mod tests {
         assert_eq!(curve.used(Duration::from_secs(4)), 400.0);
         assert_eq!(curve.used(Duration::from_secs(10)), 1000.0);
         assert_eq!(curve.used(Duration::from_secs(30)), 1020.0);
+        assert_eq!(curve.busy(), Duration::MAX, "it goes on with 1 m");
+        let over = CpuCurve::burst(100, Duration::from_secs(10), 0);
+        assert_eq!(over.busy(), Duration::from_secs(10));
     }
 
     #[test]

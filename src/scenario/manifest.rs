@@ -1,6 +1,7 @@
 //! The manifests of a case, checked before any cluster is touched, and set to a pace.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -124,6 +125,56 @@ impl Manifest {
             }
         }
         assigned
+    }
+}
+
+/// What the pods of a case run where a kubelet really runs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// What does nothing, and ends when it is asked to.
+    pub pause: String,
+    /// What uses CPU: of which app, its image, and for how long at the recorded pace.
+    pub burn: Option<(&'static str, String, Duration)>,
+}
+
+impl Manifest {
+    /// The same manifest with images that are there, in place of those that nobody pulls.
+    ///
+    /// An app that uses CPU takes its time to die, too ([`TIME_TO_DIE`]): its program is ours.
+    #[must_use]
+    pub fn running(&self, images: &Images, pace: Pace) -> Self {
+        let mut changed = self.clone();
+        for object in &mut changed.objects {
+            let template = if object["kind"] == "Pod" {
+                Some(&mut *object)
+            } else {
+                object.pointer_mut("/spec/template")
+            };
+            let Some(template) = template else { continue };
+            let app = template["metadata"]["labels"]["app"].as_str();
+            let burn = images.burn.as_ref().filter(|(burning, ..)| app == Some(burning));
+            let die: Option<u64> = template["metadata"]["annotations"][TIME_TO_DIE]
+                .as_str()
+                .and_then(|ms| ms.parse().ok());
+            let death = pace.scale(Duration::from_millis(die.unwrap_or_default()));
+            let containers = template
+                .pointer_mut("/spec/containers")
+                .and_then(Value::as_array_mut);
+            for container in containers.into_iter().flatten() {
+                match burn {
+                    Some((_, image, burst)) => {
+                        container["image"] = json!(image);
+                        container["args"] = json!([
+                            format!("-for={}ms", pace.scale(*burst).as_millis()),
+                            format!("-die-after={}ms", death.as_millis()),
+                        ]);
+                    }
+                    None => container["image"] = json!(images.pause),
+                }
+                container["imagePullPolicy"] = json!("IfNotPresent");
+            }
+        }
+        changed
     }
 }
 

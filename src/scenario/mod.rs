@@ -13,7 +13,7 @@ pub mod yaml;
 
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
-pub use manifest::{Manifest, ManifestError, TIME_TO_DIE, manifests_of};
+pub use manifest::{Images, Manifest, ManifestError, TIME_TO_DIE, manifests_of};
 pub use policy::{Policy, PolicyApi, policies_in, policy_of};
 pub use step::{NodePick, Step};
 

@@ -47,7 +47,7 @@ pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Cluster {
         load,
         ..session.order(shape, logs.to_owned())
     };
-    session.settings().provider.up(order).await.unwrap()
+    session.settings().provider.up(order, &|_| ()).await.unwrap()
 }
 
 /// Waits until `seen` says something of the objects that a watch shows, each as it changes; `None` is one that went.

@@ -274,7 +274,7 @@ async fn a_panic_takes_the_container_with_it() {
     let order = session.order(shape, logs.path().to_owned());
     let provider = session.settings().provider;
     assert_eq!(containers_of(&docker, &image).await, 0);
-    let cluster = provider.up(order).await.unwrap();
+    let cluster = provider.up(order, &|_| ()).await.unwrap();
     assert_eq!(containers_of(&docker, &image).await, 1);
     let panicked = tokio::spawn(async move {
         let _cluster = cluster;

@@ -1,1 +1,420 @@
-//! The kind provider.
+//! The kind provider: clusters that the kind command makes, with real kubelets in containers.
+//!
+//! A cluster belongs to one run: its name, its network and the label of all its containers are the run's, its
+//! kubeconfig lies in the run directory, and its certificate authority is the run's own, so that it is talked to just
+//! as a cluster of the local provider is. Nothing of the user's is read or written but what the engine's own command
+//! reads: kind's kubeconfig and current context stay as they are.
+
+mod config;
+mod control_plane;
+mod kit;
+mod load;
+mod made;
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use kube::Client;
+use kube::config::Kubeconfig;
+use serde_json::Value;
+use tokio::process::{Child, Command};
+
+pub use self::kit::{Asked, Host, Kit, NodeImage};
+
+use self::made::Made;
+use super::health::Health;
+use super::ports::{self, Port};
+use super::process::Process;
+use super::site::Site;
+use super::{OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler, wait};
+use crate::component::{ComponentName, Origin};
+use crate::engine::PROVIDER_VARIABLE;
+
+/// How long kind may take for a cluster: it waits for four minutes for a control plane itself.
+const CREATION: Duration = Duration::from_secs(600);
+
+/// How long the nodes' logs may take to be copied.
+const EXPORT: Duration = Duration::from_secs(60);
+
+/// A cluster of the kind provider.
+///
+/// [`Cluster::down`](super::Cluster::down) removes it; dropping it does the same, and waits for that.
+pub struct KindCluster {
+    order: Order,
+    kit: Kit,
+    client: Client,
+    ports: [Port; 3],
+    /// The scheduler under test, where it is not the node image's own.
+    scheduler: Option<Process>,
+    second_scheduler: Option<Process>,
+    descheduler: Option<Process>,
+    /// Copies the audit log out of the control plane's node as it grows.
+    audit: Option<Child>,
+    ready_after: Duration,
+    made: Made,
+    // Last: its directory goes when everything else has.
+    site: Site,
+}
+
+impl std::fmt::Debug for KindCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KindCluster")
+            .field("made", &self.made)
+            .field("site", &self.site)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What could not be done to get a cluster.
+fn failed(what: impl Into<String>, why: impl Into<String>) -> ProviderError {
+    ProviderError::Setup {
+        what: what.into(),
+        why: why.into(),
+    }
+}
+
+impl KindCluster {
+    /// Brings a cluster up.
+    pub(super) async fn up(order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Self, ProviderError> {
+        let kit = order
+            .kit
+            .clone()
+            .ok_or_else(|| failed("make a cluster", "kind was not looked for"))?;
+        let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
+        let ports: [Port; 3] = ports::claim()?;
+        let start = Instant::now();
+        let made = Made::begin(kit.engine, site.run(), &kit.image.id).await?;
+        let config = config::write(&site, &order, &kit)?;
+        if let Err(error) = create(&site, &kit, &made, &config, say).await {
+            // What went wrong is told by the nodes, and these go now.
+            say("kind failed: copying its nodes' logs");
+            export_logs(&kit, &made, &site).await;
+            return Err(error);
+        }
+        say("waiting for its nodes");
+        let port = api_port(&site)?;
+        site.write_kubeconfigs(port)?;
+        let client = access::client(&site.pki, port, access::KUBECTL)?;
+        let mut cluster = Self {
+            client,
+            ports,
+            scheduler: None,
+            second_scheduler: None,
+            descheduler: None,
+            audit: None,
+            ready_after: Duration::ZERO,
+            kit,
+            made,
+            site,
+            order,
+        };
+        cluster.follow_audit()?;
+        control_plane::grant(&cluster.client).await?;
+        cluster.start_schedulers().await?;
+        cluster.ready().await?;
+        cluster.ready_after = start.elapsed();
+        tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
+        Ok(cluster)
+    }
+
+    /// Starts the schedulers under test, the default one in the place of the node image's own.
+    async fn start_schedulers(&mut self) -> Result<(), ProviderError> {
+        let (order, site) = (&self.order, &self.site);
+        let [first, second, _] = self.ports.each_ref().map(|port| port.number);
+        let health = Health::new(site)?;
+        let forked = order
+            .binaries
+            .get(&ComponentName::Scheduler)
+            .filter(|binary| !matches!(binary.origin, Origin::NodeImage { .. }));
+        if let Some(binary) = forked {
+            control_plane::remove_scheduler(self.kit.engine, &self.made, &self.client, site.patience).await?;
+            let mut process = scheduler::start(site, binary, first, &order.tuning)?;
+            health.wait(&mut process, first).await?;
+            self.scheduler = Some(process);
+        }
+        if order.tuning.scheduler_name.is_some() {
+            let binary = order.binary(ComponentName::SecondScheduler)?;
+            let mut process = scheduler::start(site, binary, second, &order.tuning)?;
+            health.wait(&mut process, second).await?;
+            self.second_scheduler = Some(process);
+        }
+        Ok(())
+    }
+
+    /// Waits until controllers and nodes are ready, and pods can be made.
+    async fn ready(&mut self) -> Result<(), ProviderError> {
+        let (wanted, patience) = (self.order.shape.workers, self.site.patience);
+        let own_scheduler = self.scheduler.is_none();
+        let (controllers, nodes) = tokio::join!(
+            control_plane::ready(&self.client, own_scheduler, patience),
+            nodes::ready(&self.client, wanted, patience)
+        );
+        let late = |component: &str, seen: String| ProviderError::NotReady {
+            component: component.to_owned(),
+            waited: patience,
+            seen,
+            last: "(its log is among those of its node)".to_owned(),
+            log: self.site.logs().to_owned(),
+        };
+        controllers.map_err(|name| late(&name, "its pod is not ready".to_owned()))?;
+        nodes.map_err(|open| late("kubelet", format!("{open} of {wanted} nodes take pods")))
+    }
+
+    /// Begins to copy the audit log.
+    fn follow_audit(&mut self) -> Result<(), ProviderError> {
+        if !self.order.tuning.audit {
+            return Ok(());
+        }
+        let follow = |log: PathBuf| {
+            let out = OpenOptions::new().create(true).append(true).open(log)?;
+            let node = self.made.control_plane();
+            let tail = [
+                "exec",
+                &node,
+                "tail",
+                "--lines=+1",
+                "--follow=name",
+                "--retry",
+                "--sleep-interval=0.1",
+            ];
+            let mut child = self
+                .kit
+                .engine
+                .command(&[&tail[..], &[config::AUDIT_LOG]].concat())
+                .stdout(out)
+                .stderr(Stdio::null())
+                .env(crate::rundir::RUN_VARIABLE, self.site.path())
+                .spawn()?;
+            if let Some(pid) = child.id() {
+                self.site.run().register("audit", pid);
+            }
+            // Reaped when it is dropped.
+            let _ = child.try_wait();
+            Ok::<_, std::io::Error>(child)
+        };
+        let child =
+            follow(self.site.log("audit")).map_err(|e| failed("copy the audit log", e.to_string()))?;
+        self.audit = Some(child);
+        Ok(())
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn kubeconfig(&self) -> PathBuf {
+        self.site.kubeconfig("admin")
+    }
+
+    pub(super) fn audit_log(&self) -> Option<PathBuf> {
+        self.order.tuning.audit.then(|| self.site.log("audit"))
+    }
+
+    /// Of what runs outside the nodes.
+    pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
+        let processes = [&self.scheduler, &self.second_scheduler, &self.descheduler];
+        processes.into_iter().flatten().map(Process::cpu_time).collect()
+    }
+
+    pub(super) fn ready_after(&self) -> Duration {
+        self.ready_after
+    }
+
+    pub(super) async fn start_descheduler(
+        &mut self,
+        policy: &Value,
+        on_cycle: OnCycle,
+    ) -> Result<(), ProviderError> {
+        self.stop_descheduler().await;
+        let order = &self.order;
+        let binary = order.binary(ComponentName::Descheduler)?;
+        let more = &order.tuning.descheduler_args;
+        let [.., port] = &self.ports;
+        let (site, port) = (&self.site, port.number);
+        let started = descheduler::start(site, binary, port, policy, order.pace, more, on_cycle).await?;
+        self.descheduler = Some(started);
+        Ok(())
+    }
+
+    pub(super) async fn stop_descheduler(&mut self) {
+        if let Some(mut descheduler) = self.descheduler.take() {
+            descheduler.kill();
+            descheduler.gone().await;
+        }
+    }
+
+    pub(super) fn trouble(&mut self) -> Option<ProviderError> {
+        self.processes().find_map(Process::exited)
+    }
+
+    pub(super) async fn died(&mut self) -> ProviderError {
+        let deaths: Vec<_> = self.processes().map(|process| process.died().boxed()).collect();
+        if deaths.is_empty() {
+            // Nothing of ours runs; what runs in the nodes is asked for at the end.
+            return std::future::pending().await;
+        }
+        futures::future::select_all(deaths).await.0
+    }
+
+    /// Whether the controllers run as they were started, in the nodes and outside; if not, who does not.
+    pub(super) async fn answers(&self) -> Result<(), String> {
+        control_plane::unbroken(&self.client, self.scheduler.is_none()).await?;
+        let health = Health::new(&self.site).map_err(|error| error.to_string())?;
+        let [first, second, _] = self.ports.each_ref().map(|port| port.number);
+        let asked = [
+            (ComponentName::Scheduler, &self.scheduler, first),
+            (ComponentName::SecondScheduler, &self.second_scheduler, second),
+        ];
+        for (name, _, port) in asked.iter().filter(|(_, process, _)| process.is_some()) {
+            wait::answers(&health, *name, *port).await?;
+        }
+        Ok(())
+    }
+
+    fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
+        let schedulers = self.scheduler.iter_mut().chain(&mut self.second_scheduler);
+        schedulers.chain(&mut self.descheduler)
+    }
+
+    /// Copies the nodes' logs, and removes the cluster.
+    pub(super) async fn down(mut self) {
+        self.processes().for_each(Process::kill);
+        for process in self.processes() {
+            process.gone().await;
+        }
+        export_logs(&self.kit, &self.made, &self.site).await;
+        drop(self.audit.take());
+        if self.order.keep {
+            self.made.keep();
+            return;
+        }
+        let Self { made, .. } = self;
+        if let Err(error) = made.remove().await {
+            tracing::warn!(%error, "a cluster is left: \"kubeclash sweep\" removes it");
+        }
+    }
+}
+
+/// Copies the kubelets' journals, containerd's, and the logs of all pods, as kind exports them, to the other logs.
+async fn export_logs(kit: &Kit, made: &Made, site: &Site) {
+    let mut command = kind(kit, made, site);
+    command
+        .args(["export", "logs", "--name", &made.name])
+        .arg(site.logs().join("nodes"));
+    let exported = async {
+        let mut process = Process::tool(site.run(), &site.log("kind"), "kind", command, None)?;
+        process.done().await
+    };
+    match tokio::time::timeout(EXPORT, exported).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the nodes' logs are not all among the evidence"),
+        Err(_) => tracing::warn!("the nodes' logs are not all among the evidence: that took too long"),
+    }
+}
+
+/// The kind command, told which engine and which network are this run's, and which kubeconfig.
+fn kind(kit: &Kit, made: &Made, site: &Site) -> Command {
+    let mut command = Command::new(&kit.kind);
+    command
+        .env(PROVIDER_VARIABLE, kit.engine.as_str())
+        .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", &made.name)
+        .env("KIND_EXPERIMENTAL_PODMAN_NETWORK", &made.name)
+        .env("KUBECONFIG", site.kubeconfig("kind"));
+    command
+}
+
+/// Lets kind make the cluster, and says what it is at.
+async fn create(
+    site: &Site,
+    kit: &Kit,
+    made: &Made,
+    config: &std::path::Path,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<(), ProviderError> {
+    let mut command = kind(kit, made, site);
+    command
+        .args([
+            "create",
+            "cluster",
+            "--retain",
+            "--name",
+            &made.name,
+            "--image",
+            &made.image,
+            "--config",
+        ])
+        .arg(config)
+        .arg("--kubeconfig")
+        .arg(site.kubeconfig("kind"));
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let ear = move |line: &str| {
+        if let Some(step) = step(line) {
+            // Nobody listens any more when it is over.
+            let _ = tell.send(step);
+        }
+    };
+    let mut process = Process::tool(
+        site.run(),
+        &site.log("kind"),
+        "kind",
+        command,
+        Some(Box::new(ear)),
+    )?;
+    let deadline = tokio::time::sleep(CREATION);
+    tokio::pin!(deadline);
+    loop {
+        tokio::select! {
+            done = process.done() => return done,
+            Some(step) = told.recv() => say(&format!("kind: {step}")),
+            () = &mut deadline => return Err(process.not_ready(CREATION, "it is still at work")),
+        }
+    }
+}
+
+/// What kind says that it begins: ` • Preparing nodes 📦 📦   ...`.
+fn step(line: &str) -> Option<String> {
+    let begun = line.trim().strip_prefix('•')?;
+    let words = begun
+        .split_whitespace()
+        .filter(|word| word.chars().all(|c| c.is_ascii() && c != '.'));
+    Some(words.collect::<Vec<_>>().join(" "))
+}
+
+/// The port of the API server on this machine, out of the kubeconfig that kind has written.
+fn api_port(site: &Site) -> Result<u16, ProviderError> {
+    let file = site.kubeconfig("kind");
+    let wrong = |why: String| failed("read the cluster's address", why);
+    let config = Kubeconfig::read_from(&file).map_err(|e| wrong(e.to_string()))?;
+    let server = config
+        .clusters
+        .first()
+        .and_then(|c| c.cluster.as_ref()?.server.clone());
+    let server = server.ok_or_else(|| wrong("kind's kubeconfig names no server".to_owned()))?;
+    let uri: http::Uri = server.parse().map_err(|e| wrong(format!("\"{server}\": {e}")))?;
+    match (uri.host(), uri.port_u16()) {
+        (Some("127.0.0.1" | "localhost"), Some(port)) => Ok(port),
+        _ => Err(wrong(format!("\"{server}\" is not on this machine"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_kind_begins_is_told_without_its_decoration() {
+        assert_eq!(
+            step(" • Preparing nodes 📦 📦   ...").as_deref(),
+            Some("Preparing nodes")
+        );
+        assert_eq!(
+            step(" • Starting control-plane 🕹️  ...\n").as_deref(),
+            Some("Starting control-plane")
+        );
+        assert_eq!(step(" ✓ Preparing nodes 📦 📦"), None);
+    }
+}

@@ -3,16 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::component::Binary;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::wait;
-use crate::component::Binary;
-use crate::provider::ProviderError;
-
-const AUDIT_POLICY: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/manifests/_shared/audit-policy.yaml"
-));
+use crate::provider::{ProviderError, audit};
 
 /// Where an API server's audit log lies that keeps one.
 pub(super) fn audit_log(site: &Site) -> PathBuf {
@@ -20,19 +15,14 @@ pub(super) fn audit_log(site: &Site) -> PathBuf {
 }
 
 /// The flags of an API server that writes down who changed what.
-///
-/// Each request waits for its line (`blocking`, the default): nothing is dropped, and the lines are in the order of the
-/// answers. Lines are a page long at most, so that it costs what a write to the page cache does.
 pub(super) fn audit_flags(site: &Site) -> Result<Vec<String>, ProviderError> {
-    let policy = site.write("audit-policy.yaml", AUDIT_POLICY)?;
-    Ok(vec![
+    let policy = site.write("audit-policy.yaml", audit::POLICY)?;
+    let mut flags = vec![
         format!("--audit-policy-file={}", policy.display()),
         format!("--audit-log-path={}", audit_log(site).display()),
-        "--audit-log-mode=blocking".to_owned(),
-        // MiB, of which two are kept: a fork that changes things without end must not fill the disk.
-        "--audit-log-maxsize=16".to_owned(),
-        "--audit-log-maxbackup=1".to_owned(),
-    ])
+    ];
+    flags.extend(audit::FLAGS.map(|(flag, value)| format!("--{flag}={value}")));
+    Ok(flags)
 }
 
 /// Starts the API server with some more flags; [`wait`] waits for it.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use crate::component::Binary;
+use crate::provider::ProviderError;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::wait;
-use crate::component::Binary;
-use crate::provider::ProviderError;
 
 /// Where etcd listens.
 #[derive(Debug, Clone, Copy)]

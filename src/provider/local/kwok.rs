@@ -5,10 +5,10 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use serde_json::json;
 
-use crate::provider::process::Process;
-use crate::provider::site::Site;
 use crate::component::Binary;
 use crate::provider::ProviderError;
+use crate::provider::process::Process;
+use crate::provider::site::Site;
 use crate::scenario::{Pace, Shape};
 
 const STAGES: &str = include_str!(concat!(

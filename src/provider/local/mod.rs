@@ -13,10 +13,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use futures::{FutureExt, StreamExt};
-use k8s_openapi::api::core::v1::Node;
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client};
+use futures::FutureExt;
+use kube::Client;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -27,7 +25,7 @@ use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, descheduler, scheduler, wait};
+use super::{OnCycle, Order, ProviderError, descheduler, nodes, scheduler, wait};
 use crate::component::ComponentName;
 
 /// A cluster of the local provider.
@@ -209,16 +207,7 @@ impl LocalCluster {
             asked.push((ComponentName::SecondScheduler, second));
         }
         for (name, port) in asked {
-            match tokio::time::timeout(wait::ANSWER, health.ask(port)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(answer)) => return Err(format!("{name} was not healthy at the end: {answer}")),
-                Err(_) => {
-                    let waited = wait::ANSWER.as_secs();
-                    return Err(format!(
-                        "{name} hung at the end: no answer on /healthz within {waited} s"
-                    ));
-                }
-            }
+            wait::answers(&health, name, port).await?;
         }
         Ok(())
     }
@@ -239,46 +228,16 @@ impl LocalCluster {
         tracing::debug!(ports = ?self.ports.each_ref().map(|port| port.number), "the cluster is down");
     }
 
-    /// Waits until every node is ready and takes pods: the controller-manager removes the taint that a new node begins with.
+    /// Waits until every node is ready and takes pods.
     async fn nodes_ready(&mut self) -> Result<(), ProviderError> {
-        let nodes = Api::<Node>::all(self.client.clone());
         let wanted = self.order.shape.workers;
-        let mut open = std::collections::BTreeSet::new();
-        let all = async {
-            let mut changes = watcher::watcher(nodes, watcher::Config::default())
-                .applied_objects()
-                .boxed();
-            while let Some(change) = changes.next().await {
-                // The watcher resumes by itself.
-                let Ok(node) = change else { continue };
-                let name = node.metadata.name.clone().unwrap_or_default();
-                if takes_pods(&node) {
-                    open.insert(name)
-                } else {
-                    open.remove(&name)
-                };
-                if open.len() == wanted {
-                    return;
-                }
+        match nodes::ready(&self.client, wanted, self.site.patience).await {
+            Ok(()) => Ok(()),
+            Err(open) => {
+                let seen = format!("{open} of {wanted} nodes take pods");
+                let not_ready = self.processes[2].not_ready(self.site.patience, &seen);
+                Err(self.trouble().unwrap_or(not_ready))
             }
-        };
-        let in_time = tokio::time::timeout(self.site.patience, all).await.is_ok();
-        if in_time && open.len() == wanted {
-            return Ok(());
         }
-        let trouble = self.trouble();
-        let seen = format!("{} of {wanted} nodes take pods", open.len());
-        Err(trouble.unwrap_or_else(|| self.processes[2].not_ready(self.site.patience, &seen)))
     }
-}
-
-fn takes_pods(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
-    let ready = conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
-    let tainted = node
-        .spec
-        .as_ref()
-        .and_then(|s| s.taints.as_ref())
-        .is_some_and(|taints| !taints.is_empty());
-    ready && !tainted
 }

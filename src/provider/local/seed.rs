@@ -8,11 +8,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::provider::ports::{self, Port};
-use crate::provider::site::Site;
 use super::{apiserver, etcd};
 use crate::component::{ComponentName, SEEDS_LOCK, Sha256};
 use crate::progress::Progress;
+use crate::provider::ports::{self, Port};
+use crate::provider::site::Site;
 use crate::provider::{Order, ProviderError, access};
 
 /// Makes the seed of these binaries in `cache`; nothing is done when it is there.

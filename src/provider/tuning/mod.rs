@@ -36,6 +36,9 @@ pub enum TuningError {
     /// A release that kubeclash can't drive; in words.
     #[error("--kubernetes: {0}")]
     TooOld(String),
+    /// What clusters of kind can't be given; in words that say what to do instead.
+    #[error("{0}")]
+    OnKind(String),
     /// A file of an API version that the component's release does not know.
     #[error("{flag}: \"{file}\" is {api}, which {component} {version} does not know")]
     Api {
@@ -73,6 +76,7 @@ impl TuningError {
     pub fn help(&self) -> String {
         match self {
             Self::TooOld(_) => "choose a later release".to_owned(),
+            Self::OnKind(_) => "--provider local takes every component from everywhere".to_owned(),
             Self::Api { known_by, .. } => format!("it is known by {known_by}"),
             Self::NoProfile { name, .. } if name == DEFAULT_SCHEDULER => {
                 "--scheduler-name NAME runs a scheduler of another name beside the default one".to_owned()

@@ -1,5 +1,7 @@
 //! What the arms of one invocation share: binaries, pace, provider, places. The command and `cargo test` both have one.
 
+mod on_kind;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,8 +11,10 @@ use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, S
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
-use crate::provider::{Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Arm, Pace, Shape};
+
+pub use on_kind::OnKind;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub struct Settings {
     pub tuning: Tuning,
     /// On whose cluster.
     pub provider: Provider,
+    /// What only kind asks for.
+    pub on_kind: OnKind,
     /// At which pace.
     pub pace: Pace,
     /// Below which folder the evidence goes.
@@ -39,6 +45,7 @@ pub struct Session {
     settings: Settings,
     binaries: BTreeMap<ComponentName, Binary>,
     seeds: PathBuf,
+    kit: Option<Kit>,
 }
 
 /// Why there is no session.
@@ -79,33 +86,39 @@ impl Session {
         let cache = Cache::open(None)?;
         let seeds = cache.seeds();
         let resolver = Resolver::new(cache, progress.clone())?;
-        let second = settings.tuning.scheduler_name.as_ref();
-        let names: Vec<ComponentName> = ComponentName::ALL
-            .into_iter()
-            .chain(second.map(|_| ComponentName::SecondScheduler))
-            .collect();
-        let binaries = resolver.resolve(&settings.selection, &names).await?;
-        settings.tuning.fits(&binaries)?;
-        let order = Order {
-            binaries: binaries.clone(),
-            shape: Shape {
-                workers: 1,
-                worker_cpu: 1,
-            },
-            pace: settings.pace,
-            tuning: Tuning::default(),
-            load: None,
-            logs: PathBuf::new(),
-            seeds: None,
-            ready_timeout: settings.ready_timeout,
-            keep: false,
+        let (kit, binaries) = match settings.provider {
+            Provider::Local => (None, local(&settings, &resolver).await?),
+            Provider::Kind => {
+                let Settings {
+                    on_kind,
+                    selection,
+                    tuning,
+                    ..
+                } = &settings;
+                let (kit, binaries) = on_kind::open(on_kind, selection, tuning, &resolver, progress).await?;
+                (Some(kit), binaries)
+            }
         };
-        prepare(&order, &seeds, progress).await?;
-        Ok(Self {
+        settings.tuning.fits(&binaries)?;
+        let session = Self {
             settings,
             binaries,
             seeds,
-        })
+            kit,
+        };
+        if session.settings.provider == Provider::Local {
+            let smallest = Shape {
+                workers: 1,
+                worker_cpu: 1,
+            };
+            let order = Order {
+                tuning: Tuning::default(),
+                seeds: None,
+                ..session.order(smallest, PathBuf::new())
+            };
+            prepare(&order, &session.seeds, progress).await?;
+        }
+        Ok(session)
     }
 
     /// The settings.
@@ -143,6 +156,7 @@ impl Session {
             out: self.settings.out.clone(),
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
+            kit: self.kit.clone(),
         }
     }
 
@@ -159,6 +173,20 @@ impl Session {
             seeds: Some(self.seeds.clone()),
             ready_timeout: self.settings.ready_timeout,
             keep: false,
+            kit: self.kit.clone(),
         }
     }
+}
+
+/// Everything that a local cluster is made of.
+async fn local(
+    settings: &Settings,
+    resolver: &Resolver,
+) -> Result<BTreeMap<ComponentName, Binary>, ComponentError> {
+    let second = settings.tuning.scheduler_name.as_ref();
+    let names: Vec<ComponentName> = ComponentName::ALL
+        .into_iter()
+        .chain(second.map(|_| ComponentName::SecondScheduler))
+        .collect();
+    resolver.resolve(&settings.selection, &names).await
 }

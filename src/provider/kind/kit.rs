@@ -1,0 +1,311 @@
+//! What clusters of one session are made with: the engine, the kind command and the node image; looked at once.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::failed;
+use crate::component::{Program, Selection, Spec, Version};
+use crate::engine::Engine;
+use crate::experiment::Minor;
+use crate::progress::Progress;
+use crate::provider::ProviderError;
+use crate::scenario::{Images, Load};
+
+/// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
+const DEFAULT_IMAGE: &str =
+    "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
+
+/// The label of our own node images that has the tag of the etcd image in them: not the one that their kubeadm expects.
+pub(crate) const ETCD_LABEL: &str = "kubeclash.etcd";
+
+/// What our own node images are called.
+pub(crate) const OWN_IMAGE: &str = "kubeclash/node";
+
+/// What clusters are made with.
+#[derive(Debug, Clone)]
+pub struct Kit {
+    /// The container engine.
+    pub(crate) engine: Engine,
+    /// The kind command.
+    pub(crate) kind: PathBuf,
+    /// What nodes are made of.
+    pub(crate) image: NodeImage,
+    /// What the engine runs on.
+    pub(crate) host: Host,
+}
+
+/// A node image, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeImage {
+    /// Its name.
+    pub reference: String,
+    /// What the engine knows it by, `sha256:…`.
+    pub id: String,
+    /// The release of Kubernetes in it.
+    pub version: String,
+    /// The `pause` image in it, which pods run that need no program.
+    pub pause: String,
+    /// The tag of its etcd image, where that is not the one that its kubeadm expects.
+    pub etcd: Option<String>,
+}
+
+/// What the engine runs on: this machine, a virtual one on it, or another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// How many CPUs it has.
+    pub cpus: usize,
+    /// Whether its cgroups are version 1's.
+    pub cgroup_v1: bool,
+}
+
+impl Host {
+    /// Out of what `docker info` or `podman info` says as JSON.
+    fn of(info: &Value) -> Option<Self> {
+        let docker = || {
+            Some(Self {
+                cpus: usize::try_from(info["NCPU"].as_u64()?).ok()?,
+                cgroup_v1: info["CgroupVersion"] == "1",
+            })
+        };
+        let podman = || {
+            Some(Self {
+                cpus: usize::try_from(info["host"]["cpus"].as_u64()?).ok()?,
+                cgroup_v1: info["host"]["cgroupVersion"] == "v1",
+            })
+        };
+        docker().or_else(podman)
+    }
+}
+
+/// Which node image is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The image by name.
+    pub image: Option<String>,
+    /// The release of Kubernetes, of which an image is looked for.
+    pub kubernetes: Option<Version>,
+}
+
+impl Asked {
+    /// What `--kubernetes` and `--kind-image` come to.
+    ///
+    /// # Errors
+    /// When a spec is no release: what it stands for comes in a node image. In words.
+    pub fn of(kubernetes: Option<&Spec>, image: Option<&str>) -> Result<Self, String> {
+        let kubernetes = match kubernetes {
+            None => None,
+            Some(Spec::Release(version)) => Some(version.clone()),
+            Some(spec) => {
+                return Err(format!(
+                    "--kubernetes {spec} on kind: API server and controllers come in the node image; \"kubeclash node-image \
+                     build --kubernetes {spec}\" makes one of it, and --kind-image names it"
+                ));
+            }
+        };
+        Ok(Self {
+            image: image.map(str::to_owned),
+            kubernetes,
+        })
+    }
+
+    /// The names under which it is looked for, the best first. Nothing but the last is pulled.
+    fn candidates(&self) -> Vec<String> {
+        if let Some(image) = &self.image {
+            return vec![image.clone()];
+        }
+        let own = |version: &Version| format!("{OWN_IMAGE}:{}", version.tag());
+        match &self.kubernetes {
+            Some(version) => {
+                let official = format!("kindest/node:{}", version.tag());
+                vec![official.clone(), own(version), official]
+            }
+            None => {
+                let here = Selection::pinned(crate::component::Module::Kubernetes);
+                vec![DEFAULT_IMAGE.to_owned(), own(&here), DEFAULT_IMAGE.to_owned()]
+            }
+        }
+    }
+}
+
+impl Kit {
+    /// What a case's pods run on its nodes.
+    pub(crate) fn images(&self, load: Option<&Load>) -> Images {
+        Images {
+            pause: self.image.pause.clone(),
+            burn: load.map(|load| (load.app, super::load::BURN.to_owned(), load.curve.busy())),
+        }
+    }
+
+    /// Looks at the engine, and finds the node image, pulling it where it is not there.
+    ///
+    /// # Errors
+    /// When the engine does not answer, or there is no such image.
+    pub(crate) async fn prepare(
+        engine: Engine,
+        kind: &Program,
+        asked: &Asked,
+        progress: &Progress,
+    ) -> Result<Self, ProviderError> {
+        let Program::File { path } = kind else {
+            return Err(failed(
+                "use kind",
+                "it is an image, and only a program can make containers".to_owned(),
+            ));
+        };
+        let info = engine
+            .run(&["info", "--format", "{{json .}}"])
+            .await
+            .map_err(|e| failed(format!("ask {engine}"), e.to_string()))?;
+        let info: Value = serde_json::from_str(&info).unwrap_or_default();
+        let host = Host::of(&info)
+            .ok_or_else(|| failed(format!("ask {engine}"), "its \"info\" names no CPUs".to_owned()))?;
+        let reference = found_or_pulled(engine, asked, progress).await?;
+        Ok(Self {
+            engine,
+            kind: path.clone(),
+            image: NodeImage::inspect(engine, reference).await?,
+            host,
+        })
+    }
+}
+
+async fn found_or_pulled(
+    engine: Engine,
+    asked: &Asked,
+    progress: &Progress,
+) -> Result<String, ProviderError> {
+    let candidates = asked.candidates();
+    for candidate in &candidates {
+        if engine
+            .run(&["image", "inspect", "--format", "{{.Id}}", candidate])
+            .await
+            .is_ok()
+        {
+            return Ok(candidate.clone());
+        }
+    }
+    let wanted = candidates.last().expect("there is at least one").clone();
+    let task = progress.task(format!("node image {wanted}"));
+    task.say("is pulled");
+    match engine.run(&["pull", "--quiet", &wanted]).await {
+        Ok(_) => {
+            task.finish("pulled");
+            Ok(wanted)
+        }
+        Err(error) => Err(ProviderError::NodeImage {
+            reference: wanted,
+            why: error.to_string(),
+        }),
+    }
+}
+
+impl NodeImage {
+    async fn inspect(engine: Engine, reference: String) -> Result<Self, ProviderError> {
+        let unusable = |why: String| ProviderError::NodeImage {
+            reference: reference.clone(),
+            why,
+        };
+        let label = format!("{{{{.Id}}}} {{{{index .Config.Labels \"{ETCD_LABEL}\"}}}}");
+        let inspected = engine
+            .run(&["image", "inspect", "--format", &label, &reference])
+            .await
+            .map_err(|e| unusable(e.to_string()))?;
+        let (id, etcd) = inspected.split_once(' ').unwrap_or((&inspected, ""));
+        // What is in it is asked of the image itself: names lie.
+        let script = "cat /kind/version && cat /etc/containerd/config.toml";
+        let text = engine
+            .run(&[
+                "run",
+                "--rm",
+                "--network=none",
+                "--entrypoint=/bin/sh",
+                id,
+                "-c",
+                script,
+            ])
+            .await
+            .map_err(|e| unusable(format!("is no node image of kind's: {e}")))?;
+        let (version, config) = text.split_once('\n').unwrap_or((&text, ""));
+        if Minor::of(version).is_none() {
+            return Err(unusable(format!(
+                "says in /kind/version that it has Kubernetes \"{version}\""
+            )));
+        }
+        let pause = sandbox_image(config)
+            .ok_or_else(|| unusable("names no sandbox image in /etc/containerd/config.toml".to_owned()))?;
+        Ok(Self {
+            id: id.to_owned(),
+            version: version.trim().to_owned(),
+            pause,
+            etcd: Some(etcd.to_owned()).filter(|tag| !tag.is_empty() && tag != "<no value>"),
+            reference,
+        })
+    }
+}
+
+/// The image that holds a pod's namespaces: `sandbox_image` up to version 2 of containerd's configuration, `sandbox`
+/// from version 3 on.
+fn sandbox_image(config: &str) -> Option<String> {
+    config.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        (matches!(key.trim(), "sandbox" | "sandbox_image") && !value.is_empty()).then(|| value.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandbox_image_is_read_from_both_forms() {
+        let old =
+            "[plugins.\"io.containerd.grpc.v1.cri\"]\n  sandbox_image = \"registry.k8s.io/pause:3.10\"\n";
+        let new = "[x.pinned_images]\n  sandbox = 'registry.k8s.io/pause:3.10.2'\n";
+        assert_eq!(sandbox_image(old).as_deref(), Some("registry.k8s.io/pause:3.10"));
+        assert_eq!(
+            sandbox_image(new).as_deref(),
+            Some("registry.k8s.io/pause:3.10.2")
+        );
+        assert_eq!(sandbox_image("sandboxer = \"podsandbox\"\n"), None);
+    }
+
+    #[test]
+    fn an_official_image_is_preferred_and_is_what_is_pulled() {
+        let asked = |kubernetes: Option<&str>, image| {
+            let spec = kubernetes.map(|text| text.parse::<Spec>().unwrap());
+            Asked::of(spec.as_ref(), image)
+        };
+        assert_eq!(
+            asked(Some("v1.30.14"), None).unwrap().candidates(),
+            [
+                "kindest/node:v1.30.14",
+                "kubeclash/node:v1.30.14",
+                "kindest/node:v1.30.14"
+            ]
+        );
+        assert_eq!(
+            asked(Some("v1.30.14"), Some("mine:1")).unwrap().candidates(),
+            ["mine:1"]
+        );
+        let default = asked(None, None).unwrap().candidates();
+        assert!(default[1].starts_with("kubeclash/node:v1."), "{default:?}");
+        assert_eq!(default.last().map(String::as_str), Some(DEFAULT_IMAGE));
+        let refusal = asked(Some("path:/my/bin"), None).unwrap_err();
+        assert!(
+            refusal.contains("node-image build --kubernetes path:/my/bin"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn each_engine_has_its_own_words_for_its_host() {
+        let host = |cpus, cgroup_v1| Some(Host { cpus, cgroup_v1 });
+        let docker = serde_json::json!({"NCPU": 2, "CgroupVersion": "1"});
+        let podman = serde_json::json!({"host": {"cpus": 64, "cgroupVersion": "v2"}});
+        assert_eq!(Host::of(&docker), host(2, true));
+        assert_eq!(Host::of(&podman), host(64, false));
+        assert_eq!(Host::of(&Value::Null), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! What one run makes in the container engine, all of it with one label, by which it is found again.
+
+use std::path::PathBuf;
+
+use super::failed;
+use crate::docker::{COMPONENT_LABEL, RUN_LABEL};
+use crate::engine::Engine;
+use crate::provider::ProviderError;
+use crate::rundir::RunDir;
+
+/// The label's value for nodes.
+const NODE: &str = "kind-node";
+
+/// An image, a network, and the containers that kind makes of them. Dropping it removes them, and waits for that.
+#[derive(Debug)]
+pub(super) struct Made {
+    engine: Engine,
+    run: PathBuf,
+    /// The cluster's name, and its network's.
+    pub(super) name: String,
+    /// The node image with the run's label, which the nodes inherit: kind labels them only with their cluster's name.
+    pub(super) image: String,
+    removed: bool,
+}
+
+impl Made {
+    /// Makes image and network. What is to be registered in the run directory is so before.
+    pub(super) async fn begin(engine: Engine, run: &RunDir, node_image: &str) -> Result<Self, ProviderError> {
+        run.register_containers()
+            .map_err(|e| failed("register a run on kind", e.to_string()))?;
+        let path = run.path().to_owned();
+        let id = path.file_name().unwrap_or_default().to_string_lossy();
+        let id = id.rsplit('-').next().unwrap_or_default();
+        let mut made = Self {
+            engine,
+            name: format!("kubeclash-{id}"),
+            image: String::new(),
+            run: path,
+            removed: false,
+        };
+        let label = format!("{RUN_LABEL}={}", made.run.display());
+        let component = format!("{COMPONENT_LABEL}={NODE}");
+        let network = ["network", "create", "--label", &label, &made.name];
+        let (image, network) = tokio::join!(
+            labelled(engine, node_image, &label, &component),
+            engine.run(&network),
+        );
+        network.map_err(|e| failed("make a network", e.to_string()))?;
+        made.image = image.map_err(|e| failed("label the node image", e.to_string()))?;
+        Ok(made)
+    }
+
+    /// The name of a node's container: kind's own, after the cluster's.
+    pub(super) fn control_plane(&self) -> String {
+        format!("{}-control-plane", self.name)
+    }
+
+    /// Removes everything.
+    pub(super) async fn remove(mut self) -> Result<(), ProviderError> {
+        self.removed = true;
+        let (engine, run) = (self.engine, self.run.clone());
+        let removed = tokio::task::spawn_blocking(move || engine.remove_run(&run)).await;
+        removed
+            .unwrap_or_else(|e| Err(e.to_string()))
+            .map_err(|why| failed("remove a cluster", why))
+    }
+
+    /// Leaves everything in place.
+    pub(super) fn keep(&mut self) {
+        self.removed = true;
+    }
+}
+
+/// An image with two more labels and not one more byte; through a container that never runs.
+async fn labelled(
+    engine: Engine,
+    image: &str,
+    label: &str,
+    component: &str,
+) -> Result<String, crate::engine::Failed> {
+    let container = engine
+        .run(&["create", "--label", label, "--label", component, image])
+        .await?;
+    let (label, component) = (format!("LABEL {label}"), format!("LABEL {component}"));
+    let committed = engine
+        .run(&["commit", "--change", &label, "--change", &component, &container])
+        .await;
+    engine.run(&["rm", "--force", "--volumes", &container]).await?;
+    committed
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.removed {
+            return;
+        }
+        if let Err(why) = self.engine.remove_run(&self.run) {
+            tracing::warn!(
+                why,
+                cluster = self.name,
+                "a cluster is left: \"kubeclash sweep\" removes it"
+            );
+        }
+    }
+}

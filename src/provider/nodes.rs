@@ -1,0 +1,57 @@
+//! Waiting for nodes.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Node;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+
+/// What tells workers from the node that the control plane runs on, where it runs on one.
+pub(crate) const WORKERS: &str = "!node-role.kubernetes.io/control-plane";
+
+/// Waits until this many workers are ready and take pods: the controller-manager removes the taint that a new node
+/// begins with.
+///
+/// # Errors
+/// How many take pods when the patience is over.
+pub(super) async fn ready(client: &Client, wanted: usize, patience: Duration) -> Result<(), usize> {
+    let nodes = Api::<Node>::all(client.clone());
+    let mut open = BTreeSet::new();
+    let all = async {
+        let mut changes = watcher::watcher(nodes, watcher::Config::default().labels(WORKERS))
+            .applied_objects()
+            .boxed();
+        while let Some(change) = changes.next().await {
+            // The watcher resumes by itself.
+            let Ok(node) = change else { continue };
+            let name = node.metadata.name.clone().unwrap_or_default();
+            if takes_pods(&node) {
+                open.insert(name)
+            } else {
+                open.remove(&name)
+            };
+            if open.len() == wanted {
+                return;
+            }
+        }
+    };
+    let in_time = tokio::time::timeout(patience, all).await.is_ok();
+    if in_time && open.len() == wanted {
+        Ok(())
+    } else {
+        Err(open.len())
+    }
+}
+
+fn takes_pods(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
+    let ready = conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
+    let tainted = node
+        .spec
+        .as_ref()
+        .and_then(|s| s.taints.as_ref())
+        .is_some_and(|taints| !taints.is_empty());
+    ready && !tainted
+}

@@ -1,0 +1,173 @@
+//! A session on kind: which programs come in the node image, and which are under test.
+
+use std::collections::BTreeMap;
+
+use crate::component::{Binary, ComponentName, Origin, Program, Resolver, Selection, Spec, Version};
+use crate::engine::{Engine, on_path};
+use crate::progress::Progress;
+use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
+
+use super::SessionError;
+
+/// What the flags say that only kind asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnKind {
+    /// The node image by name.
+    pub image: Option<String>,
+    /// The release of Kubernetes in it.
+    pub kubernetes: Option<Spec>,
+    /// Which components were chosen one by one.
+    pub chosen: Vec<ComponentName>,
+}
+
+/// What comes in a node image, and in no other way.
+const IN_IMAGE: [ComponentName; 4] = [
+    ComponentName::Etcd,
+    ComponentName::Apiserver,
+    ComponentName::ControllerManager,
+    ComponentName::Kwok,
+];
+
+impl OnKind {
+    /// The node image that is asked for.
+    ///
+    /// # Errors
+    /// When something is asked for that kind can't be given.
+    pub(super) fn asked(&self) -> Result<Asked, TuningError> {
+        let refused: Vec<&str> = self
+            .chosen
+            .iter()
+            .filter(|name| IN_IMAGE.contains(name))
+            .map(|name| name.flag())
+            .collect();
+        if !refused.is_empty() {
+            return Err(TuningError::OnKind(format!(
+                "{} on kind: that comes in the node image; --kind-image names another, and \"kubeclash node-image build\" \
+                 makes one of any build",
+                refused.join(", ")
+            )));
+        }
+        Asked::of(self.kubernetes.as_ref(), self.image.as_deref()).map_err(TuningError::OnKind)
+    }
+
+    /// Whether the scheduler is another than the node image's own, or is started in another way.
+    fn forks_scheduler(&self, tuning: &Tuning) -> bool {
+        let chosen = self.chosen.contains(&ComponentName::Scheduler);
+        let tuned = tuning.scheduler_config.is_some() || !tuning.scheduler_args.is_empty();
+        tuning.scheduler_name.is_none() && (chosen || tuned)
+    }
+}
+
+/// Finds kind, the engine and the node image, and resolves what is under test.
+///
+/// # Errors
+/// When one of them is not to be had.
+pub(super) async fn open(
+    on_kind: &OnKind,
+    selection: &Selection,
+    tuning: &Tuning,
+    resolver: &Resolver,
+    progress: &Progress,
+) -> Result<(Kit, BTreeMap<ComponentName, Binary>), SessionError> {
+    let asked = on_kind.asked()?;
+    let engine = Engine::of_environment().map_err(|why| ProviderError::Setup {
+        what: "use kind".to_owned(),
+        why,
+    })?;
+    let kind = Program::File {
+        path: on_path("kind").unwrap(),
+    };
+    let kit = Kit::prepare(engine, &kind, &asked, progress).await?;
+    let mut names = vec![ComponentName::Descheduler];
+    let forked = on_kind.forks_scheduler(tuning);
+    if forked {
+        names.push(ComponentName::Scheduler);
+    }
+    if tuning.scheduler_name.is_some() {
+        names.push(ComponentName::SecondScheduler);
+    }
+    let selection = of_release(selection.clone(), on_kind, &kit.image);
+    let mut binaries = resolver.resolve(&selection, &names).await?;
+    let comes = [
+        (ComponentName::Apiserver, true),
+        (ComponentName::ControllerManager, true),
+        (ComponentName::Scheduler, !forked),
+    ];
+    for (name, _) in comes.into_iter().filter(|(_, comes)| *comes) {
+        binaries.insert(name, in_image(name, &kit.image));
+    }
+    Ok((kit, binaries))
+}
+
+/// A scheduler that nobody chose is of the node image's release.
+fn of_release(selection: Selection, on_kind: &OnKind, image: &NodeImage) -> Selection {
+    let release = image.version.parse::<Version>().map(Spec::Release);
+    match release {
+        Ok(release) if !on_kind.chosen.contains(&ComponentName::Scheduler) => selection
+            .with(ComponentName::Scheduler, release.clone())
+            .with(ComponentName::SecondScheduler, release),
+        _ => selection,
+    }
+}
+
+fn in_image(name: ComponentName, image: &NodeImage) -> Binary {
+    Binary {
+        name,
+        version: image.version.clone(),
+        program: Program::Image {
+            image: image.id.clone(),
+            command: vec![name.as_str().to_owned()],
+        },
+        sha256: image.id.trim_start_matches("sha256:").to_owned(),
+        origin: Origin::NodeImage {
+            reference: image.reference.clone(),
+        },
+        build_log: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(names: &[ComponentName]) -> OnKind {
+        OnKind {
+            chosen: names.to_vec(),
+            ..OnKind::default()
+        }
+    }
+
+    #[test]
+    fn what_comes_in_the_node_image_is_refused_by_name() {
+        let refused = chosen(&[ComponentName::Etcd, ComponentName::Scheduler, ComponentName::Kwok])
+            .asked()
+            .unwrap_err()
+            .to_string();
+        assert!(refused.starts_with("--etcd, --kwok on kind"), "{refused}");
+        assert!(
+            chosen(&[ComponentName::Scheduler, ComponentName::Descheduler])
+                .asked()
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_image_s_own_scheduler_stays_until_another_is_asked_for() {
+        let tuned = Tuning {
+            scheduler_args: vec!["--v=5".to_owned()],
+            ..Tuning::default()
+        };
+        let second = Tuning {
+            scheduler_name: Some("mine".to_owned()),
+            ..tuned.clone()
+        };
+        let scheduler = chosen(&[ComponentName::Scheduler]);
+        assert!(!OnKind::default().forks_scheduler(&Tuning::default()));
+        assert!(scheduler.forks_scheduler(&Tuning::default()));
+        assert!(OnKind::default().forks_scheduler(&tuned));
+        assert!(
+            !scheduler.forks_scheduler(&second),
+            "the default one stays beside it"
+        );
+    }
+}
