@@ -3,6 +3,8 @@
 //! By the command and not by its API, because kind does so: the user's context, remote host and credentials are the
 //! same then. What is run as a component goes through testcontainers instead (the `docker` module).
 
+pub(crate) mod labelled;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,9 @@ pub(crate) struct Failed {
 }
 
 impl Engine {
+    /// In the order in which kind looks for them.
+    const ALL: [Self; 3] = [Self::Docker, Self::Nerdctl, Self::Podman];
+
     /// As kind finds it: the one that `KIND_EXPERIMENTAL_PROVIDER` names, or else the first whose command is there.
     ///
     /// # Errors
@@ -44,7 +49,7 @@ impl Engine {
             .filter(|name| !name.is_empty())
         {
             Some(name) => name.parse(),
-            None => [Self::Docker, Self::Nerdctl, Self::Podman]
+            None => Self::ALL
                 .into_iter()
                 .find(|engine| on_path(engine.as_str()).is_some())
                 .ok_or_else(|| "there is no docker, podman or nerdctl on PATH".to_owned()),
@@ -195,7 +200,7 @@ impl FromStr for Engine {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Docker, Self::Podman, Self::Nerdctl]
+        Self::ALL
             .into_iter()
             .find(|engine| engine.as_str() == name)
             .ok_or_else(|| {

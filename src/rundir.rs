@@ -7,26 +7,29 @@
 //!     owner.json               locked by the kubeclash that works here, as long as it lives
 //!     processes.jsonl          what it started, with start times
 //!     containers               only where some of that is Docker's
+//!     kind                     only where there is a kind cluster: the name of the engine that kind drives
 //! ```
 //!
 //! Whether a run's owner lives is asked of the kernel, which lets go of a lock when its holder dies: no process id
 //! to be given away again, no clock to be set. A process is ours if it carries our run directory in its
-//! environment, or if it has the recorded id *and* start time; a container, if it carries it in its label. Names are
-//! never looked at, so nothing of anybody else's is ever touched.
+//! environment, or if it has the recorded id *and* start time; a container, a network or an image, if it carries it in
+//! its label. Names are never looked at, so nothing of anybody else's is ever touched.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+mod leftovers;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, getuid};
+use nix::unistd::getuid;
 use serde::{Deserialize, Serialize};
-use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::docker;
+use crate::engine::Engine;
+
+pub use leftovers::{Leftover, killed_runs, leftovers, sweep};
 
 /// The environment variable by which a child process says whose it is.
 pub(crate) const RUN_VARIABLE: &str = "KUBECLASH_RUN";
@@ -36,6 +39,7 @@ const PREFIX: &str = "run-";
 const OWNER: &str = "owner.json";
 const PROCESSES: &str = "processes.jsonl";
 const CONTAINERS: &str = "containers";
+const KIND: &str = "kind";
 const KEPT: &str = "kept";
 
 /// A process, unmistakably.
@@ -109,6 +113,12 @@ impl RunDir {
     /// Records that Docker runs some of this run's components, before the first of them is asked for.
     pub(crate) fn register_containers(&self) -> io::Result<()> {
         File::create(self.path.join(CONTAINERS)).map(drop)
+    }
+
+    /// Records which engine has this run's kind cluster, before anything is asked of it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the kind provider is on its way"))]
+    pub(crate) fn register_engine(&self, engine: Engine) -> io::Result<()> {
+        private(&self.path.join(KIND))?.write_all(engine.as_str().as_bytes())
     }
 
     /// Records a process of this run, for [`sweep`].
@@ -230,237 +240,6 @@ fn described(name: &str, pid: u32) -> Registered {
         pid,
         start_time,
     }
-}
-
-/// What a killed run left behind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Leftover {
-    /// Its run directory.
-    pub run: PathBuf,
-    /// Its processes that still run: (name, process id).
-    pub processes: Vec<(String, u32)>,
-    /// Its containers, whether they run or not: (component, Docker's id).
-    pub containers: Vec<(String, String)>,
-    /// Why its containers could not be looked for, where it had some.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub docker_problem: Option<String>,
-    /// Whether the run ended well, and its directory was to be kept.
-    pub kept: bool,
-}
-
-impl Leftover {
-    fn of(run: PathBuf, processes: Vec<(String, u32)>) -> Self {
-        Self {
-            processes,
-            containers: Vec::new(),
-            docker_problem: None,
-            kept: run.join(KEPT).exists(),
-            run,
-        }
-    }
-}
-
-/// How long Docker may take to list containers.
-const LIST: Duration = Duration::from_secs(10);
-
-/// How long Docker may take to kill and remove those of a run.
-const REMOVAL: Duration = Duration::from_secs(30);
-
-/// Finds what killed runs left. Runs whose owner is alive are not leftovers.
-#[must_use]
-pub fn leftovers() -> Vec<Leftover> {
-    let mut found = leftovers_in(&root());
-    add_containers(&root(), &mut found, docker::labelled(LIST));
-    found
-}
-
-/// How many killed runs left something that was not to be kept, without asking Docker, which may take its time.
-#[must_use]
-pub fn killed_runs() -> usize {
-    leftovers_in(&root())
-        .iter()
-        .filter(|leftover| !leftover.kept)
-        .count()
-}
-
-/// Docker's part: containers of dead runs, and those that outlived their run's directory.
-fn add_containers(root: &Path, found: &mut Vec<Leftover>, listed: Result<Vec<docker::Found>, String>) {
-    let listed = match listed {
-        Ok(listed) => listed,
-        Err(why) => {
-            // Where Docker is not there, it has nothing of a run that never asked it for anything.
-            for leftover in found
-                .iter_mut()
-                .filter(|leftover| leftover.run.join(CONTAINERS).exists())
-            {
-                leftover.docker_problem = Some(why.clone());
-            }
-            return;
-        }
-    };
-    for docker::Found { run, component, id } in listed {
-        let known = found.iter().position(|leftover| leftover.run == run);
-        let known = match known {
-            Some(known) => known,
-            None if is_run(root, &run) && !run.exists() => {
-                found.push(Leftover::of(run, Vec::new()));
-                found.len() - 1
-            }
-            // Of a run that is alive, or of another user's.
-            None => continue,
-        };
-        found[known].containers.push((component, id));
-    }
-}
-
-fn leftovers_in(root: &Path) -> Vec<Leftover> {
-    // A run that is just being begun has no owner yet. Without a guard (a full disk) that is a risk of microseconds.
-    let guard = root.is_dir().then(|| guard(root).ok());
-    let system = all_processes();
-    // A root that has come since belongs to a run that is just being begun.
-    let entries = guard.is_some().then(|| fs::read_dir(root).ok()).flatten();
-    let runs = entries.into_iter().flatten().flatten();
-    let mut runs: Vec<PathBuf> = runs
-        .map(|entry| entry.path())
-        .filter(|path| is_run(root, path) && path.is_dir() && !owner_lives(&system, path))
-        .chain(orphans(&system, root))
-        .collect();
-    drop(guard);
-    runs.sort();
-    runs.dedup();
-    runs.into_iter()
-        .map(|run| {
-            let processes = processes_of(&system, &run);
-            Leftover::of(run, processes)
-        })
-        .collect()
-}
-
-fn is_run(root: &Path, path: &Path) -> bool {
-    path.parent() == Some(root)
-        && path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
-}
-
-/// The run directories of processes that outlived theirs: one that was begun in the moment of a kill and a sweep.
-fn orphans(system: &System, root: &Path) -> Vec<PathBuf> {
-    let marked = system.processes().values().filter(|process| alive(process));
-    marked
-        .filter_map(|process| {
-            let run = process.environ().iter().find_map(|variable| {
-                let text = variable.to_string_lossy();
-                Some(PathBuf::from(text.strip_prefix(RUN_VARIABLE)?.strip_prefix('=')?))
-            })?;
-            (is_run(root, &run) && !run.exists()).then_some(run)
-        })
-        .collect()
-}
-
-/// Kills what a killed run left, and removes its directory.
-///
-/// # Errors
-/// When its directory can't be removed, a process doesn't end, or Docker doesn't remove a container.
-pub fn sweep(leftover: &Leftover) -> io::Result<()> {
-    if let Some(why) = &leftover.docker_problem {
-        return Err(io::Error::other(format!(
-            "its containers can't be removed: Docker {why}"
-        )));
-    }
-    // First: a container without its process is left, a process without its container is not.
-    if !leftover.containers.is_empty() {
-        docker::remove_run(&leftover.run, REMOVAL)
-            .map_err(|why| io::Error::other(format!("its containers can't be removed: Docker {why}")))?;
-    }
-    let deadline = Instant::now() + Duration::from_secs(5);
-    loop {
-        // Looked at anew each time: a process id may have been given to somebody else since, and one that we kill
-        // may have started another.
-        let left = processes_of(&all_processes(), &leftover.run);
-        if left.is_empty() {
-            break;
-        }
-        if Instant::now() > deadline {
-            let names: Vec<String> = left.iter().map(|(name, pid)| format!("{name} ({pid})")).collect();
-            return Err(io::Error::other(format!(
-                "still there 5 s after SIGKILL: {}",
-                names.join(", ")
-            )));
-        }
-        for (_, pid) in left {
-            let _ = kill(
-                Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX)),
-                Signal::SIGKILL,
-            );
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    match fs::remove_dir_all(&leftover.run) {
-        // Somebody else swept it.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    if let Some(root) = leftover.run.parent() {
-        clear(root);
-    }
-    Ok(())
-}
-
-fn all_processes() -> System {
-    let mut system = System::new();
-    let what = ProcessRefreshKind::nothing()
-        .with_environ(UpdateKind::Always)
-        .without_tasks();
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, what);
-    system
-}
-
-/// The lock tells. Where a file system has none, the recorded process does; a garbled record is nobody.
-fn owner_lives(system: &System, run: &Path) -> bool {
-    let Ok(file) = File::open(run.join(OWNER)) else {
-        return false;
-    };
-    if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return true;
-    }
-    serde_json::from_reader::<_, Registered>(&file).is_ok_and(|owner| is(system, &owner))
-}
-
-fn is(system: &System, registered: &Registered) -> bool {
-    system
-        .process(sysinfo::Pid::from_u32(registered.pid))
-        .is_some_and(|process| {
-            // The start time is whole seconds derived from the boot time, which may be off by one between two readings.
-            registered.start_time > 0
-                && process.start_time().abs_diff(registered.start_time) <= 1
-                && alive(process)
-        })
-}
-
-/// A zombie has nothing left but its exit status.
-fn alive(process: &sysinfo::Process) -> bool {
-    process.status() != sysinfo::ProcessStatus::Zombie
-}
-
-fn processes_of(system: &System, run: &Path) -> Vec<(String, u32)> {
-    let text = fs::read_to_string(run.join(PROCESSES)).unwrap_or_default();
-    let mut found: Vec<(String, u32)> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Registered>(line).ok())
-        .filter(|registered| is(system, registered))
-        .map(|registered| (registered.name, registered.pid))
-        .collect();
-    let mine = format!("{RUN_VARIABLE}={}", run.display());
-    for (pid, process) in system.processes() {
-        let marked = process
-            .environ()
-            .iter()
-            .any(|variable| variable.to_string_lossy() == mine);
-        if marked && alive(process) && found.iter().all(|(_, known)| *known != pid.as_u32()) {
-            found.push((process.name().to_string_lossy().into_owned(), pid.as_u32()));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

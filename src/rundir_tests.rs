@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
+use super::leftovers::leftovers_in;
 use super::*;
 
 fn temp() -> (tempfile::TempDir, PathBuf) {
@@ -198,4 +199,14 @@ fn a_process_that_outlived_its_directory_is_found() {
     assert_eq!(found.len(), 1, "{found:?}");
     sweep(&found[0]).unwrap();
     assert!(!orphan.lives() && elsewhere.lives());
+}
+
+#[test]
+fn a_run_on_kind_says_which_engine_has_its_cluster() {
+    let (_temp, root) = temp();
+    let run = RunDir::create_in(&root).unwrap();
+    run.register_engine(Engine::Podman).unwrap();
+    let registered = run.path().join(KIND);
+    assert_eq!(fs::read_to_string(&registered).unwrap(), "podman");
+    assert_eq!(fs::metadata(registered).unwrap().mode() & 0o777, 0o600);
 }

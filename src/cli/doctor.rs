@@ -307,10 +307,14 @@ fn text(found: &Examination) -> Vec<String> {
         } else {
             "a killed run"
         };
+        let counts = [(left.networks.len(), "networks"), (left.images.len(), "images")];
+        let more = counts.into_iter().filter(|(count, _)| *count > 0);
         format!(
-            "leftover  {what}, {} processes and {} containers, in {}: \"kubeclash sweep\" removes it",
+            "leftover  {what}, {} processes and {} containers{}, in {}: \"kubeclash sweep\" removes it",
             left.processes.len(),
             left.containers.len(),
+            more.map(|(count, noun)| format!(", {count} {noun}"))
+                .collect::<String>(),
             left.run.display()
         )
     }));

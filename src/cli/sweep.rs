@@ -7,10 +7,11 @@ use super::Failure;
 use crate::exit;
 use crate::rundir;
 
-/// Find and remove what a killed run left behind: its processes, its containers and its run directory.
+/// Find and remove what a killed run left behind: its processes, its containers, its kind cluster and its run directory.
 ///
 /// Only what kubeclash started is touched: processes that carry a run directory in their environment, or that have the
-/// recorded process id and start time, and containers with a run directory in their label. Runs whose kubeclash is alive are left alone.
+/// recorded process id and start time, and containers, networks and images with a run directory in their label. Runs
+/// whose kubeclash is alive are left alone, and so are kind clusters that you made.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  kubeclash sweep --dry-run\n  kubeclash sweep")]
 pub struct SweepArgs {
@@ -34,14 +35,22 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
             .processes
             .iter()
             .map(|(name, pid)| format!("{name} ({pid})"));
-        let containers = leftover.containers.iter().map(|(name, id)| {
-            let short = id.get(..12).unwrap_or(id);
-            format!("{name} (container {short})")
-        });
-        let names: Vec<String> = processes.chain(containers).collect();
+        let named = |noun: &'static str, things: &[(String, String)]| {
+            let shown = things.iter().map(move |(name, id)| {
+                let id = id.strip_prefix("sha256:").unwrap_or(id);
+                format!("{name} ({noun} {})", id.get(..12).unwrap_or(id))
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let names: Vec<String> = processes
+            .chain(named("container", &leftover.containers))
+            .chain(named("network", &leftover.networks))
+            .chain(named("image", &leftover.images))
+            .collect();
         if args.json {
             let line = json!({
                 "run": leftover.run, "processes": leftover.processes, "containers": leftover.containers,
+                "networks": leftover.networks, "images": leftover.images,
                 "kept": leftover.kept,
                 "removed": !args.dry_run,
             });

@@ -69,8 +69,8 @@ where
     Ok(runtime.spawn(future))
 }
 
-/// Waits for Docker where nothing can be awaited; what goes wrong is the rest of a sentence that begins with its name.
-fn wait<F, T>(future: F, patience: Duration) -> Result<T, String>
+/// Waits for Docker, or another engine, where nothing can be awaited; what goes wrong is the rest of a sentence that begins with its name.
+pub(crate) fn wait<F, T>(future: F, patience: Duration) -> Result<T, String>
 where
     F: Future<Output = Result<T, String>> + Send + 'static,
     T: Send + 'static,

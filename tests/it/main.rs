@@ -36,6 +36,7 @@ mod inject_live_rules;
 mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
+mod kind_sweep;
 mod recordings;
 mod quick_start;
 mod report_browser;
