@@ -7,7 +7,7 @@ pub(crate) mod labelled;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::str::FromStr;
 
@@ -115,44 +115,6 @@ impl Engine {
             fed.and(output)
         };
         let output = output.await;
-        self.said(args, output)
-    }
-
-    /// Removes everything that carries a run's label: containers with their volumes, networks, images; in this order,
-    /// as each is used by the one before. Blocks, as it has to be done while a panic unwinds, too.
-    ///
-    /// # Errors
-    /// What could not be removed; in words.
-    pub(crate) fn remove_run(self, run: &Path) -> Result<(), String> {
-        let filter = format!("label={}={}", crate::docker::RUN_LABEL, run.display());
-        let steps: [(&[&str], &[&str]); 3] = [
-            (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes"]),
-            (&["network", "ls", "--quiet"], &["network", "rm"]),
-            (&["images", "--all", "--quiet"], &["image", "rm", "--force"]),
-        ];
-        let mut left = Vec::new();
-        for (list, remove) in steps {
-            let mut args: Vec<&str> = list.to_vec();
-            args.extend(["--filter", &filter]);
-            let found = self.run_blocking(&args).map_err(|e| e.to_string())?;
-            if found.is_empty() {
-                continue;
-            }
-            let args: Vec<&str> = remove.iter().copied().chain(found.lines()).collect();
-            left.extend(self.run_blocking(&args).err().map(|e| e.to_string()));
-        }
-        if left.is_empty() {
-            Ok(())
-        } else {
-            Err(left.join("; "))
-        }
-    }
-
-    fn run_blocking(self, args: &[&str]) -> Result<String, Failed> {
-        let output = std::process::Command::new(self.as_str())
-            .args(args)
-            .stdin(Stdio::null())
-            .output();
         self.said(args, output)
     }
 

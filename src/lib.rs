@@ -35,6 +35,7 @@ pub mod experiment;
 pub mod scenario;
 pub mod cases;
 mod docker;
+mod archive;
 mod engine;
 pub mod component;
 pub mod provider;

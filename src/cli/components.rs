@@ -21,7 +21,7 @@ Examples:
 
 Where releases come from can be changed with KUBECLASH_KUBERNETES_MIRROR (instead of https://dl.k8s.io/release),
 KUBECLASH_ETCD_MIRROR and KUBECLASH_KWOK_MIRROR (…/releases/download; a mirror of kwok offers FILE.sha256 beside each
-FILE) and KUBECLASH_DESCHEDULER_MIRROR (a registry, with a path if need be). The cache is KUBECLASH_CACHE.";
+FILE), KUBECLASH_KIND_MIRROR (FILE.sha256sum beside each FILE) and KUBECLASH_DESCHEDULER_MIRROR (a registry, with a path if need be). The cache is KUBECLASH_CACHE.";
 
 /// Fetches, lists and removes the binaries that clusters are made of.
 #[derive(Debug, Clone, Args)]

@@ -179,14 +179,8 @@ fn network_problem() -> Option<String> {
 }
 
 async fn go(builder: &Builder) -> Go {
-    let modules = [
-        Module::Etcd,
-        Module::Kubernetes,
-        Module::Kwok,
-        Module::Descheduler,
-    ];
     // As text: the modules agree on the length of their numbers, which a release of Go will keep for a while.
-    let needed = modules
+    let needed = Module::ALL
         .into_iter()
         .map(Builder::needs)
         .max()

@@ -40,6 +40,12 @@ pub struct ComponentFlags {
     /// kwok, which plays the nodes.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_KWOK")]
     pub kwok: Option<Spec>,
+    /// kind, which makes clusters of containers.
+    #[arg(long, value_name = "SPEC", env = "KUBECLASH_KIND", value_parser = local_program)]
+    pub kind: Option<Spec>,
+    /// metrics-server, for clusters on kind.
+    #[arg(long, value_name = "SPEC", env = "KUBECLASH_METRICS_SERVER", value_parser = local_program)]
+    pub metrics_server: Option<Spec>,
 }
 
 impl ComponentFlags {
@@ -66,7 +72,7 @@ impl ComponentFlags {
 }
 
 impl ComponentFlags {
-    fn one_by_one(&self) -> [(ComponentName, &Option<Spec>); 6] {
+    fn one_by_one(&self) -> [(ComponentName, &Option<Spec>); 8] {
         [
             (ComponentName::Apiserver, &self.apiserver),
             (ComponentName::ControllerManager, &self.controller_manager),
@@ -74,6 +80,8 @@ impl ComponentFlags {
             (ComponentName::Descheduler, &self.descheduler),
             (ComponentName::Etcd, &self.etcd),
             (ComponentName::Kwok, &self.kwok),
+            (ComponentName::Kind, &self.kind),
+            (ComponentName::MetricsServer, &self.metrics_server),
         ]
     }
 
@@ -239,6 +247,17 @@ pub fn from_arguments<F: Args>(arguments: &[String]) -> Result<F, String> {
 fn kubernetes(text: &str) -> Result<Spec, SpecError> {
     let spec: Spec = text.parse()?;
     Selection::default().with_kubernetes(&spec).map(|_| spec)
+}
+
+/// What kubeclash starts itself, or puts into an image: a container would be of no use.
+fn local_program(text: &str) -> Result<Spec, String> {
+    match text.parse() {
+        Ok(Spec::Image(reference)) => Err(format!(
+            "it must be a program here, not a container: image+extract:{reference} takes it out of the image"
+        )),
+        Ok(spec) => Ok(spec),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A name that a scheduler can have beside the default one.

@@ -25,7 +25,7 @@ pub struct SpecSet {
 }
 
 /// What a set can say.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "kubernetes",
     "apiserver",
     "controller-manager",
@@ -33,6 +33,8 @@ const KEYS: [&str; 10] = [
     "descheduler",
     "etcd",
     "kwok",
+    "kind",
+    "metrics-server",
     "scheduler-config",
     "scheduler-name",
     "descheduler-policy",
@@ -64,6 +66,8 @@ impl SpecSet {
                 "descheduler" => theirs.descheduler.clone_from(&ours.descheduler),
                 "etcd" => theirs.etcd.clone_from(&ours.etcd),
                 "kwok" => theirs.kwok.clone_from(&ours.kwok),
+                "kind" => theirs.kind.clone_from(&ours.kind),
+                "metrics-server" => theirs.metrics_server.clone_from(&ours.metrics_server),
                 "scheduler-config" => flags
                     .tuning
                     .scheduler_config

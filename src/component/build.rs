@@ -1,5 +1,6 @@
 //! Building with `go build`: the modules that are embedded in this binary, and any other version of any public module.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,7 +12,7 @@ use tokio::process::Command;
 use super::entry::{Lock, Staging};
 use super::go::{Ended, Log, run};
 use super::module::{Found, Workshop};
-use super::{ComponentName, Module, Selection};
+use super::{ComponentName, Module, Selection, Sha256, Version};
 
 static MODULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/components");
 
@@ -211,7 +212,7 @@ impl Builder {
         })
     }
 
-    /// Builds programs of one module into `out`. Whoever drops the future kills go and all that it started.
+    /// Builds programs of one module into `out`, which are those that the module itself has where it is embedded. Whoever drops the future kills go and all that it started.
     pub(super) async fn build(
         &self,
         ground: Ground<'_>,
@@ -219,9 +220,12 @@ impl Builder {
         out: &Path,
         shop: &Workshop<'_>,
     ) -> Result<GoVersion, BuildFailure> {
-        let packages: Vec<_> = programs.iter().map(|program| program.package.clone()).collect();
+        let mut packages: Vec<_> = programs.iter().map(|program| program.package.clone()).collect();
         let stamp = match ground {
             Ground::Embedded(module) => {
+                if let Some(own) = module.own_program() {
+                    packages = vec![own.to_owned()];
+                }
                 unpack(module, shop.folder).map_err(BuildFailure::Local)?;
                 ldflags(module.upstream(), Selection::pinned(module).tag())
             }
@@ -284,7 +288,13 @@ pub(super) fn ldflags(module: &str, version: &str) -> String {
         }
         "sigs.k8s.io/kwok" => format!(" -X sigs.k8s.io/kwok/pkg/consts.Version={version}"),
         "sigs.k8s.io/descheduler" => format!(" -X sigs.k8s.io/descheduler/pkg/version.version={version}"),
-        // etcd has its release in its source; of others nobody knows where it would belong.
+        "sigs.k8s.io/metrics-server" => format!(" -X k8s.io/client-go/pkg/version.gitVersion={version}"),
+        "sigs.k8s.io/cri-tools" => format!(" -X sigs.k8s.io/cri-tools/pkg/version.Version={version}"),
+        "github.com/containerd/containerd/v2" => format!(" -X {module}/version.Version={version}"),
+        "github.com/containernetworking/plugins" => {
+            format!(" -X {module}/pkg/utils/buildversion.BuildVersion={version}")
+        }
+        // etcd and kind have their release in their source; of others nobody knows where it would belong.
         _ => String::new(),
     };
     format!("-s -w{variables}")
@@ -297,49 +307,96 @@ fn go_mod(module: Module) -> &'static str {
         .expect("every module has a go.mod in UTF-8, which a test checks")
 }
 
+/// Every file of a module, by its path in it.
+fn files(module: Module) -> BTreeMap<&'static Path, &'static [u8]> {
+    fn gather(dir: &'static Dir<'static>, root: &Path, found: &mut BTreeMap<&'static Path, &'static [u8]>) {
+        for file in dir.files() {
+            let path = file.path().strip_prefix(root);
+            found.insert(path.expect("it lies below its module"), file.contents());
+        }
+        for dir in dir.dirs() {
+            gather(dir, root, found);
+        }
+    }
+    let mut found = BTreeMap::new();
+    if let Some(dir) = MODULES.get_dir(module.as_str()) {
+        gather(dir, dir.path(), &mut found);
+    }
+    found
+}
+
 fn unpack(module: Module, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    let files = MODULES.get_dir(module.as_str()).into_iter().flat_map(Dir::files);
-    for file in files {
-        std::fs::write(
-            to.join(file.path().file_name().unwrap_or_default()),
-            file.contents(),
-        )?;
+    for (path, contents) in files(module) {
+        let path = to.join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(to))?;
+        std::fs::write(path, contents)?;
     }
     Ok(())
+}
+
+/// What tells one state of our own source from another, where a release is built from such: of the pinned release of a
+/// module that has any.
+pub(super) fn source_digest(module: Module, version: &Version) -> Option<String> {
+    if !module.has_source() || *version != Selection::pinned(module) {
+        return None;
+    }
+    let mut digest = Sha256::default();
+    for (path, contents) in files(module) {
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update(&(contents.len() as u64).to_le_bytes());
+        digest.update(contents);
+    }
+    Some(digest.finish())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Module; 4] = [
-        Module::Etcd,
-        Module::Kubernetes,
-        Module::Kwok,
-        Module::Descheduler,
-    ];
-
     #[test]
     fn what_is_pinned_here_is_what_the_modules_pin() {
-        for module in ALL {
+        for module in Module::ALL {
+            assert!(!Builder::needs(module).is_empty());
+            if module == Module::Pods {
+                continue;
+            }
             let line = format!("{} {}", module.upstream(), Selection::pinned(module));
             let pins = |text: &str| text.trim_start_matches("require ").trim() == line;
             assert!(
                 go_mod(module).lines().any(pins),
                 "components/{module}/go.mod does not require {line}"
             );
-            assert!(!Builder::needs(module).is_empty());
         }
     }
 
     #[test]
     fn every_package_is_named_by_its_modules_tools() {
-        for name in ComponentName::ALL.into_iter().chain([ComponentName::Kwokctl]) {
+        for name in ComponentName::EVERY {
+            if name.module().has_source() {
+                continue;
+            }
             let tools = MODULES.get_file(format!("{}/tools.go", name.module())).unwrap();
             let import = format!("_ \"{}\"", name.package());
             assert!(tools.contents_utf8().unwrap().contains(&import), "{name}");
         }
+    }
+
+    #[test]
+    fn source_of_our_own_is_unpacked_with_its_folders_and_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        unpack(Module::Pods, dir.path()).unwrap();
+        for file in ["go.mod", "cmd/burn/main.go", "cmd/pause/main.go"] {
+            assert!(dir.path().join(file).is_file(), "{file}");
+        }
+        let digest = |module| source_digest(module, &Selection::pinned(module));
+        assert!(digest(Module::Pods).is_some() && digest(Module::Pods) != digest(Module::MetricsServer));
+        assert_eq!(digest(Module::Etcd), None, "its release says all");
+        let other = "v0.8.0".parse().unwrap();
+        assert_eq!(
+            source_digest(Module::MetricsServer, &other),
+            None,
+            "that one is its project's own"
+        );
     }
 
     #[test]

@@ -230,7 +230,11 @@ async fn ask(name: ComponentName, image: &str, command: &[String]) -> Result<Opt
     let command: Vec<String> = command
         .iter()
         .cloned()
-        .chain([given::version_argument(name).to_owned()])
+        .chain(
+            given::version_arguments(name)
+                .iter()
+                .map(|word| (*word).to_owned()),
+        )
         .collect();
     let mut container = Container::start(Order {
         run: run.path().to_owned(),

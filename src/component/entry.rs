@@ -71,6 +71,12 @@ impl Lock {
         self.name
     }
 
+    /// What the entry is called.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
     /// Reads the whole binary of a doubtful entry; when it is still the recorded one, the record gets its new
     /// modification time. Otherwise says what is wrong.
     ///

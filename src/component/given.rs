@@ -89,7 +89,7 @@ pub(super) fn check(path: &Path, platform: &Platform) -> Result<(), String> {
 pub(super) async fn ask(name: ComponentName, path: &Path) -> Option<String> {
     let mut command = Command::new(path);
     command
-        .arg(version_argument(name))
+        .args(version_arguments(name))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true);
@@ -110,11 +110,12 @@ pub(super) async fn ask(name: ComponentName, path: &Path) -> Option<String> {
 }
 
 /// What a component is asked for its version with.
-pub(super) fn version_argument(name: ComponentName) -> &'static str {
-    if name == ComponentName::Descheduler {
-        "version"
-    } else {
-        "--version"
+pub(super) fn version_arguments(name: ComponentName) -> &'static [&'static str] {
+    match name {
+        ComponentName::Descheduler | ComponentName::Kubeadm => &["version"],
+        // Otherwise it asks a server for its version as well.
+        ComponentName::Kubectl => &["version", "--client"],
+        _ => &["--version"],
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::build::source_digest;
 use super::{ComponentName, Sha256, Version};
 
 /// What an entry of the cache is called: of what its binary was made, in a form that is one name of a file anywhere.
@@ -18,10 +19,14 @@ impl Key {
     /// In the place of a SHA-256: the lock of whoever builds a checkout, before it is known what comes out.
     pub(super) const AT_WORK: &'static str = "at-work";
 
-    /// A release, as upstream writes it.
+    /// A release, as upstream writes it; with what tells our own source of it, where it has any: `v0.1.0-0123456789ab`.
     #[must_use]
     pub fn release(name: ComponentName, version: &Version) -> Self {
-        Self(version.shown(name).to_owned())
+        let shown = version.shown(name);
+        Self(match source_digest(name.module(), version) {
+            Some(digest) => format!("{shown}-{}", cut(&digest)),
+            None => shown.to_owned(),
+        })
     }
 
     /// A package of a Go module at a version: `go-scheduler-v0.32.7-0123456789ab`.
@@ -103,6 +108,7 @@ fn cut(hex: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Module, Selection};
     use super::*;
 
     #[test]
@@ -110,8 +116,13 @@ mod tests {
         let etcd = Key::release(ComponentName::Etcd, &"v3.6.16".parse().unwrap());
         assert_eq!(etcd.as_str(), "3.6.16");
         let digest = format!("sha256:{}", "0".repeat(64));
+        let pods = Selection::pinned(Module::Pods);
+        let pause = Key::release(ComponentName::Pause, &pods);
+        let start = format!("{pods}-");
+        assert!(pause.as_str().starts_with(&start), "{pause}");
         for key in [
             etcd,
+            pause,
             Key::module("sigs.k8s.io/scheduler-plugins/cmd/scheduler", "v0.32.7"),
             Key::module("x.y/z", "v2.0.0+incompatible"),
             Key::module("x.y/z", "v2.0.0-20260101000000-0123456789ab"),

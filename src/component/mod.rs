@@ -13,6 +13,11 @@
 //! | `etcd` | GitHub release, `.tar.gz` (Linux only) | the release's `SHA256SUMS` |
 //! | `kwok`, `kwokctl` | GitHub release, one binary each | the `digest` that GitHub's API reports for the asset, as kwok publishes no checksums |
 //! | `descheduler` | the binary out of `registry.k8s.io/descheduler/descheduler` | the digests of its manifest and layer |
+//! | `kubeadm`, `kubelet`, `kubectl` | as `kube-apiserver` | as `kube-apiserver` |
+//! | `kind` | GitHub release, one binary | the `.sha256sum` beside it |
+//!
+//! Programs of our own (`burn`, `pause`, and a `metrics-server` that takes any resolution) and what else a node image
+//! has (containerd and its parts, CNI plugins, crictl) are always built.
 //!
 //! What cannot be had from there is built with `go build`: the pinned release from the modules in `components/`, which
 //! are embedded, any other from a wrapper that is made of its own go.mod. `go:` is built in the same way.
@@ -34,6 +39,7 @@ mod image;
 mod key;
 mod layers;
 mod module;
+mod name;
 mod origin;
 mod platform;
 mod probe;
@@ -48,7 +54,6 @@ mod wrapper;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +63,7 @@ pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
 pub use http::{Failure, Http, Patience};
 pub use key::Key;
+pub use name::{ComponentName, Module};
 pub use origin::Origin;
 pub use platform::{Format, Platform};
 pub use probe::{Finding, State};
@@ -65,188 +71,6 @@ pub use resolve::Resolver;
 pub use skew::Lack;
 pub use sources::Sources;
 pub use spec::{Selection, Spec, SpecError, Version};
-
-/// A program that kubeclash starts, named as its binary is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum ComponentName {
-    /// The store behind the API server.
-    #[serde(rename = "etcd")]
-    Etcd,
-    /// The API server.
-    #[serde(rename = "kube-apiserver")]
-    Apiserver,
-    /// The controllers of Kubernetes itself.
-    #[serde(rename = "kube-controller-manager")]
-    ControllerManager,
-    /// The scheduler.
-    #[serde(rename = "kube-scheduler")]
-    Scheduler,
-    /// A scheduler beside the default one, for the pods that name it in `schedulerName`; only where it is asked for.
-    #[serde(rename = "second-scheduler")]
-    SecondScheduler,
-    /// What plays the nodes.
-    #[serde(rename = "kwok")]
-    Kwok,
-    /// The descheduler.
-    #[serde(rename = "descheduler")]
-    Descheduler,
-    /// kwok's own cluster tool; no cluster needs it, only the comparison of start-up times does.
-    #[serde(rename = "kwokctl")]
-    Kwokctl,
-}
-
-impl ComponentName {
-    /// What a local cluster needs; `kwokctl` is not part of it.
-    pub const ALL: [Self; 6] = [
-        Self::Etcd,
-        Self::Apiserver,
-        Self::ControllerManager,
-        Self::Scheduler,
-        Self::Kwok,
-        Self::Descheduler,
-    ];
-
-    /// The three that one release of Kubernetes contains.
-    pub const KUBERNETES: [Self; 3] = [Self::Apiserver, Self::ControllerManager, Self::Scheduler];
-
-    /// The name of the binary, for instance `kube-apiserver`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Etcd => "etcd",
-            Self::Apiserver => "kube-apiserver",
-            Self::ControllerManager => "kube-controller-manager",
-            Self::Scheduler => "kube-scheduler",
-            Self::SecondScheduler => "second-scheduler",
-            Self::Kwok => "kwok",
-            Self::Descheduler => "descheduler",
-            Self::Kwokctl => "kwokctl",
-        }
-    }
-
-    /// The name of the program that plays it: `kube-scheduler` for a second scheduler, too.
-    #[must_use]
-    pub const fn program(self) -> &'static str {
-        match self {
-            Self::SecondScheduler => Self::Scheduler.as_str(),
-            _ => self.as_str(),
-        }
-    }
-
-    /// The flag that selects it, for messages.
-    #[must_use]
-    pub const fn flag(self) -> &'static str {
-        match self {
-            Self::Etcd => "--etcd",
-            Self::Apiserver => "--apiserver",
-            Self::ControllerManager => "--controller-manager",
-            Self::Scheduler | Self::SecondScheduler => "--scheduler",
-            Self::Kwok | Self::Kwokctl => "--kwok",
-            Self::Descheduler => "--descheduler",
-        }
-    }
-
-    /// The environment variable that mirrors [`flag`](Self::flag).
-    #[must_use]
-    pub const fn env(self) -> &'static str {
-        match self {
-            Self::Etcd => "KUBECLASH_ETCD",
-            Self::Apiserver => "KUBECLASH_APISERVER",
-            Self::ControllerManager => "KUBECLASH_CONTROLLER_MANAGER",
-            Self::Scheduler | Self::SecondScheduler => "KUBECLASH_SCHEDULER",
-            Self::Kwok | Self::Kwokctl => "KUBECLASH_KWOK",
-            Self::Descheduler => "KUBECLASH_DESCHEDULER",
-        }
-    }
-
-    /// The wrapper module that it is built from.
-    #[must_use]
-    pub const fn module(self) -> Module {
-        match self {
-            Self::Etcd => Module::Etcd,
-            Self::Apiserver | Self::ControllerManager | Self::Scheduler | Self::SecondScheduler => {
-                Module::Kubernetes
-            }
-            Self::Kwok | Self::Kwokctl => Module::Kwok,
-            Self::Descheduler => Module::Descheduler,
-        }
-    }
-
-    /// The Go package that holds its `main`.
-    #[must_use]
-    pub const fn package(self) -> &'static str {
-        match self {
-            Self::Etcd => "go.etcd.io/etcd/server/v3",
-            Self::Apiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
-            Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
-            Self::Scheduler | Self::SecondScheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
-            Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
-            Self::Kwokctl => "sigs.k8s.io/kwok/cmd/kwokctl",
-            Self::Descheduler => "sigs.k8s.io/descheduler/cmd/descheduler",
-        }
-    }
-}
-
-impl fmt::Display for ComponentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for ComponentName {
-    type Err = SpecError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Kwokctl]
-            .into_iter()
-            .chain(Self::ALL)
-            .find(|name| name.as_str() == text)
-            .ok_or_else(|| SpecError::Component(text.to_owned()))
-    }
-}
-
-/// One Go module under `components/`: what is built together, because it agrees on its versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Module {
-    /// `components/etcd`.
-    Etcd,
-    /// `components/kubernetes`.
-    Kubernetes,
-    /// `components/kwok`.
-    Kwok,
-    /// `components/descheduler`.
-    Descheduler,
-}
-
-impl Module {
-    /// The name of its folder under `components/`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Etcd => "etcd",
-            Self::Kubernetes => "kubernetes",
-            Self::Kwok => "kwok",
-            Self::Descheduler => "descheduler",
-        }
-    }
-
-    /// The upstream module whose version is the release's.
-    #[must_use]
-    pub const fn upstream(self) -> &'static str {
-        match self {
-            Self::Etcd => "go.etcd.io/etcd/server/v3",
-            Self::Kubernetes => "k8s.io/kubernetes",
-            Self::Kwok => "sigs.k8s.io/kwok",
-            Self::Descheduler => "sigs.k8s.io/descheduler",
-        }
-    }
-}
-
-impl fmt::Display for Module {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// What is started when a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

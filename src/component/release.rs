@@ -44,6 +44,10 @@ impl Resolver {
         }
         let mut attempts = Vec::new();
         let mut left = Vec::new();
+        // What is never published needs no word about it.
+        if module.mirror().is_none() {
+            left = std::mem::take(&mut wanted);
+        }
         let fetched = join_all(wanted.into_iter().map(|wanted| self.download(wanted, &version))).await;
         for outcome in collect(fetched)? {
             match outcome {
@@ -136,7 +140,9 @@ impl Resolver {
         task.say("go is at work");
         self.progress.println(format!(
             "building {what}, which takes minutes the first time ({})",
-            attempts.last().map_or("", String::as_str)
+            attempts
+                .last()
+                .map_or("kubeclash always builds it itself", String::as_str)
         ));
         let started = Instant::now();
         let built = self.build_release(module, version, &names, &room, &task).await;
@@ -169,7 +175,9 @@ impl Resolver {
                 std::fs::copy(room.beside(Log::NAME), staging.beside(Log::NAME))
             };
             move_in().map_err(|error| self.cache.error("move what was built", error))?;
-            binaries.push(lock.keep(staging, origin.clone(), None, took)?);
+            let shown = version.shown(lock.name());
+            let told = (lock.key().as_str() != shown).then(|| shown.to_owned());
+            binaries.push(lock.keep(staging, origin.clone(), told, took)?);
         }
         task.finish("built");
         Ok(binaries)
@@ -206,8 +214,11 @@ impl Resolver {
 /// What a user can do next when nothing worked.
 fn advice(module: Module, names: &[ComponentName], failure: &BuildFailure) -> String {
     let flag = names.first().map_or("", |name| name.flag());
-    let mirror = module.as_str().to_uppercase();
-    let other = format!("name a binary with {flag} path:FILE, or a mirror with KUBECLASH_{mirror}_MIRROR");
+    let other = match (flag, module.mirror()) {
+        ("", _) => "there is no other way to it".to_owned(),
+        (flag, None) => format!("name a binary with {flag} path:FILE"),
+        (flag, Some(mirror)) => format!("name a binary with {flag} path:FILE, or a mirror with {mirror}"),
+    };
     let needs = Builder::needs(module);
     match (failure.advice(), failure) {
         (Some(advice), _) => format!("{advice}; otherwise {other}"),

@@ -22,6 +22,9 @@ pub struct Sources {
     /// `<base>/<version>` is the release as GitHub's API describes it, with a digest per asset: kwok publishes no
     /// checksums of its own. Nothing with a mirror, which has to offer `.sha256` beside each file instead.
     pub kwok_api: Option<String>,
+    /// `<base>/<version>/kind-<os>-<arch>` and the same with `.sha256sum`; `KUBECLASH_KIND_MIRROR` replaces
+    /// `https://github.com/kubernetes-sigs/kind/releases/download`.
+    pub kind: String,
     /// `<registry>[/<path>]` that holds the image `descheduler`; `KUBECLASH_DESCHEDULER_MIRROR` replaces
     /// `registry.k8s.io/descheduler`.
     pub descheduler: String,
@@ -34,6 +37,7 @@ impl Default for Sources {
             etcd: "https://github.com/etcd-io/etcd/releases/download".to_owned(),
             kwok: "https://github.com/kubernetes-sigs/kwok/releases/download".to_owned(),
             kwok_api: Some("https://api.github.com/repos/kubernetes-sigs/kwok/releases/tags".to_owned()),
+            kind: "https://github.com/kubernetes-sigs/kind/releases/download".to_owned(),
             descheduler: "registry.k8s.io/descheduler".to_owned(),
         }
     }
@@ -52,6 +56,7 @@ impl Sources {
             ("KUBECLASH_KUBERNETES_MIRROR", &mut sources.kubernetes),
             ("KUBECLASH_ETCD_MIRROR", &mut sources.etcd),
             ("KUBECLASH_KWOK_MIRROR", &mut sources.kwok),
+            ("KUBECLASH_KIND_MIRROR", &mut sources.kind),
             ("KUBECLASH_DESCHEDULER_MIRROR", &mut sources.descheduler),
         ] {
             let Some(value) = set(variable) else { continue };
@@ -184,6 +189,24 @@ impl Release {
                     reference: format!("{}/descheduler:{tag}", base(&sources.descheduler)),
                 }
             }
+            Module::Kind => {
+                let url = format!("{}/{tag}/{name}-{os}-{arch}", base(&sources.kind));
+                Self::File {
+                    checksum: Checksum::Sums {
+                        url: format!("{url}.sha256sum"),
+                    },
+                    url,
+                }
+            }
+            module @ (Module::MetricsServer
+            | Module::Pods
+            | Module::Containerd
+            | Module::Cni
+            | Module::CriTools) => {
+                return Err(Failure::Unpublished(format!(
+                    "kubeclash always builds its {name} (from components/{module})"
+                )));
+            }
         })
     }
 }
@@ -239,11 +262,12 @@ mod tests {
     }
 
     #[test]
-    fn macos_has_kwok_only() {
+    fn macos_has_kwok_and_kind_only() {
         let mac = Platform::new("darwin", "arm64");
-        for name in ComponentName::ALL {
+        for name in ComponentName::EVERY {
             let release = Sources::default().describe(name, &"v1.2.3".parse().unwrap(), &mac);
-            assert_eq!(release.is_ok(), name == ComponentName::Kwok, "{name}");
+            let has = matches!(name.module(), Module::Kwok | Module::Kind);
+            assert_eq!(release.is_ok(), has, "{name}");
         }
     }
 }

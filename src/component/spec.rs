@@ -24,7 +24,7 @@ impl Version {
     pub(super) fn shown_by(&self, module: Module) -> &str {
         match module {
             Module::Etcd => self.0.trim_start_matches('v'),
-            Module::Kubernetes | Module::Kwok | Module::Descheduler => &self.0,
+            _ => &self.0,
         }
     }
 
@@ -304,9 +304,7 @@ pub enum SpecError {
         form: &'static str,
     },
     /// Not a component.
-    #[error(
-        "\"{0}\" is no component: they are etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kwokctl and descheduler"
-    )]
+    #[error("\"{0}\" is no component: they are {all}", all = ComponentName::EVERY.map(ComponentName::as_str).join(", "))]
     Component(String),
 }
 
@@ -324,6 +322,12 @@ impl Selection {
                 Module::Kubernetes => "v1.36.3",
                 Module::Kwok => "v0.8.0",
                 Module::Descheduler => "v0.36.0",
+                Module::Kind => "v0.33.0",
+                Module::MetricsServer => "v0.9.0",
+                Module::Pods => concat!("v", env!("CARGO_PKG_VERSION")),
+                Module::Containerd => "v2.3.4",
+                Module::Cni => "v1.9.1",
+                Module::CriTools => "v1.36.0",
             }
             .to_owned(),
         )
@@ -368,7 +372,8 @@ impl Selection {
         self.with(ComponentName::SecondScheduler, second)
     }
 
-    /// Chooses for API server, controller-manager and scheduler at once; see [`Spec::of_kubernetes`].
+    /// Chooses for API server, controller-manager and scheduler at once, and for what else of Kubernetes a node has; see
+    /// [`Spec::of_kubernetes`].
     ///
     /// # Errors
     ///
@@ -376,6 +381,7 @@ impl Selection {
     pub fn with_kubernetes(self, spec: &Spec) -> Result<Self, SpecError> {
         ComponentName::KUBERNETES
             .into_iter()
+            .chain(ComponentName::NODE)
             .try_fold(self, |selection, name| {
                 Ok(selection.with(name, spec.of_kubernetes(name)?))
             })

@@ -74,10 +74,10 @@ pub(super) async fn open(
         what: "use kind".to_owned(),
         why,
     })?;
-    let kind = Program::File {
-        path: on_path("kind").unwrap(),
-    };
-    let kit = Kit::prepare(engine, &kind, &asked, progress).await?;
+    let kind = resolver
+        .resolve(&with_kind(selection, on_kind), &[ComponentName::Kind])
+        .await?;
+    let kit = Kit::prepare(engine, &kind[&ComponentName::Kind].program, &asked, progress).await?;
     let mut names = vec![ComponentName::Descheduler];
     let forked = on_kind.forks_scheduler(tuning);
     if forked {
@@ -96,7 +96,17 @@ pub(super) async fn open(
     for (name, _) in comes.into_iter().filter(|(_, comes)| *comes) {
         binaries.insert(name, in_image(name, &kit.image));
     }
+    binaries.extend(kind);
     Ok((kit, binaries))
+}
+
+/// The user's own kind where there is one, unless they name another.
+fn with_kind(selection: &Selection, on_kind: &OnKind) -> Selection {
+    let chosen = on_kind.chosen.contains(&ComponentName::Kind);
+    match on_path("kind") {
+        Some(path) if !chosen => selection.clone().with(ComponentName::Kind, Spec::Path(path)),
+        _ => selection.clone(),
+    }
 }
 
 /// A scheduler that nobody chose is of the node image's release.

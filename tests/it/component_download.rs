@@ -159,6 +159,39 @@ async fn kwok_is_checked_against_githubs_digest_or_its_mirrors_sum() {
 }
 
 #[tokio::test]
+async fn kind_is_checked_against_the_list_beside_it() {
+    let file = "/kind/v0.33.0/kind-linux-amd64".to_owned();
+    let sums = format!("{}  kind-linux-amd64\n", sha256(b"kind"));
+    let site = Site::serve([
+        (file.clone(), Reply::Body(b"kind".to_vec())),
+        (format!("{file}.sha256sum"), Reply::Body(sums.into_bytes())),
+    ])
+    .await;
+    let cache = tempdir().unwrap();
+    let resolver = resolver(cache.path(), &site.address, &Lines::default());
+    let names = [ComponentName::Kind];
+    let found = resolver.resolve(&Selection::default(), &names).await.unwrap();
+    let kind = &found[&ComponentName::Kind];
+    assert_eq!(std::fs::read(kind.file().unwrap()).unwrap(), b"kind");
+    assert_eq!(kind.version, "v0.33.0");
+}
+
+#[tokio::test]
+async fn a_program_of_our_own_is_looked_for_nowhere() {
+    let site = Site::serve([]).await;
+    let (cache, lines) = (tempdir().unwrap(), Lines::default());
+    let resolver = resolver(cache.path(), &site.address, &lines);
+    let names = [ComponentName::Pause, ComponentName::MetricsServer];
+    let error = resolver.resolve(&Selection::default(), &names).await.unwrap_err();
+    assert_eq!(site.requests(), 0, "{error}");
+    assert!(
+        lines.text().contains("kubeclash always builds it itself"),
+        "{}",
+        lines.text()
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_checksum_is_reported_and_nothing_is_kept() {
     let mut replies = published("kube-scheduler", b"scheduler");
     replies[0].1 = Reply::Body(b"tampered".to_vec());

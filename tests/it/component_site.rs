@@ -146,6 +146,7 @@ pub(crate) fn sources(address: &str) -> Sources {
         etcd: format!("http://{address}/etcd"),
         kwok: format!("http://{address}/kwok"),
         kwok_api: Some(format!("http://{address}/api")),
+        kind: format!("http://{address}/kind"),
         descheduler: format!("{address}/descheduler"),
     }
 }

@@ -1,12 +1,16 @@
 //! What one run makes in the container engine, all of it with one label, by which it is found again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::failed;
 use crate::docker::{COMPONENT_LABEL, RUN_LABEL};
-use crate::engine::Engine;
+use crate::engine::{Engine, labelled};
 use crate::provider::ProviderError;
 use crate::rundir::RunDir;
+
+/// How long what can't be removed at once is tried again.
+const REMOVAL: Duration = Duration::from_secs(20);
 
 /// The label's value for nodes.
 const NODE: &str = "kind-node";
@@ -26,7 +30,7 @@ pub(super) struct Made {
 impl Made {
     /// Makes image and network. What is to be registered in the run directory is so before.
     pub(super) async fn begin(engine: Engine, run: &RunDir, node_image: &str) -> Result<Self, ProviderError> {
-        run.register_containers()
+        run.register_engine(engine)
             .map_err(|e| failed("register a run on kind", e.to_string()))?;
         let path = run.path().to_owned();
         let id = path.file_name().unwrap_or_default().to_string_lossy();
@@ -58,10 +62,8 @@ impl Made {
     /// Removes everything.
     pub(super) async fn remove(mut self) -> Result<(), ProviderError> {
         self.removed = true;
-        let (engine, run) = (self.engine, self.run.clone());
-        let removed = tokio::task::spawn_blocking(move || engine.remove_run(&run)).await;
-        removed
-            .unwrap_or_else(|e| Err(e.to_string()))
+        labelled::remove_run(self.engine, self.run.clone(), REMOVAL)
+            .await
             .map_err(|why| failed("remove a cluster", why))
     }
 
@@ -94,7 +96,16 @@ impl Drop for Made {
         if self.removed {
             return;
         }
-        if let Err(why) = self.engine.remove_run(&self.run) {
+        let (engine, run) = (self.engine, self.run.clone());
+        // On a thread of its own: the runtime of a panic may stand still.
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime
+                .map_err(|e| e.to_string())?
+                .block_on(labelled::remove_run(engine, run, REMOVAL))
+        });
+        let removed = removal.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
+        if let Err(why) = removed {
             tracing::warn!(
                 why,
                 cluster = self.name,
