@@ -1,6 +1,6 @@
 //! One arm of a case as a test: run, report, compare with what is expected.
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::cases::Case;
 use crate::cli::expect::ExpectFlags;
@@ -8,6 +8,7 @@ use crate::cli::flags::{RunFlags, from_environment};
 use crate::drive::{DriveError, Finished, drive};
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::provider::Provider;
 use crate::report::{Picture, Style, terminal};
 use crate::scenario::Arm;
 use crate::session::Session;
@@ -42,6 +43,9 @@ impl std::fmt::Debug for CheckError {
     }
 }
 
+/// Whose turn it is, where only one arm may run.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// The binaries are resolved once a test program.
 static SESSION: OnceCell<Session> = OnceCell::const_new();
 
@@ -74,6 +78,11 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
     for note in &decided.notes {
         println!("note: {note}");
     }
+    // Arms run side by side in a test program. On kind each is a cluster of several kubelets: one at a time.
+    let _turn = match session.settings().provider {
+        Provider::Local => None,
+        Provider::Kind => Some(TURN.lock().await),
+    };
     let expected = decided.expected.verdict;
     let plan = session.plan(case, arm, variant, decided.expected);
     let Finished {

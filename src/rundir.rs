@@ -116,7 +116,6 @@ impl RunDir {
     }
 
     /// Records which engine has this run's kind cluster, before anything is asked of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the kind provider is on its way"))]
     pub(crate) fn register_engine(&self, engine: Engine) -> io::Result<()> {
         private(&self.path.join(KIND))?.write_all(engine.as_str().as_bytes())
     }

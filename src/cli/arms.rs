@@ -17,6 +17,7 @@ use crate::exit;
 use crate::expectation::no_case;
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::provider::Provider;
 use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
 
@@ -54,10 +55,14 @@ pub struct TimesFlags {
 }
 
 impl TimesFlags {
-    /// How many arms run side by side.
+    /// How many arms run side by side; on kind one unless more are asked for, as each is a cluster of several kubelets.
     #[must_use]
-    pub fn jobs(&self) -> usize {
-        self.jobs.map_or_else(default_jobs, usize::from)
+    pub fn jobs(&self, provider: Provider) -> usize {
+        let default = || match provider {
+            Provider::Local => default_jobs(),
+            Provider::Kind => 1,
+        };
+        self.jobs.map_or_else(default, usize::from)
     }
 }
 

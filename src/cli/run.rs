@@ -86,9 +86,10 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     hint_at_leftovers(progress);
     let started = Instant::now();
     let session = arms::open(settings, progress).await?;
+    let jobs = args.times.jobs(session.settings().provider);
     let groups = groups(&session, &expectations, selected, progress);
     let print = |ended: &Ended| print(args.format, ended, progress, style);
-    let results = side_by_side(groups, args.times.repeat, args.times.jobs(), progress, print).await;
+    let results = side_by_side(groups, args.times.repeat, jobs, progress, print).await;
     let mut material = Material {
         took: started.elapsed(),
         ..Material::default()

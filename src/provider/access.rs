@@ -57,16 +57,22 @@ pub(super) fn write_kubeconfig(pki: &Pki, identity: &str, port: u16, to: &Path) 
         what: format!("kubeconfig of {identity}"),
         why,
     };
-    let config = serde_json::json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "kubeclash",
-        "clusters": [{"name": "kubeclash", "cluster": {
-            "server": format!("https://127.0.0.1:{port}"), "certificate-authority": pki.file("ca.crt")}}],
-        "users": [{"name": identity, "user": {
-            "client-certificate": pki.file(&format!("{identity}.crt")),
-            "client-key": pki.file(&format!("{identity}.key"))}}],
-        "contexts": [{"name": "kubeclash", "context": {"cluster": "kubeclash", "user": identity}}],
-    });
+    let config = kubeconfig(identity, port, pki.dir());
     // Read back as what clients will read it as.
     let _: Kubeconfig = serde_json::from_value(config.clone()).map_err(|e| failed(e.to_string()))?;
     super::pki::write(to, &crate::scenario::yaml::text(&config)).map_err(|e| failed(e.to_string()))
+}
+
+/// A kubeconfig for one of the identities, whose certificates are seen in a folder.
+pub(super) fn kubeconfig(identity: &str, port: u16, certificates: &Path) -> serde_json::Value {
+    let file = |name: &str| certificates.join(name);
+    serde_json::json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "kubeclash",
+        "clusters": [{"name": "kubeclash", "cluster": {
+            "server": format!("https://127.0.0.1:{port}"), "certificate-authority": file("ca.crt")}}],
+        "users": [{"name": identity, "user": {
+            "client-certificate": file(&format!("{identity}.crt")),
+            "client-key": file(&format!("{identity}.key"))}}],
+        "contexts": [{"name": "kubeclash", "context": {"cluster": "kubeclash", "user": identity}}],
+    })
 }

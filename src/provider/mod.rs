@@ -11,6 +11,7 @@ mod health;
 mod kind;
 mod local;
 mod log;
+mod metrics_api;
 mod nodes;
 mod paced;
 mod pki;

@@ -86,6 +86,11 @@ impl Pki {
         make().map_err(|e| failed(e.to_string()))
     }
 
+    /// Where they lie.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The path of one of the files.
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)

@@ -78,7 +78,8 @@ pub(super) async fn open(
         .resolve(&with_kind(selection, on_kind), &[ComponentName::Kind])
         .await?;
     let kit = Kit::prepare(engine, &kind[&ComponentName::Kind].program, &asked, progress).await?;
-    let mut names = vec![ComponentName::Descheduler];
+    // What uses CPU, and what measures it, is needed by some of the cases only, and is there in no time once it was built.
+    let mut names = vec![ComponentName::Descheduler, ComponentName::Burn, ComponentName::MetricsServer];
     let forked = on_kind.forks_scheduler(tuning);
     if forked {
         names.push(ComponentName::Scheduler);

@@ -19,7 +19,7 @@ use super::failed;
 use super::kit::Kit;
 use crate::experiment::{Minor, worker};
 use crate::provider::site::Site;
-use crate::provider::{Order, ProviderError, audit, paced};
+use crate::provider::{Order, ProviderError, access, audit, paced};
 use crate::scenario::{secs, yaml};
 
 /// The audit log's folder in the control plane's node.
@@ -31,11 +31,17 @@ pub(super) const AUDIT_LOG: &str = "/var/log/kubernetes/audit/audit.log";
 /// What the control plane's node is called.
 pub(super) const CONTROL_PLANE: &str = "kind-control-plane";
 
-/// Where a node's folder of ours is mounted.
-const OURS: &str = "/etc/kubernetes/kubeclash";
+/// Where a folder of ours is mounted in the control plane's node.
+pub(super) const OURS: &str = "/etc/kubernetes/kubeclash";
 
 /// How often a kubelet looks at what its containers use, at the recorded pace: cAdvisor's default.
 const HOUSEKEEPING: Duration = secs(10);
+
+/// The API server's port in the control plane's node.
+const API_PORT: u16 = 6443;
+
+/// The administrator's kubeconfig in [`OURS`].
+pub(super) const KUBECONFIG: &str = "admin.kubeconfig";
 
 const SHAPES: [&str; 3] = [
     include_str!(concat!(
@@ -111,6 +117,12 @@ fn lay(site: &Site, order: &Order, kit: &Kit) -> std::io::Result<Files> {
     fs::create_dir_all(&numa)?;
     fs::create_dir_all(&ours)?;
     fs::write(ours.join("audit-policy.yaml"), audit::POLICY)?;
+    // With what metrics-server needs: it runs in that node, and serves with our certificate.
+    for file in ["ca.crt", "admin.crt", "admin.key", "serving.crt", "serving.key"] {
+        fs::copy(site.pki.file(file), ours.join(file))?;
+    }
+    let kubeconfig = access::kubeconfig("admin", API_PORT, Path::new(OURS));
+    fs::write(ours.join(KUBECONFIG), yaml::text(&kubeconfig))?;
     let kubelet = dir.join("kubelet");
     let every = order.pace.scale(HOUSEKEEPING).as_millis();
     fs::write(

@@ -77,7 +77,7 @@ pub(super) async fn remove_scheduler(
         source: Box::new(source),
     })?;
     engine
-        .run(&["exec", &made.control_plane(), "mv", MANIFEST, KEPT])
+        .run(&["exec", &made.container(CONTROL_PLANE), "mv", MANIFEST, KEPT])
         .await
         .map_err(|e| failed("remove the node image's own scheduler", e.to_string()))?;
     let uid = there.metadata.uid.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::failed;
-use crate::component::{Program, Selection, Spec, Version};
+use crate::component::{Binary, Program, Selection, Spec, Version};
 use crate::engine::Engine;
 use crate::experiment::Minor;
 use crate::progress::Progress;
@@ -129,11 +129,14 @@ impl Asked {
 }
 
 impl Kit {
-    /// What a case's pods run on its nodes.
-    pub(crate) fn images(&self, load: Option<&Load>) -> Images {
+    /// What a case's pods run on its nodes; where they use CPU, the program that does.
+    pub(crate) fn images(&self, load: Option<&Load>, burn: Option<&Binary>) -> Images {
+        let burn = load
+            .zip(burn)
+            .map(|(load, burn)| (load.app, super::load::burn_image(burn), load.curve.busy()));
         Images {
             pause: self.image.pause.clone(),
-            burn: load.map(|load| (load.app, super::load::BURN.to_owned(), load.curve.busy())),
+            burn,
         }
     }
 

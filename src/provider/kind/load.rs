@@ -1,4 +1,162 @@
 //! CPU that is really used, and metrics that are really measured: for the cases that have a load.
+//!
+//! The pods' program is ours, and so is its image: made here of one static binary, and loaded into the workers. What
+//! they use is measured by their kubelets, and served by metrics-server, which runs beside the API server.
 
-/// The image of the pods that use CPU, which is made and loaded for each cluster that needs it.
-pub(super) const BURN: &str = "kubeclash/burn:here";
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::config::{CONTROL_PLANE, KUBECONFIG, OURS};
+use super::kit::Kit;
+use super::made::Made;
+use super::{failed, kind};
+use crate::archive::{self, Image};
+use crate::component::{Binary, ComponentName, Platform, Program};
+use crate::experiment::worker;
+use crate::provider::process::Process;
+use crate::provider::site::Site;
+use crate::provider::{Order, ProviderError, metrics_api};
+use crate::scenario::{Pace, secs};
+
+/// The study's resolution, which is metrics-server's least.
+const RESOLUTION: Duration = secs(10);
+
+/// Where metrics-server listens, in the control plane's node.
+const PORT: u16 = 4443;
+
+/// What the pods' image is called: with a tag of its own, so that none is taken for another.
+pub(super) fn burn_image(burn: &Binary) -> String {
+    tagged("burn", burn)
+}
+
+fn tagged(name: &str, binary: &Binary) -> String {
+    format!("kubeclash/{name}:{}", binary.sha256.get(..12).unwrap_or(&binary.sha256))
+}
+
+/// Loads the images, starts metrics-server, and waits until it is asked through the API server.
+pub(super) async fn start(
+    site: &Site,
+    kit: &Kit,
+    made: &Made,
+    order: &Order,
+    client: &Client,
+) -> Result<(), ProviderError> {
+    let (burn, server) = (
+        order.binary(ComponentName::Burn)?,
+        order.binary(ComponentName::MetricsServer)?,
+    );
+    let workers: Vec<String> = (1..=order.shape.workers)
+        .map(|n| made.container(&worker(n)))
+        .collect();
+    let control_plane = [made.container(CONTROL_PLANE)];
+    let (pods, metrics) = tokio::join!(
+        load(site, kit, made, burn, &workers),
+        load(site, kit, made, server, &control_plane),
+    );
+    pods?;
+    let pod = metrics_server(&metrics?, server, order.pace);
+    let request = http::Request::post("/api/v1/namespaces/kube-system/pods")
+        .header("content-type", "application/json")
+        .body(pod.to_string().into_bytes())
+        .map_err(|e| failed("start metrics-server", e.to_string()))?;
+    client
+        .request::<Value>(request)
+        .await
+        .map_err(|source| ProviderError::Api {
+            what: "start metrics-server".to_owned(),
+            source: Box::new(source),
+        })?;
+    metrics_api::register(client, site, PORT).await
+}
+
+/// Loads a component's image into some nodes, and gives its name.
+async fn load(
+    site: &Site,
+    kit: &Kit,
+    made: &Made,
+    binary: &Binary,
+    nodes: &[String],
+) -> Result<String, ProviderError> {
+    let name = binary.name.as_str();
+    let (archive, reference) = match &binary.program {
+        Program::File { path } => {
+            let reference = tagged(name, binary);
+            (write(site, name, &reference, path)?, reference)
+        }
+        Program::Image { image, .. } => {
+            let reference = tagged(name, binary);
+            let archive = site.path().join(format!("{name}.tar"));
+            let to = archive.display().to_string();
+            // By a name of ours, as an archive of a bare id has none that a pod could ask for.
+            for args in [&["tag", image, &reference][..], &["save", "--output", &to, &reference]] {
+                kit.engine
+                    .run(args)
+                    .await
+                    .map_err(|e| failed(format!("save the image of {name}"), e.to_string()))?;
+            }
+            (archive, reference)
+        }
+    };
+    let mut command = kind(kit, made, site);
+    command
+        .args(["load", "image-archive", "--name", &made.name, "--nodes", &nodes.join(",")])
+        .arg(&archive);
+    let mut process = Process::tool(site.run(), &site.log("kind-load"), "kind", command, None)?;
+    match tokio::time::timeout(site.patience, process.done()).await {
+        Ok(done) => done.map(|()| reference),
+        Err(_) => Err(process.not_ready(site.patience, &format!("{name} is not loaded yet"))),
+    }
+}
+
+fn write(site: &Site, name: &str, reference: &str, program: &Path) -> Result<PathBuf, ProviderError> {
+    let to = site.path().join(format!("{name}.tar"));
+    let platform = Platform::new("linux", Platform::host().arch);
+    let image = Image::new(reference, name, program);
+    let written = File::create(&to).and_then(|out| archive::write(out, &[image], &platform));
+    written
+        .map(|()| to)
+        .map_err(|e| failed(format!("make an image of {name}"), e.to_string()))
+}
+
+/// metrics-server as a pod on the network of the control plane's node, where the API server is at 127.0.0.1 and the
+/// kubelets are neighbours.
+fn metrics_server(image: &str, server: &Binary, pace: Pace) -> Value {
+    let resolution = pace.scale(RESOLUTION);
+    let seen = |file: &str| format!("{OURS}/{file}");
+    let mut args = vec![
+        format!("--metric-resolution={}ms", resolution.as_millis()),
+        // It wants this to be shorter.
+        format!("--kubelet-request-timeout={}ms", (resolution * 8 / 10).as_millis()),
+        format!("--secure-port={PORT}"),
+        "--kubelet-insecure-tls".to_owned(),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        format!("--tls-cert-file={}", seen("serving.crt")),
+        format!("--tls-private-key-file={}", seen("serving.key")),
+    ];
+    for flag in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
+        args.push(format!("--{flag}={}", seen(KUBECONFIG)));
+    }
+    let mut container = json!({
+        "name": "metrics-server", "image": image, "imagePullPolicy": "IfNotPresent", "args": args,
+        "volumeMounts": [{"name": "ours", "mountPath": OURS, "readOnly": true}],
+        "securityContext": {"runAsUser": 0},
+    });
+    if let Program::Image { command, .. } = &server.program {
+        container["command"] = json!(command);
+    }
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "metrics-server", "namespace": "kube-system", "labels": {"k8s-app": "metrics-server"}},
+        "spec": {
+            "nodeName": CONTROL_PLANE, "hostNetwork": true, "automountServiceAccountToken": false,
+            "terminationGracePeriodSeconds": 0,
+            "tolerations": [{"operator": "Exists"}],
+            "containers": [container],
+            "volumes": [{"name": "ours", "hostPath": {"path": OURS}}],
+        },
+    })
+}

@@ -54,9 +54,9 @@ impl Made {
         Ok(made)
     }
 
-    /// The name of a node's container: kind's own, after the cluster's.
-    pub(super) fn control_plane(&self) -> String {
-        format!("{}-control-plane", self.name)
+    /// The container of a node by its name in Kubernetes, `kind-worker2`: kind calls it after the cluster.
+    pub(super) fn container(&self, node: &str) -> String {
+        format!("{}{}", self.name, node.strip_prefix("kind").unwrap_or(node))
     }
 
     /// Removes everything.

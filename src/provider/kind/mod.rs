@@ -116,6 +116,10 @@ impl KindCluster {
         control_plane::grant(&cluster.client).await?;
         cluster.start_schedulers().await?;
         cluster.ready().await?;
+        if cluster.order.load.is_some() {
+            say("loading images, starting metrics-server");
+            load::start(&cluster.site, &cluster.kit, &cluster.made, &cluster.order, &cluster.client).await?;
+        }
         cluster.ready_after = start.elapsed();
         tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
         Ok(cluster)
@@ -171,7 +175,7 @@ impl KindCluster {
         }
         let follow = |log: PathBuf| {
             let out = OpenOptions::new().create(true).append(true).open(log)?;
-            let node = self.made.control_plane();
+            let node = self.made.container(config::CONTROL_PLANE);
             let tail = [
                 "exec",
                 &node,
