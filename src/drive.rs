@@ -174,7 +174,10 @@ pub async fn drive(
     let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder, plan.policy_api())?;
-    let images = plan.kit.as_ref().map(|kit| kit.images(scenario.load.as_ref(), plan.binaries.get(&ComponentName::Burn)));
+    let images = plan
+        .kit
+        .as_ref()
+        .map(|kit| kit.images(scenario.load.as_ref(), plan.binaries.get(&ComponentName::Burn)));
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let order = Order {
         binaries: plan.binaries.clone(),
@@ -211,7 +214,7 @@ pub async fn drive(
         say("kept");
     }
     let cpu_times = cluster.cpu_times();
-    cluster.down().await;
+    cluster.down(timeline.is_ok()).await;
     let timeline = timeline?;
     let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
     outcome.judged(plan.case.judge(&timeline));

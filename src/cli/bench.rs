@@ -106,7 +106,7 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
         let cluster = session.settings().provider.up(order.clone(), &|_| ()).await;
         let cluster = cluster.map_err(|e| Failure::new(exit::UNAVAILABLE, e.to_string()))?;
         ours.push(cluster.ready_after());
-        cluster.down().await;
+        cluster.down(true).await;
         let home = scratch.path().join(format!("kwok-{run}"));
         let binary = |name| {
             order

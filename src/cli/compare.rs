@@ -173,7 +173,17 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         Ok(finished) => progress.println(format!("{}: {}", ended.title, finished.outcome.verdict)),
         Err(error) => progress.println(told(&ended.title, error)),
     };
-    let results = side_by_side(groups, args.times.repeat, args.times.jobs(args.flags.provider), progress, print).await;
+    let results = side_by_side(
+        groups,
+        args.times.repeat,
+        args.times.jobs(args.flags.provider),
+        progress,
+        print,
+    )
+    .await;
+    for session in &sessions {
+        session.close().await;
+    }
     let (mut outcomes, mut errors) = ([Vec::new(), Vec::new()], Vec::new());
     for result in results {
         match result.end {

@@ -155,6 +155,9 @@ pub struct RunFlags {
     /// The node image of kind's clusters, in place of kindest/node of the release of --kubernetes
     #[arg(long, value_name = "REF", env = "KUBECLASH_KIND_IMAGE")]
     pub kind_image: Option<String>,
+    /// Use a cluster of kind for one arm after another, made clean and looked at in between
+    #[arg(long)]
+    pub reuse: bool,
     /// At which pace: "fast", or "recorded" to compare with the study
     #[arg(long, default_value = "fast", env = "KUBECLASH_PACE")]
     pub pace: Pace,
@@ -207,6 +210,7 @@ impl RunFlags {
             on_kind: OnKind {
                 image: self.kind_image.clone(),
                 kubernetes: self.components.kubernetes.clone(),
+                reuse: self.reuse,
                 chosen: self.components.chosen(),
             },
             pace: self.pace,

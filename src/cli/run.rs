@@ -90,6 +90,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let groups = groups(&session, &expectations, selected, progress);
     let print = |ended: &Ended| print(args.format, ended, progress, style);
     let results = side_by_side(groups, args.times.repeat, jobs, progress, print).await;
+    session.close().await;
     let mut material = Material {
         took: started.elapsed(),
         ..Material::default()

@@ -30,7 +30,7 @@ use std::time::Duration;
 use crate::component::{Binary, ComponentName};
 use crate::scenario::{Load, Pace, Shape};
 
-pub use kind::{Asked, Host, KindCluster, Kit, NodeImage};
+pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
 pub use tuning::{Tuning, TuningError};
@@ -227,11 +227,12 @@ impl Cluster {
         }
     }
 
-    /// Ends every process and removes the run directory.
-    pub async fn down(self) {
+    /// Ends every process and removes the run directory. On kind the nodes' logs are copied before; where clusters are used
+    /// again, one whose run has gone `well` is made clean and waits.
+    pub async fn down(self, well: bool) {
         match self {
             Self::Local(cluster) => cluster.down().await,
-            Self::Kind(cluster) => cluster.down().await,
+            Self::Kind(cluster) => cluster.down(well).await,
         }
     }
 }

@@ -66,6 +66,16 @@ impl Site {
         &self.logs
     }
 
+    /// Puts what is logged from now on into another folder.
+    pub(super) fn log_to(&mut self, logs: PathBuf) -> Result<(), ProviderError> {
+        fs::create_dir_all(&logs).map_err(|e| ProviderError::Setup {
+            what: "the folder of the logs".to_owned(),
+            why: e.to_string(),
+        })?;
+        self.logs = logs;
+        Ok(())
+    }
+
     /// The log of a component.
     pub(super) fn log(&self, component: &str) -> PathBuf {
         self.logs.join(format!("{component}.log"))

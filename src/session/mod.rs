@@ -133,6 +133,13 @@ impl Session {
         versions(&self.binaries)
     }
 
+    /// Removes the clusters that wait for another arm.
+    pub async fn close(&self) {
+        if let Some(pool) = self.kit.as_ref().and_then(|kit| kit.pool.as_ref()) {
+            pool.drain().await;
+        }
+    }
+
     /// The plan for one arm.
     #[must_use]
     pub fn plan(

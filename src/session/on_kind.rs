@@ -16,6 +16,8 @@ pub struct OnKind {
     pub image: Option<String>,
     /// The release of Kubernetes in it.
     pub kubernetes: Option<Spec>,
+    /// Whether clusters are used again.
+    pub reuse: bool,
     /// Which components were chosen one by one.
     pub chosen: Vec<ComponentName>,
 }
@@ -77,9 +79,20 @@ pub(super) async fn open(
     let kind = resolver
         .resolve(&with_kind(selection, on_kind), &[ComponentName::Kind])
         .await?;
-    let kit = Kit::prepare(engine, &kind[&ComponentName::Kind].program, &asked, progress).await?;
+    let kit = Kit::prepare(
+        engine,
+        &kind[&ComponentName::Kind].program,
+        &asked,
+        on_kind.reuse,
+        progress,
+    )
+    .await?;
     // What uses CPU, and what measures it, is needed by some of the cases only, and is there in no time once it was built.
-    let mut names = vec![ComponentName::Descheduler, ComponentName::Burn, ComponentName::MetricsServer];
+    let mut names = vec![
+        ComponentName::Descheduler,
+        ComponentName::Burn,
+        ComponentName::MetricsServer,
+    ];
     let forked = on_kind.forks_scheduler(tuning);
     if forked {
         names.push(ComponentName::Scheduler);

@@ -130,7 +130,7 @@ async fn a_cluster_does_what_the_cases_depend_on() {
     a_running_pod_stays_for_its_time_to_die(client, &node).await;
     a_node_can_be_tainted(client, &node).await;
     a_pod_that_does_not_tolerate_the_taint_is_rejected(client, &node).await;
-    cluster.down().await;
+    cluster.down(true).await;
 }
 
 async fn client_nodes(client: &Client) -> Vec<String> {
@@ -411,7 +411,7 @@ async fn a_pod_has_no_metric_before_two_samples() {
     let usage = first["containers"][0]["usage"]["cpu"].as_str().unwrap();
     let nano: f64 = usage.strip_suffix('n').unwrap().parse().unwrap();
     assert!((80e6..120e6).contains(&nano), "{usage} is not 100m");
-    cluster.down().await;
+    cluster.down(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -419,5 +419,5 @@ async fn injection_is_what_a_user_would_do() {
     let scratch = tempfile::tempdir().unwrap();
     let cluster = up(None, scratch.path()).await;
     inject_live::injection_is_what_a_user_would_do(cluster.client(), &cluster.kubeconfig()).await;
-    cluster.down().await;
+    cluster.down(true).await;
 }

@@ -47,11 +47,11 @@ async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers
     }
     let found: Vec<PathBuf> = rundir::leftovers().into_iter().map(|left| left.run).collect();
     assert!(left.iter().all(|(run, _)| !found.contains(run)), "{found:?}");
-    one.down().await;
+    one.down(true).await;
     assert_gone(&left[0].0, &left[0].1);
     // The other one is none the worse.
     pods(&two).get_opt("mine").await.unwrap();
-    two.down().await;
+    two.down(true).await;
     assert_gone(&left[1].0, &left[1].1);
 }
 

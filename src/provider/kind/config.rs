@@ -221,8 +221,7 @@ fn patches(order: &Order, kit: &Kit) -> Vec<Value> {
         .iter()
         .map(|(flag, value)| (*flag, value.as_str()))
         .collect();
-    // Without kube-proxy nobody but the API server itself knows where a service's pods are.
-    let mut apiserver = vec![("enable-aggregator-routing", "true")];
+    let mut apiserver = Vec::new();
     let policy = format!("{OURS}/audit-policy.yaml");
     let mut volumes = Vec::new();
     if order.tuning.audit {

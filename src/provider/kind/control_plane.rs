@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
 use kube::api::{ListParams, PostParams};
 use kube::runtime::conditions;
@@ -119,13 +119,17 @@ pub(super) async fn ready(client: &Client, own_scheduler: bool, patience: Durati
             return Err(component.to_owned());
         }
     }
-    // Without it no pod is admitted.
-    let there = await_condition(accounts, "default", |found: Option<&ServiceAccount>| {
+    // Without an account no pod is admitted, and without the authority's certificate none is started.
+    let certificates = Api::<ConfigMap>::default_namespaced(client.clone());
+    let account = await_condition(accounts, "default", |found: Option<&ServiceAccount>| {
         found.is_some()
     });
-    match tokio::time::timeout_at(late, there).await {
+    let certificate = await_condition(certificates, "kube-root-ca.crt", |found: Option<&ConfigMap>| {
+        found.is_some()
+    });
+    match tokio::time::timeout_at(late, async { tokio::try_join!(account, certificate) }).await {
         Ok(Ok(_)) => Ok(()),
-        _ => Err("serviceaccount-controller".to_owned()),
+        _ => Err("kube-controller-manager".to_owned()),
     }
 }
 

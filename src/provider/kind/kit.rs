@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::failed;
+use super::{Pool, failed};
 use crate::component::{Binary, Program, Selection, Spec, Version};
 use crate::engine::Engine;
 use crate::experiment::Minor;
@@ -33,6 +33,8 @@ pub struct Kit {
     pub(crate) image: NodeImage,
     /// What the engine runs on.
     pub(crate) host: Host,
+    /// Where clusters wait for another arm; without it, each arm has a cluster of its own.
+    pub(crate) pool: Option<Pool>,
 }
 
 /// A node image, as it was found.
@@ -148,6 +150,7 @@ impl Kit {
         engine: Engine,
         kind: &Program,
         asked: &Asked,
+        reuse: bool,
         progress: &Progress,
     ) -> Result<Self, ProviderError> {
         let Program::File { path } = kind else {
@@ -169,6 +172,7 @@ impl Kit {
             kind: path.clone(),
             image: NodeImage::inspect(engine, reference).await?,
             host,
+            pool: reuse.then(Pool::default),
         })
     }
 }

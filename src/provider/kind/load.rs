@@ -34,7 +34,10 @@ pub(super) fn burn_image(burn: &Binary) -> String {
 }
 
 fn tagged(name: &str, binary: &Binary) -> String {
-    format!("kubeclash/{name}:{}", binary.sha256.get(..12).unwrap_or(&binary.sha256))
+    format!(
+        "kubeclash/{name}:{}",
+        binary.sha256.get(..12).unwrap_or(&binary.sha256)
+    )
 }
 
 /// Loads the images, starts metrics-server, and waits until it is asked through the API server.
@@ -92,7 +95,10 @@ async fn load(
             let archive = site.path().join(format!("{name}.tar"));
             let to = archive.display().to_string();
             // By a name of ours, as an archive of a bare id has none that a pod could ask for.
-            for args in [&["tag", image, &reference][..], &["save", "--output", &to, &reference]] {
+            for args in [
+                &["tag", image, &reference][..],
+                &["save", "--output", &to, &reference],
+            ] {
                 kit.engine
                     .run(args)
                     .await
@@ -103,7 +109,14 @@ async fn load(
     };
     let mut command = kind(kit, made, site);
     command
-        .args(["load", "image-archive", "--name", &made.name, "--nodes", &nodes.join(",")])
+        .args([
+            "load",
+            "image-archive",
+            "--name",
+            &made.name,
+            "--nodes",
+            &nodes.join(","),
+        ])
         .arg(&archive);
     let mut process = Process::tool(site.run(), &site.log("kind-load"), "kind", command, None)?;
     match tokio::time::timeout(site.patience, process.done()).await {
@@ -130,14 +143,21 @@ fn metrics_server(image: &str, server: &Binary, pace: Pace) -> Value {
     let mut args = vec![
         format!("--metric-resolution={}ms", resolution.as_millis()),
         // It wants this to be shorter.
-        format!("--kubelet-request-timeout={}ms", (resolution * 8 / 10).as_millis()),
+        format!(
+            "--kubelet-request-timeout={}ms",
+            (resolution * 8 / 10).as_millis()
+        ),
         format!("--secure-port={PORT}"),
         "--kubelet-insecure-tls".to_owned(),
         "--kubelet-preferred-address-types=InternalIP".to_owned(),
         format!("--tls-cert-file={}", seen("serving.crt")),
         format!("--tls-private-key-file={}", seen("serving.key")),
     ];
-    for flag in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
+    for flag in [
+        "kubeconfig",
+        "authentication-kubeconfig",
+        "authorization-kubeconfig",
+    ] {
         args.push(format!("--{flag}={}", seen(KUBECONFIG)));
     }
     let mut container = json!({

@@ -10,6 +10,8 @@ mod control_plane;
 mod kit;
 mod load;
 mod made;
+mod pool;
+mod reset;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -24,8 +26,10 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 
 pub use self::kit::{Asked, Host, Kit, NodeImage};
+pub use self::pool::Pool;
 
 use self::made::Made;
+use self::reset::Baseline;
 use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
@@ -54,6 +58,8 @@ pub struct KindCluster {
     descheduler: Option<Process>,
     /// Copies the audit log out of the control plane's node as it grows.
     audit: Option<Child>,
+    /// What it was when it was new, where it may be used again.
+    baseline: Option<Baseline>,
     ready_after: Duration,
     made: Made,
     // Last: its directory goes when everything else has.
@@ -78,12 +84,19 @@ fn failed(what: impl Into<String>, why: impl Into<String>) -> ProviderError {
 }
 
 impl KindCluster {
-    /// Brings a cluster up.
+    /// Brings a cluster up, or takes one that waits.
     pub(super) async fn up(order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Self, ProviderError> {
         let kit = order
             .kit
             .clone()
             .ok_or_else(|| failed("make a cluster", "kind was not looked for"))?;
+        match kit.pool.as_ref().and_then(|pool| pool.take(&order)) {
+            Some(waiting) => waiting.again(order).await,
+            None => Self::make(order, kit, say).await,
+        }
+    }
+
+    async fn make(order: Order, kit: Kit, say: &(dyn Fn(&str) + Sync)) -> Result<Self, ProviderError> {
         let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
         let ports: [Port; 3] = ports::claim()?;
         let start = Instant::now();
@@ -106,23 +119,63 @@ impl KindCluster {
             second_scheduler: None,
             descheduler: None,
             audit: None,
+            baseline: None,
             ready_after: Duration::ZERO,
             kit,
             made,
             site,
             order,
         };
-        cluster.follow_audit()?;
-        control_plane::grant(&cluster.client).await?;
-        cluster.start_schedulers().await?;
-        cluster.ready().await?;
-        if cluster.order.load.is_some() {
-            say("loading images, starting metrics-server");
-            load::start(&cluster.site, &cluster.kit, &cluster.made, &cluster.order, &cluster.client).await?;
+        if let Err(error) = cluster.settle(say).await {
+            say("the cluster is not as it should be: copying its nodes' logs");
+            export_logs(&cluster.kit, &cluster.made, &cluster.site).await;
+            return Err(error);
         }
         cluster.ready_after = start.elapsed();
         tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
+        if cluster.kit.pool.is_some() {
+            let baseline = Baseline::of(&cluster.client).await;
+            cluster.baseline = Some(baseline.map_err(|why| failed("list what a new cluster has", why))?);
+        }
         Ok(cluster)
+    }
+
+    /// Makes a case's out of kind's: rights, schedulers, metrics.
+    async fn settle(&mut self, say: &(dyn Fn(&str) + Sync)) -> Result<(), ProviderError> {
+        self.follow_audit(0)?;
+        control_plane::grant(&self.client).await?;
+        self.start_schedulers().await?;
+        self.ready().await?;
+        if self.order.load.is_some() {
+            say("loading images, starting metrics-server");
+            load::start(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
+        }
+        Ok(())
+    }
+
+    /// A cluster that was made clean, for another arm: with logs and an audit log of its own.
+    async fn again(mut self, order: Order) -> Result<Self, ProviderError> {
+        let start = Instant::now();
+        self.site.log_to(order.logs.clone())?;
+        self.order = order;
+        let heard = if self.order.tuning.audit {
+            let size = [
+                "exec",
+                &self.made.container(config::CONTROL_PLANE),
+                "stat",
+                "--format=%s",
+                config::AUDIT_LOG,
+            ];
+            let size = self.kit.engine.run(&size).await;
+            let size = size.map_err(|e| failed("look at the audit log", e.to_string()))?;
+            size.parse()
+                .map_err(|_| failed("look at the audit log", format!("its size is \"{size}\"")))?
+        } else {
+            0
+        };
+        self.follow_audit(heard)?;
+        self.ready_after = start.elapsed();
+        Ok(self)
     }
 
     /// Starts the schedulers under test, the default one in the place of the node image's own.
@@ -168,19 +221,20 @@ impl KindCluster {
         nodes.map_err(|open| late("kubelet", format!("{open} of {wanted} nodes take pods")))
     }
 
-    /// Begins to copy the audit log.
-    fn follow_audit(&mut self) -> Result<(), ProviderError> {
+    /// Begins to copy the audit log, after what was heard of it before, in bytes.
+    fn follow_audit(&mut self, heard: u64) -> Result<(), ProviderError> {
         if !self.order.tuning.audit {
             return Ok(());
         }
         let follow = |log: PathBuf| {
             let out = OpenOptions::new().create(true).append(true).open(log)?;
             let node = self.made.container(config::CONTROL_PLANE);
+            let from = format!("--bytes=+{}", heard + 1);
             let tail = [
                 "exec",
                 &node,
                 "tail",
-                "--lines=+1",
+                &from,
                 "--follow=name",
                 "--retry",
                 "--sleep-interval=0.1",
@@ -284,22 +338,46 @@ impl KindCluster {
         schedulers.chain(&mut self.descheduler)
     }
 
-    /// Copies the nodes' logs, and removes the cluster.
-    pub(super) async fn down(mut self) {
+    /// Copies the nodes' logs, and removes the cluster; or lets it wait for another arm, where this one has gone `well`
+    /// and that is asked for.
+    pub(super) async fn down(mut self, well: bool) {
+        self.stop_descheduler().await;
+        export_logs(&self.kit, &self.made, &self.site).await;
+        let pool = self.kit.pool.clone().filter(|_| well && !self.order.keep);
+        let (Some(pool), Some(baseline)) = (pool, &self.baseline) else {
+            return self.remove().await;
+        };
+        drop(self.audit.take());
+        match baseline.restore(&self.client).await {
+            Ok(()) => pool.put(self),
+            Err(left) => {
+                tracing::warn!(
+                    left,
+                    cluster = self.made.name,
+                    "a used cluster did not become clean: it is not used again"
+                );
+                self.remove().await;
+            }
+        }
+    }
+
+    /// Removes the cluster, unless it is to be kept.
+    async fn remove(mut self) {
         self.processes().for_each(Process::kill);
         for process in self.processes() {
             process.gone().await;
         }
-        export_logs(&self.kit, &self.made, &self.site).await;
         drop(self.audit.take());
         if self.order.keep {
             self.made.keep();
             return;
         }
-        let Self { made, .. } = self;
+        let Self { made, site, .. } = self;
         if let Err(error) = made.remove().await {
             tracing::warn!(%error, "a cluster is left: \"kubeclash sweep\" removes it");
         }
+        // Its directory goes after everything that it tells of.
+        drop(site);
     }
 }
 

@@ -26,9 +26,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::kubelet::{Container, Running};
-use crate::provider::{ProviderError, metrics_api};
 use crate::provider::pki::Pki;
 use crate::provider::site::Site;
+use crate::provider::{ProviderError, metrics_api};
 use crate::scenario::{CpuCurve, Load, Pace, secs};
 
 /// How often samples are taken, at the recorded pace (`--metric-resolution=10s` in the study).

@@ -1,0 +1,42 @@
+//! Clusters that wait for another arm, where that is asked for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::KindCluster;
+use crate::provider::Order;
+
+/// Clusters that were used, made clean again, and wait. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Pool(Arc<Mutex<Vec<KindCluster>>>);
+
+impl Pool {
+    /// A cluster that is as the order wants it, if one waits.
+    pub(super) fn take(&self, order: &Order) -> Option<KindCluster> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = waiting.iter().position(|cluster| fits(&cluster.order, order))?;
+        Some(waiting.swap_remove(at))
+    }
+
+    /// Lets a cluster wait.
+    pub(super) fn put(&self, cluster: KindCluster) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(cluster);
+    }
+
+    /// Removes all that wait.
+    pub(crate) async fn drain(&self) {
+        let waiting = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        futures::future::join_all(waiting.into_iter().map(KindCluster::remove)).await;
+    }
+}
+
+/// Whether a cluster of one order can take another's arm: all that is decided when it is made is the same.
+fn fits(made: &Order, order: &Order) -> bool {
+    made.shape == order.shape
+        && made.pace == order.pace
+        && made.tuning == order.tuning
+        && made.binaries == order.binaries
+        && made.load.is_some() == order.load.is_some()
+}
