@@ -4,6 +4,7 @@
 //! same then. What is run as a component goes through testcontainers instead (the `docker` module).
 
 pub(crate) mod labelled;
+pub(crate) mod preflight;
 
 use std::fmt;
 use std::io;

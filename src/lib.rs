@@ -34,6 +34,7 @@
 pub mod experiment;
 pub mod scenario;
 pub mod cases;
+mod disk;
 mod docker;
 mod archive;
 mod engine;

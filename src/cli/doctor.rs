@@ -1,6 +1,7 @@
 //! `kubeclash doctor`: what this machine has, and what a run would do about the rest.
 
-use std::path::Path;
+mod kind;
+
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -15,9 +16,12 @@ use crate::component::{
     Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Lack, Module, Platform, Resolver,
     State, skew,
 };
+use crate::disk::room;
 use crate::docker;
 use crate::progress::{Progress, elapsed};
 use crate::rundir::{self, Leftover};
+
+pub use kind::Kind;
 
 /// Says what is there, what is missing, what would be fetched or built, and how long that took last time.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +55,8 @@ pub struct Examination {
     pub go: Go,
     /// The Docker that would run images.
     pub docker: Docker,
+    /// What clusters of kind would be made with.
+    pub kind: Kind,
     /// The cache.
     pub cache: CacheRoom,
     /// One for each component.
@@ -128,6 +134,9 @@ pub async fn run(args: &DoctorArgs, progress: &Progress) -> Result<(), Component
 pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examination {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
+    // What may not answer is asked at once, so that it is waited for but once.
+    let leftovers = tokio::task::spawn_blocking(rundir::leftovers);
+    let (docker, kind, leftovers) = tokio::join!(docker::examine(), kind::examine(components), leftovers);
     let components = resolver.probe(&components.selection(), &ComponentName::ALL).await;
     let versions = components
         .iter()
@@ -145,7 +154,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             network_problem: network_problem(),
         },
         go: go(resolver.builder()).await,
-        docker: match docker::examine().await {
+        docker: match docker {
             Ok(version) => Docker {
                 version: Some(version),
                 problem: None,
@@ -155,12 +164,13 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
                 problem: Some(format!("{}: {}", trouble.reason, trouble.help)),
             },
         },
+        kind,
         cache: CacheRoom {
             dir: resolver.cache().root().to_owned(),
             room_bytes: room(resolver.cache().root()),
         },
         components,
-        leftovers: rundir::leftovers(),
+        leftovers: leftovers.unwrap_or_default(),
     }
 }
 
@@ -204,22 +214,12 @@ async fn go(builder: &Builder) -> Go {
     }
 }
 
-/// Room on the disk of a directory that need not be there yet.
-fn room(dir: &Path) -> Option<u64> {
-    let there = dir.ancestors().find(|dir| dir.exists())?;
-    let stat = nix::sys::statvfs::statvfs(there).ok()?;
-    #[cfg_attr(
-        target_os = "linux",
-        expect(clippy::useless_conversion, reason = "the types are narrower on macOS")
-    )]
-    Some(u64::from(stat.blocks_available()) * u64::from(stat.fragment_size()))
-}
-
 fn text(found: &Examination) -> Vec<String> {
     let Examination {
         machine,
         go,
         docker,
+        kind,
         cache,
         components,
         lacks,
@@ -272,6 +272,9 @@ fn text(found: &Examination) -> Vec<String> {
                 .map_or_else(String::new, |room| format!(", {} of room", HumanBytes(room)))
         ),
     ];
+    // Below Docker, which it drives.
+    let below = lines.len() - 1;
+    lines.splice(below..below, kind::lines(kind));
     lines.extend(
         machine
             .network_problem

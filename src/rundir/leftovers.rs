@@ -75,7 +75,7 @@ impl Leftover {
 }
 
 /// How long an engine may take to list what it has of all runs.
-const LIST: Duration = Duration::from_secs(10);
+const LIST: Duration = Duration::from_secs(8);
 
 /// How long it may take to kill and remove what it has of one.
 const REMOVAL: Duration = Duration::from_secs(30);

@@ -92,10 +92,8 @@ impl Sandbox {
 
     /// Writes an executable file, and gives `path:FILE`.
     pub(crate) fn program(&self, name: &str, script: &str) -> String {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.path(name);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::component_site::write_executable(&path, script.as_bytes());
         format!("path:{}", path.display())
     }
 

@@ -36,6 +36,8 @@ mod inject_live_rules;
 mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
+mod kind_ci;
+mod kind_preflight;
 mod kind_sweep;
 mod recordings;
 mod quick_start;
