@@ -35,11 +35,11 @@ pub mod experiment;
 pub mod scenario;
 pub mod cases;
 mod docker;
-#[cfg_attr(not(test), expect(dead_code, reason = "the kind provider is on its way"))]
 mod archive;
 #[expect(dead_code, reason = "the kind provider is on its way")]
 mod engine;
 pub mod component;
+pub mod node_image;
 pub mod provider;
 pub mod rundir;
 pub mod inject;
