@@ -21,6 +21,15 @@ const CONTENT: (&str, &str) = (
 /// The units that systemd starts on a node.
 const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
 
+/// The units that systemd does not start: nobody logs in at a node's console, and each of them takes inotify instances,
+/// of which a machine has 128 for all of its nodes.
+const MASKED: [&str; 4] = [
+    "console-getty.service",
+    "getty.target",
+    "systemd-logind.service",
+    "timers.target",
+];
+
 /// What is put on top of the packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
@@ -54,6 +63,10 @@ pub(super) fn rootfs(
             format!("etc/systemd/system/multi-user.target.wants/{unit}"),
             Item::Link(format!("../{unit}")),
         );
+    }
+    for unit in MASKED {
+        let nothing = Item::Link("/dev/null".to_owned());
+        found.insert(format!("etc/systemd/system/{unit}"), nothing);
     }
     for (name, file) in files {
         if let Some(folder) = folder(*name) {
@@ -295,6 +308,7 @@ mod tests {
         assert_eq!(link(CONTENT.0), Some("/kind/content"));
         let wanted = "etc/systemd/system/multi-user.target.wants/kubelet.service";
         assert_eq!(link(wanted), Some("../kubelet.service"));
+        assert_eq!(link("etc/systemd/system/getty.target"), Some("/dev/null"));
         assert!(found.contains_key("kind/content/ingest/"));
     }
 }

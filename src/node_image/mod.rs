@@ -17,8 +17,10 @@ mod program;
 mod recipe;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::unistd::Uid;
 
@@ -136,9 +138,13 @@ pub async fn build(order: &Order, resolver: &Resolver, progress: &Progress) -> R
         return Ok(Built { tag, cached: true });
     }
     tools_are_here()?;
-    let cache = resolver.cache().root().join("node-image");
+    let cache = resolver.cache().node_images();
     let local = |error: io::Error| NodeImageError::failed("write into the cache", error);
-    std::fs::create_dir_all(&cache).map_err(local)?;
+    let _turn = turn(&cache, progress).await.map_err(local)?;
+    if label(engine, &tag, INPUTS_LABEL).await.as_deref() == Some(&recipe.digest) {
+        // Whoever had the turn before made it.
+        return Ok(Built { tag, cached: true });
+    }
     let room = tempfile::Builder::new()
         .prefix(".new-")
         .tempdir_in(&cache)
@@ -173,6 +179,32 @@ pub async fn build(order: &Order, resolver: &Resolver, progress: &Progress) -> R
     }
     task.finish(format!("{tag} is there"));
     Ok(Built { tag, cached: false })
+}
+
+/// The right to work in the cache's folder, given back on drop. What a killed build left there is removed.
+async fn turn(cache: &Path, progress: &Progress) -> io::Result<File> {
+    std::fs::create_dir_all(cache)?;
+    let lock = File::create(cache.join("lock"))?;
+    let mut waiting = None;
+    // Asked again and again, not waited for in the system: a waiting thread could not be told of Ctrl-C.
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                waiting.get_or_insert_with(|| {
+                    progress.task("waiting for another kubeclash that makes a node image")
+                });
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    for entry in std::fs::read_dir(cache)?.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(b".new-") {
+            std::fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(lock)
 }
 
 async fn import(

@@ -37,6 +37,7 @@ mod inject_live_sequences;
 mod inject_merge;
 mod inject_reference;
 mod recordings;
+mod node_image;
 mod quick_start;
 mod report_browser;
 mod report_cli;
