@@ -39,6 +39,7 @@ mod docker;
 mod archive;
 mod engine;
 pub mod component;
+pub mod node_image;
 pub mod provider;
 pub mod rundir;
 pub mod inject;

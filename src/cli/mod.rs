@@ -10,6 +10,7 @@ pub mod fidelity;
 pub mod flags;
 pub mod list;
 pub mod matrix;
+pub mod node_image;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -81,6 +82,8 @@ pub enum Verb {
     List(list::ListArgs),
     /// Fetch, list or remove the binaries that clusters are made of
     Components(components::ComponentsArgs),
+    /// Make a node image for kind where no registry can be reached
+    NodeImage(node_image::NodeImageArgs),
     /// Say what is there, what is missing, and what a run would fetch or build
     Doctor(Box<doctor::DoctorArgs>),
     /// Hold two builds side by side: verdicts, figures, and what has flipped
@@ -213,6 +216,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
             Verb::Components(args) => components::run(&args, &progress).await?,
+            Verb::NodeImage(args) => node_image::run(&args, &progress).await?,
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,
             Verb::Sweep(args) => return sweep::run(&args),
             Verb::Replay(args) => return replay_file(&args, &style),

@@ -256,7 +256,12 @@ impl Cache {
         }
         self.clean_seeds()
             .map_err(|error| self.error("remove what clusters start from in", error))?;
-        Ok((count, bytes))
+        match fs::remove_dir_all(self.node_images()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(self.error("remove what node images are made of in", error));
+            }
+            _ => Ok((count, bytes)),
+        }
     }
 
     /// Takes away what a checkout was built to before, but for the newest few states: somebody may still run them.
@@ -297,6 +302,12 @@ impl Cache {
     #[must_use]
     pub fn seeds(&self) -> PathBuf {
         self.root().join("seeds")
+    }
+
+    /// Where what node images are made of is kept, besides components: root file systems of a distribution's packages.
+    #[must_use]
+    pub(crate) fn node_images(&self) -> PathBuf {
+        self.root().join("node-image")
     }
 
     fn clean_seeds(&self) -> io::Result<()> {

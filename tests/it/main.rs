@@ -40,6 +40,7 @@ mod kind_ci;
 mod kind_preflight;
 mod kind_sweep;
 mod recordings;
+mod node_image;
 mod quick_start;
 mod report_browser;
 mod report_cli;
