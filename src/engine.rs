@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::str::FromStr;
 
-use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::process::Command;
 
 /// The variable by which kind is told which engine to drive.
@@ -82,40 +81,6 @@ impl Engine {
     /// When it can't be started, or ends badly; with what it said on its standard error.
     pub(crate) async fn run(self, args: &[impl AsRef<str>]) -> Result<String, Failed> {
         let output = self.command(args).output().await;
-        self.said(args, output)
-    }
-
-    /// The same with some input.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run), and when the input can't be read.
-    pub(crate) async fn run_with(
-        self,
-        args: &[impl AsRef<str>],
-        mut input: impl AsyncRead + Unpin,
-    ) -> Result<String, Failed> {
-        let output = async {
-            let mut child = self
-                .command(args)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()?;
-            let mut stdin = child.stdin.take().expect("it is piped");
-            let fed = async {
-                // One that ends before it has read all of it says why itself.
-                match tokio::io::copy(&mut input, &mut stdin).await {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-                    _ => {}
-                }
-                let _ = stdin.shutdown().await;
-                drop(stdin);
-                Ok(())
-            };
-            let (fed, output) = tokio::join!(fed, child.wait_with_output());
-            fed.and(output)
-        };
-        let output = output.await;
         self.said(args, output)
     }
 

@@ -28,6 +28,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::component::{Binary, ComponentName};
+use crate::engine::preflight::Problem;
 use crate::scenario::{Load, Pace, Shape};
 
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
@@ -300,6 +301,9 @@ pub enum ProviderError {
         /// All of it.
         log: PathBuf,
     },
+    /// What would keep kind from making a cluster, known before it is tried.
+    #[error("kind can't make a cluster here: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unfit(Vec<Problem>),
     /// A node image can't be had, or is none.
     #[error("node image \"{reference}\" can't be used: {why}")]
     NodeImage {
@@ -344,6 +348,13 @@ impl ProviderError {
             Self::Start { why, .. } if why.starts_with("its log ") => {
                 Some("logs are evidence: --out names another folder for it".to_owned())
             }
+            Self::Unfit(problems) => Some(
+                problems
+                    .iter()
+                    .map(|problem| problem.remedy.clone())
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            ),
             Self::NodeImage { .. } => Some(
                 "where no registry can be reached, \"kubeclash node-image build\" makes one on Debian; --kind-image names \
                  another"

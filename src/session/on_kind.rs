@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::component::{Binary, ComponentName, Origin, Program, Resolver, Selection, Spec, Version};
-use crate::engine::{Engine, on_path};
+use crate::engine::{Engine, on_path, preflight};
 use crate::progress::Progress;
 use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
 
@@ -76,6 +76,7 @@ pub(super) async fn open(
         what: "use kind".to_owned(),
         why,
     })?;
+    fit(engine, on_kind, &asked).await?;
     let kind = resolver
         .resolve(&with_kind(selection, on_kind), &[ComponentName::Kind])
         .await?;
@@ -112,6 +113,30 @@ pub(super) async fn open(
     }
     binaries.extend(kind);
     Ok((kit, binaries))
+}
+
+/// Asks for all that would keep kind from making a cluster, before anything is fetched, built or made.
+///
+/// # Errors
+/// All of it together.
+async fn fit(engine: Engine, on_kind: &OnKind, asked: &Asked) -> Result<(), ProviderError> {
+    let chosen = on_kind.chosen.contains(&ComponentName::Kind);
+    let own = on_path("kind").filter(|_| !chosen);
+    let plan = preflight::Plan {
+        engine,
+        kind: own.as_deref(),
+        image: asked.image.as_deref(),
+        clusters: 1,
+    };
+    let examined = preflight::examine(&plan).await;
+    for note in &examined.notes {
+        tracing::debug!(note);
+    }
+    if examined.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ProviderError::Unfit(examined.problems))
+    }
 }
 
 /// The user's own kind where there is one, unless they name another.

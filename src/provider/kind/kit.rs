@@ -8,6 +8,7 @@ use super::{Pool, failed};
 use crate::component::{Binary, Program, Selection, Spec, Version};
 use crate::engine::Engine;
 use crate::experiment::Minor;
+use crate::node_image::{ETCD_LABEL, REPOSITORY};
 use crate::progress::Progress;
 use crate::provider::ProviderError;
 use crate::scenario::{Images, Load};
@@ -15,12 +16,6 @@ use crate::scenario::{Images, Load};
 /// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
 const DEFAULT_IMAGE: &str =
     "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
-
-/// The label of our own node images that has the tag of the etcd image in them: not the one that their kubeadm expects.
-pub(crate) const ETCD_LABEL: &str = "kubeclash.etcd";
-
-/// What our own node images are called.
-pub(crate) const OWN_IMAGE: &str = "kubeclash/node";
 
 /// What clusters are made with.
 #[derive(Debug, Clone)]
@@ -116,7 +111,7 @@ impl Asked {
         if let Some(image) = &self.image {
             return vec![image.clone()];
         }
-        let own = |version: &Version| format!("{OWN_IMAGE}:{}", version.tag());
+        let own = |version: &Version| format!("{REPOSITORY}:{}", version.tag());
         match &self.kubernetes {
             Some(version) => {
                 let official = format!("kindest/node:{}", version.tag());

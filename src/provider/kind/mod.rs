@@ -146,7 +146,8 @@ impl KindCluster {
         control_plane::grant(&self.client).await?;
         self.start_schedulers().await?;
         self.ready().await?;
-        if self.order.load.is_some() {
+        // One that is used again may be by an arm with a load.
+        if self.order.load.is_some() || self.kit.pool.is_some() {
             say("loading images, starting metrics-server");
             load::start(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
         }

@@ -38,5 +38,4 @@ fn fits(made: &Order, order: &Order) -> bool {
         && made.pace == order.pace
         && made.tuning == order.tuning
         && made.binaries == order.binaries
-        && made.load.is_some() == order.load.is_some()
 }
