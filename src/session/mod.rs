@@ -133,6 +133,12 @@ impl Session {
         versions(&self.binaries)
     }
 
+    /// What clusters of kind are made with; nothing on the local provider.
+    #[must_use]
+    pub fn kit(&self) -> Option<&Kit> {
+        self.kit.as_ref()
+    }
+
     /// Removes the clusters that wait for another arm.
     pub async fn close(&self) {
         if let Some(pool) = self.kit.as_ref().and_then(|kit| kit.pool.as_ref()) {

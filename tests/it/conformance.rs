@@ -15,7 +15,7 @@ use kubeclash::cli::flags::RunFlags;
 use kubeclash::inject;
 use kubeclash::observe::Recorder;
 use kubeclash::progress::Progress;
-use kubeclash::provider::{Cluster, Order};
+use kubeclash::provider::{Cluster, Kit, Order, Provider};
 use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
 use kubeclash::session::Session;
 use kubeclash::timeline::{Ending, Header, Timeline, What};
@@ -84,21 +84,27 @@ fn object<K: DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-pub(crate) fn pod(name: &str, more: &Value) -> Pod {
-    let mut spec = json!({"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10"}]});
+/// An image that is there: a real kubelet looks for it.
+fn pause(session: &Session) -> String {
+    let there = session.kit().map(Kit::pause);
+    there.unwrap_or("registry.k8s.io/pause:3.10").to_owned()
+}
+
+pub(crate) async fn pod(name: &str, more: &Value) -> Pod {
+    let mut spec = json!({"containers": [{"name": "c", "image": pause(session().await)}]});
     for (key, value) in more.as_object().unwrap() {
         spec[key] = value.clone();
     }
     object(json!({"metadata": {"name": name}, "spec": spec}))
 }
 
-fn deployment(name: &str, replicas: i32) -> Deployment {
+async fn deployment(name: &str, replicas: i32) -> Deployment {
+    let image = pause(session().await);
     object(json!({
         "metadata": {"name": name},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
             "metadata": {"labels": {"app": name}},
-            "spec": {"containers": [{"name": "c", "image": "registry.k8s.io/pause:3.10",
-                                     "resources": {"requests": {"cpu": "100m"}}}]}}},
+            "spec": {"containers": [{"name": "c", "image": image, "resources": {"requests": {"cpu": "100m"}}}]}}},
     }))
 }
 
@@ -127,17 +133,18 @@ async fn a_cluster_does_what_the_cases_depend_on() {
     let node = client_nodes(client).await.remove(0);
     a_watch_sees_a_dip_of_200_ms(client, scratch.path()).await;
     an_hpa_without_metrics_still_clamps_to_its_floor(client).await;
-    a_running_pod_stays_for_its_time_to_die(client, &node).await;
+    // A real kubelet's pods die as their programs do.
+    if session().await.settings().provider == Provider::Local {
+        a_running_pod_stays_for_its_time_to_die(client, &node).await;
+    }
     a_node_can_be_tainted(client, &node).await;
     a_pod_that_does_not_tolerate_the_taint_is_rejected(client, &node).await;
     cluster.down(true).await;
 }
 
 async fn client_nodes(client: &Client) -> Vec<String> {
-    let nodes = Api::<Node>::all(client.clone())
-        .list(&kube::api::ListParams::default())
-        .await
-        .unwrap();
+    let workers = kube::api::ListParams::default().labels("!node-role.kubernetes.io/control-plane");
+    let nodes = Api::<Node>::all(client.clone()).list(&workers).await.unwrap();
     let mut names: Vec<String> = nodes.iter().map(ResourceExt::name_any).collect();
     names.sort();
     assert_eq!(names, ["kind-worker", "kind-worker2"]);
@@ -186,7 +193,7 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
         .await
         .unwrap();
     deployments
-        .create(&PostParams::default(), &deployment("dip", 3))
+        .create(&PostParams::default(), &deployment("dip", 3).await)
         .await
         .unwrap();
     let scale = async |replicas: i32| {
@@ -224,7 +231,7 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
 async fn an_hpa_without_metrics_still_clamps_to_its_floor(client: &Client) {
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     deployments
-        .create(&PostParams::default(), &deployment("floor", 1))
+        .create(&PostParams::default(), &deployment("floor", 1).await)
         .await
         .unwrap();
     let hpas = Api::<HorizontalPodAutoscaler>::default_namespaced(client.clone());
@@ -253,7 +260,7 @@ async fn a_pod_that_does_not_tolerate_the_taint_is_rejected(client: &Client, nod
         // A grace period that would be seen: a pod of which no container runs does not wait for it.
         let start = Instant::now();
         let spec = json!({"nodeName": node, "terminationGracePeriodSeconds": 60});
-        pods.create(&PostParams::default(), &pod(&name, &spec))
+        pods.create(&PostParams::default(), &pod(&name, &spec).await)
             .await
             .unwrap();
         let (phases, reason) = watched.await.unwrap();
@@ -272,7 +279,7 @@ async fn a_pod_that_does_not_tolerate_the_taint_is_rejected(client: &Client, nod
     // One that tolerates it runs.
     let tolerations = json!([{"key": "conformance", "operator": "Exists"}]);
     let spec = json!({"nodeName": node, "tolerations": tolerations});
-    pods.create(&PostParams::default(), &pod("tolerant", &spec))
+    pods.create(&PostParams::default(), &pod("tolerant", &spec).await)
         .await
         .unwrap();
     watch(pods, "tolerant", "the tolerant pod", |pod| {
@@ -312,10 +319,8 @@ async fn a_running_pod_stays_for_its_time_to_die(client: &Client, node: &str) {
     ];
     let mut ends = Vec::new();
     for (name, time_to_die) in die {
-        let mut pod = pod(
-            name,
-            &json!({"nodeName": node, "terminationGracePeriodSeconds": if name == "stubborn" { 2 } else { 30 }}),
-        );
+        let spec = json!({"nodeName": node, "terminationGracePeriodSeconds": if name == "stubborn" { 2 } else { 30 }});
+        let mut pod = pod(name, &spec).await;
         pod.annotations_mut()
             .insert(TIME_TO_DIE.to_owned(), time_to_die.to_string());
         pods.create(&PostParams::default(), &pod).await.unwrap();
@@ -367,7 +372,7 @@ async fn a_pod_has_no_metric_before_two_samples() {
     let client = cluster.client();
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     deployments
-        .create(&PostParams::default(), &deployment("busy", 1))
+        .create(&PostParams::default(), &deployment("busy", 1).await)
         .await
         .unwrap();
     let pods = Api::<Pod>::default_namespaced(client.clone());

@@ -22,7 +22,7 @@ async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers
     let (one, two) = tokio::join!(up(None, &logs), up(None, &more_logs));
     let pods = |cluster: &Cluster| Api::<Pod>::default_namespaced(cluster.client().clone());
     pods(&one)
-        .create(&PostParams::default(), &pod("mine", &json!({})))
+        .create(&PostParams::default(), &pod("mine", &json!({})).await)
         .await
         .unwrap();
     assert!(pods(&two).get_opt("mine").await.unwrap().is_none());

@@ -126,6 +126,12 @@ impl Asked {
 }
 
 impl Kit {
+    /// The image on its nodes that does nothing, and ends when it is asked to.
+    #[must_use]
+    pub fn pause(&self) -> &str {
+        &self.image.pause
+    }
+
     /// What a case's pods run on its nodes; where they use CPU, the program that does.
     pub(crate) fn images(&self, load: Option<&Load>, burn: Option<&Binary>) -> Images {
         let burn = load
