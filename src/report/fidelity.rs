@@ -11,7 +11,10 @@
 //!   recorded: 83 s                        # what the study has
 //!   source: traces C1, 2023-09-15         # and where
 //!   variant: with-hpa                     # optional: only for this variant of the case
+//!   on_kind: a real kubelet takes 3 s     # optional: why it is another on kind than on local
 //! ```
+
+mod providers;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,6 +26,8 @@ use super::number;
 use crate::evidence::Outcome;
 use crate::scenario::items::{self, Item};
 use crate::scenario::{Arm, Pace};
+
+pub use providers::providers;
 
 /// One number of the study, and how far a measured one may be from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +50,8 @@ pub struct Figure {
     pub recorded: String,
     /// Where the study has it.
     pub source: String,
+    /// Why it is another on kind than on local, in words.
+    pub on_kind: Option<String>,
 }
 
 /// Everything that is wrong with the figures, each mistake with its file and line.
@@ -84,7 +91,7 @@ pub fn figures(texts: &BTreeMap<String, String>) -> Result<Vec<Figure>, FiguresE
 fn figure(case: &str, mut item: Item, mistakes: &mut Vec<String>) -> Figure {
     let [name, fact, recorded, source] =
         ["name", "fact", "recorded", "source"].map(|key| item.needed(key, mistakes));
-    let [unit, variant] = ["unit", "variant"].map(|key| item.text(key, mistakes));
+    let [unit, variant, on_kind] = ["unit", "variant", "on_kind"].map(|key| item.text(key, mistakes));
     let [low, high] = ["low", "high"].map(|key| item.number(key, mistakes));
     match (low, high) {
         (None, None) => {
@@ -106,6 +113,7 @@ fn figure(case: &str, mut item: Item, mistakes: &mut Vec<String>) -> Figure {
         high,
         recorded,
         source,
+        on_kind,
     }
 }
 
@@ -181,44 +189,67 @@ pub fn table(outcomes: &[Outcome], figures: &[Figure]) -> String {
     text
 }
 
-/// The whole page: what was compared, the table, and how many figures agree.
+/// The whole page: what was compared, the table, how many figures agree, and both providers where both ran.
 #[must_use]
 pub fn page(outcomes: &[Outcome], figures: &[Figure]) -> String {
-    let mut components: BTreeMap<&str, &str> = BTreeMap::new();
-    for outcome in outcomes.iter().filter(|o| o.pace == Pace::Recorded) {
-        for (name, component) in &outcome.components {
-            components.insert(name, &component.version);
-        }
-    }
-    let components: Vec<String> = components
+    let both = providers(outcomes, figures);
+    // The study is compared with one of them, so that a value is not another's.
+    let local = outcomes.iter().any(|o| o.provider == "local");
+    let one: Vec<Outcome> = outcomes
         .iter()
-        .map(|(name, version)| format!("{name} {version}"))
+        .filter(|o| !local || o.provider == "local")
+        .cloned()
         .collect();
     let measured: Vec<(&Figure, Vec<f64>)> = figures
         .iter()
-        .map(|figure| (figure, figure.measured(outcomes)))
+        .map(|figure| (figure, figure.measured(&one)))
         .filter(|(_, values)| !values.is_empty())
         .collect();
     let within = measured
         .iter()
         .filter(|(figure, values)| values.iter().all(|v| figure.allows(*v)))
         .count();
-    format!(
+    let mut page = format!(
         "# Fidelity\n\n\
          The broken arms at the recorded pace, against the runs of the 2023 study (kind, Kubernetes v1.24.7, three\n\
          workers of 8 CPU, descheduler v0.25.1). This page is generated; the study's figures and the ranges are in\n\
          `manifests/<case>/recorded/figures.yaml`. Times count from the first apply, but where a figure names\n\
          another step.\n\n\
          Measured with: {}.\n\n{}\n{within} of {} measured figures are within their range; {} were not measured.\n",
-        if components.is_empty() {
-            "nothing yet".to_owned()
-        } else {
-            components.join(", ")
-        },
-        table(outcomes, figures),
+        components(one.iter()),
+        table(&one, figures),
         measured.len(),
         figures.len() - measured.len(),
-    )
+    );
+    if let Some(both) = both {
+        write!(
+            page,
+            "\n## Nodes that are played, and real kubelets\n\n\
+             Both arms at the recorded pace, by the providers `local` and `kind`; what is outside of the range is bold.\n\n\
+             `kind` with: {}.\n\n{both}",
+            components(outcomes.iter().filter(|o| o.provider == "kind"))
+        )
+        .expect("a String takes whatever is written");
+    }
+    page
+}
+
+/// What took part in runs at the recorded pace, with versions.
+fn components<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
+    let mut components: BTreeMap<&str, &str> = BTreeMap::new();
+    for outcome in outcomes.filter(|o| o.pace == Pace::Recorded) {
+        for (name, component) in &outcome.components {
+            components.insert(name, &component.version);
+        }
+    }
+    if components.is_empty() {
+        return "nothing yet".to_owned();
+    }
+    let components: Vec<String> = components
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    components.join(", ")
 }
 
 /// One value, or the least and the greatest of several.

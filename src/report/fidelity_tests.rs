@@ -120,6 +120,31 @@ fn the_page_says_with_what_was_measured_and_how_many_agree() {
 }
 
 #[test]
+fn runs_on_kind_are_held_against_those_on_local_and_not_mixed_with_them() {
+    let figures = read(GOOD).unwrap();
+    let mut kind = outcome();
+    kind.provider = "kind".to_owned();
+    kind.facts.insert("period_s".to_owned(), 12.into());
+    let both = page(&[kind.clone(), outcome()], &figures);
+    let (study, providers) = both.split_once("\n## ").unwrap();
+    assert_eq!(study, page(&[outcome()], &figures));
+    assert!(
+        providers.contains("| 10 s | **12 s** | +2 s (+20 %) |"),
+        "{providers}"
+    );
+    assert!(
+        providers.contains("`kind` with: descheduler v0.36.0."),
+        "{providers}"
+    );
+    // Alone it is what is compared with the study.
+    let alone = page(&[kind], &figures);
+    assert!(
+        alone.contains("| 12 s | **no** |") && !alone.contains("\n## "),
+        "{alone}"
+    );
+}
+
+#[test]
 fn the_figures_of_all_seven_cases_are_in_order() {
     let manifests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
     let mut texts = BTreeMap::new();
