@@ -258,7 +258,7 @@ impl Cache {
             .map_err(|error| self.error("remove what clusters start from in", error))?;
         match fs::remove_dir_all(self.node_images()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(self.error("remove what node images are made of in", error));
+                Err(self.error("remove what node images are made of in", error))
             }
             _ => Ok((count, bytes)),
         }

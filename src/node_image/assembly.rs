@@ -19,11 +19,11 @@ const CONTENT: (&str, &str) = (
 );
 
 /// The units that systemd starts on a node.
-const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
+pub(super) const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
 
 /// The units that systemd does not start: nobody logs in at a node's console, and each of them takes inotify instances,
 /// of which a machine has 128 for all of its nodes.
-const MASKED: [&str; 4] = [
+pub(super) const MASKED: [&str; 4] = [
     "console-getty.service",
     "getty.target",
     "systemd-logind.service",

@@ -1,6 +1,8 @@
 //! The distribution's part of a node image: a root file system of its packages.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,6 +12,7 @@ use super::NodeImageError;
 use super::program::run;
 use crate::component::{Platform, Sha256};
 use crate::progress::Progress;
+use crate::rundir::RunDir;
 
 /// What a node needs of a distribution, besides what every system of it has.
 pub(super) const PACKAGES: [&str; 7] = [
@@ -26,7 +29,7 @@ pub(super) const PACKAGES: [&str; 7] = [
 ];
 
 /// What is left out of packages, or taken away once they are installed: nothing on a node reads it.
-const WITHOUT: [&str; 5] = [
+pub(super) const WITHOUT: [&str; 5] = [
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
     "path-exclude=/usr/share/man/*",
@@ -35,7 +38,7 @@ const WITHOUT: [&str; 5] = [
 ];
 
 /// Of perl only what is essential stays. /var is copied for each node when it starts.
-const CLEAN: &str = "cd \"$1\" && rm -rf usr/share/perl usr/lib/*/perl usr/lib/*/libperl.so* usr/bin/perl5* \
+pub(super) const CLEAN: &str = "cd \"$1\" && rm -rf usr/share/perl usr/lib/*/perl usr/lib/*/libperl.so* usr/bin/perl5* \
                      var/cache/debconf/* var/lib/dpkg/info var/lib/dpkg/*-old var/log/*";
 
 /// How long a root file system is used again: its packages get security updates.
@@ -201,6 +204,7 @@ pub(super) async fn packages(
     distribution: &Distribution,
     platform: &Platform,
     cache: &Path,
+    run_dir: &RunDir,
     progress: &Progress,
 ) -> Result<PathBuf, NodeImageError> {
     let week = jiff::Timestamp::now().as_second() / WEEK;
@@ -219,8 +223,19 @@ pub(super) async fn packages(
         .tempdir_in(cache)
         .map_err(|error| NodeImageError::failed("write into the cache", error))?;
     let new = room.path().join("root.tar");
-    let mut command = Command::new("mmdebstrap");
+    let tmp = room.path().join("tmp");
+    // apt reads as a user of its own.
+    std::fs::create_dir(&tmp)
+        .and_then(|()| std::fs::set_permissions(&tmp, Permissions::from_mode(0o1777)))
+        .and_then(|()| std::fs::set_permissions(room.path(), Permissions::from_mode(0o711)))
+        .map_err(|error| NodeImageError::failed("write into the cache", error))?;
+    // It mounts, and leaves its mounts and its files where they are when it is interrupted: in namespaces of its own,
+    // and in a folder that goes with it, nothing outlives it.
+    let mut command = Command::new("unshare");
     command
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
+        .args(["sh", "-c", "mount --bind \"$0\" /mnt && exec mmdebstrap \"$@\""])
+        .arg(room.path())
         .args(["--mode=root", "--variant=essential", "--format=tar"])
         .arg(format!("--architectures={}", debian(&platform.arch)))
         .arg(format!("--include={}", PACKAGES.join(",")))
@@ -233,10 +248,12 @@ pub(super) async fn packages(
         )
         .arg(format!("--customize-hook={CLEAN}"))
         .arg(&distribution.suite)
-        .arg(&new)
+        .arg("/mnt/root.tar")
         .args(&distribution.sources)
-        .env("LC_ALL", "C.UTF-8");
-    run(&mut command, &task)
+        .env("LC_ALL", "C.UTF-8")
+        .env("TMPDIR", "/mnt/tmp")
+        .current_dir("/");
+    run(&mut command, run_dir, &task)
         .await
         .map_err(|why| NodeImageError::failed("make a root file system of packages", why))?;
     let keep = || {

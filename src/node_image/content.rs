@@ -13,7 +13,7 @@ use super::program::{Running, run};
 use crate::archive::{self, Image};
 use crate::component::{ComponentName, Platform, Version};
 use crate::progress::{Progress, Task};
-use crate::rundir::{RUN_VARIABLE, RunDir};
+use crate::rundir::RunDir;
 
 /// The registry that kubeadm's images are named after; nobody asks it.
 const REGISTRY: &str = "registry.k8s.io";
@@ -102,6 +102,7 @@ pub(super) async fn import(
     files: &BTreeMap<ComponentName, &Path>,
     platform: &Platform,
     room: &Path,
+    run_dir: &RunDir,
     progress: &Progress,
 ) -> Result<Content, NodeImageError> {
     let task = progress.task("images of the control plane");
@@ -118,9 +119,8 @@ pub(super) async fn import(
         .map_err(std::io::Error::other)
         .and_then(|written| written)
         .map_err(local)?;
-    // Its socket's path has to be short, and it must be found by a sweep when this process is killed.
-    let run_dir = RunDir::create().map_err(local)?;
     let root = room.join("containerd");
+    // A socket's path has to be short.
     let socket = run_dir.path().join("containerd.sock");
     let config = run_dir.path().join("config.toml");
     std::fs::write(&config, CONFIG).map_err(local)?;
@@ -133,14 +133,10 @@ pub(super) async fn import(
         .arg("--state")
         .arg(run_dir.path().join("state"))
         .arg("--address")
-        .arg(&socket)
-        .env(RUN_VARIABLE, run_dir.path());
+        .arg(&socket);
     let failed = |why: String| NodeImageError::failed("import the images of the control plane", why);
-    let mut containerd = Running::start(&mut command)
+    let mut containerd = Running::start(&mut command, run_dir)
         .map_err(|error| failed(format!("containerd can't be started: {error}")))?;
-    if let Some(pid) = containerd.0.id() {
-        run_dir.register("containerd", pid);
-    }
     task.say("importing");
     let imported = async {
         listening(&mut containerd, &socket).await?;
@@ -148,9 +144,8 @@ pub(super) async fn import(
         ctr.arg("--address")
             .arg(&socket)
             .args(["--namespace", "k8s.io", "images", "import", "--no-unpack"])
-            .arg(&archive)
-            .env(RUN_VARIABLE, run_dir.path());
-        run(&mut ctr, &task).await
+            .arg(&archive);
+        run(&mut ctr, run_dir, &task).await
     };
     imported.await.map_err(failed)?;
     end(containerd, &task).await.map_err(failed)?;

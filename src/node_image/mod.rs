@@ -27,6 +27,7 @@ use nix::unistd::Uid;
 use crate::component::{Binary, ComponentError, ComponentName, Platform, Resolver, Selection, Version};
 use crate::engine::{Engine, Failed, on_path};
 use crate::progress::Progress;
+use crate::rundir::RunDir;
 
 use base::Distribution;
 use recipe::Recipe;
@@ -149,10 +150,12 @@ pub async fn build(order: &Order, resolver: &Resolver, progress: &Progress) -> R
         .prefix(".new-")
         .tempdir_in(&cache)
         .map_err(local)?;
-    let base = base::packages(&distribution, &platform, &cache, progress).await?;
+    // What is started is found by a sweep when this process is killed.
+    let run_dir = RunDir::create().map_err(local)?;
+    let base = base::packages(&distribution, &platform, &cache, &run_dir, progress).await?;
     let pause = content::pause_tag(files[&ComponentName::Kubeadm], &kubernetes).await?;
     let images = content::images(&files, &kubernetes, &etcd, &pause);
-    let content = content::import(&images, &files, &platform, room.path(), progress).await?;
+    let content = content::import(&images, &files, &platform, room.path(), &run_dir, progress).await?;
     let task = progress.task("node image");
     task.say("putting it together");
     let all = room.path().join("all.tar");

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use include_dir::{Dir, include_dir};
 
-use super::base::{Distribution, PACKAGES};
+use super::assembly::{MASKED, UNITS};
+use super::base::{CLEAN, Distribution, PACKAGES, WITHOUT};
 use crate::component::{Binary, ComponentName, Platform, Sha256, Version};
 
 /// The files of ours, as they lie in the image.
 static ROOTFS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/components/node-image/rootfs");
 
-/// Raised when an image comes out another one although its inputs are the same.
+/// Raised when the same inputs are put together in another way.
 const RECIPE: u32 = 1;
 
 /// The inputs of an image.
@@ -33,6 +34,8 @@ impl Recipe {
         line(format!("kubernetes {kubernetes}"));
         line(format!("suite {} {platform}", distribution.suite));
         line(format!("packages {}", PACKAGES.join(" ")));
+        line(format!("without {} {CLEAN}", WITHOUT.join(" ")));
+        line(format!("units {} but {}", UNITS.join(" "), MASKED.join(" ")));
         for (path, contents) in files() {
             let mut own = Sha256::default();
             own.update(contents);
