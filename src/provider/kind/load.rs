@@ -10,10 +10,11 @@ use std::time::Duration;
 use kube::Client;
 use serde_json::{Value, json};
 
+use super::command::kind;
 use super::config::{CONTROL_PLANE, KUBECONFIG, OURS};
+use super::failed;
 use super::kit::Kit;
 use super::made::Made;
-use super::{failed, kind};
 use crate::archive::{self, Image};
 use crate::component::{Binary, ComponentName, Platform, Program};
 use crate::experiment::worker;
