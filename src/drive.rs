@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use self::stage::{Stage, in_effect};
+use self::stage::{Stage, in_effect, ms};
 use crate::cases::{Case, Folder, LibraryError, load};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
@@ -206,6 +206,7 @@ pub async fn drive(
         say,
     };
     let ready = cluster.ready_after();
+    let created = cluster.created_after();
     let timeline = tokio::select! {
         timeline = stage.play(&mut cluster) => timeline,
         () = interrupt.cancelled() => Err(DriveError::Interrupted),
@@ -213,10 +214,12 @@ pub async fn drive(
     if plan.keep {
         say("kept");
     }
+    let elapsed = start.elapsed();
     let cpu_times = cluster.cpu_times();
     cluster.down(timeline.is_ok()).await;
     let timeline = timeline?;
-    let mut outcome = stage.outcome(&timeline, start.elapsed(), ready);
+    let mut outcome = stage.outcome(&timeline, elapsed, ready);
+    outcome.create_ms = created.map(ms);
     outcome.judged(plan.case.judge(&timeline));
     let file = evidence.join(VERDICT);
     fs::write(

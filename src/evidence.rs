@@ -46,6 +46,9 @@ pub struct Outcome {
     pub elapsed_ms: u64,
     /// From the start of the first process until API server, controller-manager, scheduler and all nodes were ready, milliseconds.
     pub ready_ms: u64,
+    /// What kind took to make the cluster, milliseconds; not where the cluster was used again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_ms: Option<u64>,
     /// From the case's mark until the failure was complete, milliseconds; only where it was observed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needed_ms: Option<u64>,

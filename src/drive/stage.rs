@@ -257,7 +257,6 @@ impl Stage<'_> {
     }
 
     pub(super) fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
-        let ms = |t: Duration| u64::try_from(t.as_millis()).unwrap_or(u64::MAX);
         Outcome {
             case: timeline.header.case.clone(),
             arm: self.plan.arm,
@@ -269,6 +268,7 @@ impl Stage<'_> {
             expected_why: self.plan.expected.why.clone(),
             elapsed_ms: ms(elapsed),
             ready_ms: ms(ready),
+            create_ms: None,
             needed_ms: None,
             watched_ms: 0,
             provider: timeline.header.provider.clone(),
@@ -292,6 +292,10 @@ async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) ->
         done = work => Ok(done),
         died = cluster.died() => Err(died.into()),
     }
+}
+
+pub(super) fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A manifest as it is applied: at the plan's pace, with images that are there.

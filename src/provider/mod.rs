@@ -169,6 +169,15 @@ impl Cluster {
         }
     }
 
+    /// What the tool that made it took of that time: kind, where it was made for this run.
+    #[must_use]
+    pub fn created_after(&self) -> Option<Duration> {
+        match self {
+            Self::Local(_) => None,
+            Self::Kind(cluster) => cluster.created_after(),
+        }
+    }
+
     /// From the start of the first process until everything was ready.
     #[must_use]
     pub fn ready_after(&self) -> Duration {

@@ -105,6 +105,7 @@ pub(crate) fn outcome() -> Outcome {
         expected_why: None,
         elapsed_ms: 46_812,
         ready_ms: 912,
+        create_ms: None,
         needed_ms: Some(35_700),
         watched_ms: 41_000,
         provider: "local".to_owned(),
@@ -135,6 +136,7 @@ pub(crate) fn control() -> Outcome {
         verdict: "absent".to_owned(),
         expected: Expect::Absent,
         elapsed_ms: 82_300,
+        create_ms: None,
         needed_ms: None,
         watched_ms: 77_000,
         why: "no pod of web was evicted".to_owned(),
@@ -184,6 +186,7 @@ pub(crate) fn unexpected() -> Outcome {
         ok: false,
         why: "the watch on pods had a gap".to_owned(),
         fight: None,
+        create_ms: None,
         needed_ms: None,
         ..outcome()
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleRef, Subject};
 use kube::api::{ListParams, PostParams};
@@ -20,6 +22,9 @@ use crate::provider::pki::CLIENTS;
 const CONTROLLERS: [&str; 2] = ["kube-controller-manager", SCHEDULER];
 
 const SCHEDULER: &str = "kube-scheduler";
+
+/// A lease is renewed every two seconds, and lost after ten; the node's clock may be another machine's.
+const RENEWAL: SignedDuration = SignedDuration::from_secs(30);
 
 const NAMESPACE: &str = "kube-system";
 
@@ -104,18 +109,21 @@ async fn seen(
     }
 }
 
-/// Waits until the controllers' pods are ready, and pods can be made in the default namespace.
+/// Waits until the controllers lead, and pods can be made in the default namespace.
+///
+/// Their pods are ready much later: a startup probe first looks after ten seconds.
 ///
 /// # Errors
 /// Who was late.
 pub(super) async fn ready(client: &Client, own_scheduler: bool, patience: Duration) -> Result<(), String> {
-    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE);
+    let leases = Api::<Lease>::namespaced(client.clone(), NAMESPACE);
     let accounts = Api::<ServiceAccount>::default_namespaced(client.clone());
     let late = tokio::time::Instant::now() + patience;
     for component in controllers(own_scheduler) {
-        let name = pod_of(component);
-        let ready = await_condition(pods.clone(), &name, is_ready);
-        if !matches!(tokio::time::timeout_at(late, ready).await, Ok(Ok(_))) {
+        let leads = await_condition(leases.clone(), component, |lease: Option<&Lease>| {
+            holder(lease).is_some()
+        });
+        if !matches!(tokio::time::timeout_at(late, leads).await, Ok(Ok(_))) {
             return Err(component.to_owned());
         }
     }
@@ -139,34 +147,95 @@ fn controllers(own_scheduler: bool) -> impl Iterator<Item = &'static str> {
         .filter(move |component| own_scheduler || *component != SCHEDULER)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "a condition is asked so")]
-fn is_ready(pod: Option<&Pod>) -> bool {
-    let conditions = pod.and_then(|pod| pod.status.as_ref()?.conditions.as_ref());
-    conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"))
+fn holder(lease: Option<&Lease>) -> Option<&str> {
+    let holder = lease?.spec.as_ref()?.holder_identity.as_deref()?;
+    (!holder.is_empty()).then_some(holder)
 }
 
 /// Whether the controllers in the node run as they were started; if not, who does not.
 pub(super) async fn unbroken(client: &Client, own_scheduler: bool) -> Result<(), String> {
+    let unseen = |e: kube::Error| format!("the API server did not list its controllers at the end: {e}");
     let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE);
-    let found = pods
-        .list(&ListParams::default().labels("tier=control-plane"))
-        .await
-        .map_err(|e| format!("the API server did not list its controllers at the end: {e}"))?;
+    let options = ListParams::default().labels("tier=control-plane");
+    let pods = pods.list(&options).await.map_err(unseen)?;
+    let leases = Api::<Lease>::namespaced(client.clone(), NAMESPACE);
+    let leases = leases.list(&ListParams::default()).await.map_err(unseen)?;
     for component in controllers(own_scheduler) {
-        let name = pod_of(component);
-        let pod = found.iter().find(|pod| pod.metadata.name.as_ref() == Some(&name));
-        if !is_ready(pod) {
-            return Err(format!("{component} was not ready at the end"));
-        }
-        let statuses = pod.and_then(|pod| pod.status.as_ref()?.container_statuses.as_ref());
-        let restarts: i32 = statuses
-            .into_iter()
-            .flatten()
-            .map(|status| status.restart_count)
-            .sum();
-        if restarts > 0 {
-            return Err(format!("{component} has been restarted, {restarts} times"));
-        }
+        let pod = pods
+            .iter()
+            .find(|pod| pod.metadata.name == Some(pod_of(component)));
+        let lease = leases
+            .iter()
+            .find(|lease| lease.metadata.name.as_deref() == Some(component));
+        runs(component, pod, lease, jiff::Timestamp::now())?;
     }
     Ok(())
+}
+
+/// Whether a controller is one container that was never restarted, and still renews its lease.
+fn runs(
+    component: &str,
+    pod: Option<&Pod>,
+    lease: Option<&Lease>,
+    now: jiff::Timestamp,
+) -> Result<(), String> {
+    let statuses = pod.and_then(|pod| pod.status.as_ref()?.container_statuses.as_ref());
+    let Some(status) = statuses.and_then(|list| list.first()) else {
+        return Err(format!("{component} had no container at the end"));
+    };
+    if status.restart_count > 0 {
+        return Err(format!(
+            "{component} has been restarted, {} times",
+            status.restart_count
+        ));
+    }
+    if status.state.as_ref().is_none_or(|state| state.running.is_none()) {
+        return Err(format!("{component} did not run at the end"));
+    }
+    let renewed = lease.and_then(|lease| lease.spec.as_ref()?.renew_time.as_ref().map(|time| time.0));
+    let since = renewed.map(|renewed| now.duration_since(renewed));
+    match since {
+        Some(since) if since < RENEWAL => Ok(()),
+        Some(since) => Err(format!(
+            "{component} hung at the end: it renewed its lease {:.0} s ago",
+            since.as_secs_f64()
+        )),
+        None => Err(format!("{component} did not lead at the end")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(restarts: i32, state: &str) -> Pod {
+        let status = json!({"name": "c", "image": "i", "imageID": "i", "ready": false,
+                            "restartCount": restarts, "state": {state: {}}});
+        serde_json::from_value(json!({"metadata": {}, "status": {"containerStatuses": [status]}})).unwrap()
+    }
+
+    #[test]
+    fn a_controller_that_was_restarted_or_hangs_is_told() {
+        let lease: Lease = serde_json::from_value(json!({"metadata": {}, "spec": {
+            "holderIdentity": "me", "renewTime": "2026-01-01T00:00:00.000000Z"}}))
+        .unwrap();
+        let at = |seconds: i64| jiff::Timestamp::new(1_767_225_600 + seconds, 0).unwrap();
+        let said = |pod: Option<&Pod>, lease: Option<&Lease>, now| runs("kube-scheduler", pod, lease, now);
+        let good = pod(0, "running");
+        assert_eq!(said(Some(&good), Some(&lease), at(2)), Ok(()));
+        for (pod, lease, now, why) in [
+            (None, Some(&lease), at(2), "no container"),
+            (Some(pod(2, "running")), Some(&lease), at(2), "restarted, 2 times"),
+            (Some(pod(0, "terminated")), Some(&lease), at(2), "did not run"),
+            (Some(good.clone()), Some(&lease), at(60), "lease 60 s ago"),
+            (Some(good.clone()), None, at(2), "did not lead"),
+        ] {
+            let told = said(pod.as_ref(), lease, now).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+        assert_eq!(holder(Some(&lease)), Some("me"));
+        assert_eq!(holder(None), None);
+    }
 }

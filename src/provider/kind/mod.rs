@@ -54,6 +54,8 @@ pub struct KindCluster {
     audit: Option<Child>,
     /// What it was when it was new, where it may be used again.
     baseline: Option<Baseline>,
+    /// What kind itself took to make the cluster; nothing for one that is used again.
+    created_after: Option<Duration>,
     ready_after: Duration,
     made: Made,
     // Last: its directory goes when everything else has.
@@ -96,12 +98,14 @@ impl KindCluster {
         let start = Instant::now();
         let made = Made::begin(kit.engine, site.run(), &kit.image.id).await?;
         let config = config::write(&site, &order, &kit)?;
+        let creation = Instant::now();
         if let Err(error) = create(&site, &kit, &made, &config, say).await {
             // What went wrong is told by the nodes, and these go now.
             say("kind failed: copying its nodes' logs");
             export_logs(&kit, &made, &site).await;
             return Err(error);
         }
+        let created = creation.elapsed();
         say("waiting for its nodes");
         let port = api_port(&site)?;
         site.write_kubeconfigs(port)?;
@@ -114,6 +118,7 @@ impl KindCluster {
             descheduler: None,
             audit: None,
             baseline: None,
+            created_after: Some(created),
             ready_after: Duration::ZERO,
             kit,
             made,
@@ -153,6 +158,7 @@ impl KindCluster {
         let start = Instant::now();
         self.site.log_to(order.logs.clone())?;
         self.order = order;
+        self.created_after = None;
         let heard = if self.order.tuning.audit {
             let size = [
                 "exec",
@@ -212,7 +218,7 @@ impl KindCluster {
             last: "(its log is among those of its node)".to_owned(),
             log: self.site.logs().to_owned(),
         };
-        controllers.map_err(|name| late(&name, "its pod is not ready".to_owned()))?;
+        controllers.map_err(|name| late(&name, "it does not lead".to_owned()))?;
         nodes.map_err(|open| late("kubelet", format!("{open} of {wanted} nodes take pods")))
     }
 
@@ -271,6 +277,10 @@ impl KindCluster {
     pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
         let processes = [&self.scheduler, &self.second_scheduler, &self.descheduler];
         processes.into_iter().flatten().map(Process::cpu_time).collect()
+    }
+
+    pub(super) fn created_after(&self) -> Option<Duration> {
+        self.created_after
     }
 
     pub(super) fn ready_after(&self) -> Duration {
