@@ -13,8 +13,7 @@ use super::arms::{ARM_MEMORY, default_jobs};
 use super::components::print;
 use super::flags::ComponentFlags;
 use crate::component::{
-    Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Lack, Module, Platform, Resolver,
-    State, skew,
+    Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Lack, Platform, Resolver, State, skew,
 };
 use crate::disk::room;
 use crate::docker;
@@ -190,9 +189,10 @@ fn network_problem() -> Option<String> {
 
 async fn go(builder: &Builder) -> Go {
     // As text: the modules agree on the length of their numbers, which a release of Go will keep for a while.
-    let needed = Module::ALL
+    // A cluster on kind may take a newer one; go fetches that by itself, or says so.
+    let needed = ComponentName::ALL
         .into_iter()
-        .map(Builder::needs)
+        .map(|name| Builder::needs(name.module()))
         .max()
         .unwrap_or_default()
         .to_owned();

@@ -58,8 +58,8 @@ fn a_bad_spec_is_refused_by_its_flag() {
         text.contains("--scheduler <SPEC>") && text.contains("\"docker:\" is no kind of component"),
         "{text}"
     );
-    let text = refused(&["kubeclash", "components", "fetch", "kubelet"]);
-    assert!(text.contains("\"kubelet\" is no component"), "{text}");
+    let text = refused(&["kubeclash", "components", "fetch", "kube-proxy"]);
+    assert!(text.contains("\"kube-proxy\" is no component"), "{text}");
 }
 
 #[tokio::test]
