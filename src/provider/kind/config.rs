@@ -58,8 +58,11 @@ const SHAPES: [&str; 3] = [
     )),
 ];
 
+/// How flags are written.
+type Flags = fn(&[(&str, &str)]) -> Value;
+
 /// The API versions of kubeadm's configuration: in the newer one, flags are a list. A patch is used where its version is.
-const KUBEADM: [(&str, fn(&[(&str, &str)]) -> Value); 2] = [
+const KUBEADM: [(&str, Flags); 2] = [
     ("kubeadm.k8s.io/v1beta3", |flags| {
         flags
             .iter()
