@@ -46,7 +46,7 @@ pub enum Arms {
 /// How often and how many at once.
 #[derive(Debug, Clone, Args)]
 pub struct TimesFlags {
-    /// How many arms run side by side [default: two a core, as far as memory goes]
+    /// How many arms run side by side [default: two a core, as far as memory goes; on kind one]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
     /// Run each arm so many times, in rounds; its verdict is that on which all of them agree

@@ -40,11 +40,11 @@ pub struct ComponentFlags {
     /// kwok, which plays the nodes.
     #[arg(long, value_name = "SPEC", env = "KUBECLASH_KWOK")]
     pub kwok: Option<Spec>,
-    /// kind, which makes clusters of containers.
-    #[arg(long, value_name = "SPEC", env = "KUBECLASH_KIND", value_parser = local_program)]
+    /// kind, which makes clusters of containers: a file as it is, or a spec; the one on PATH by default.
+    #[arg(long, value_name = "PATH|SPEC", env = "KUBECLASH_KIND", value_parser = kind)]
     pub kind: Option<Spec>,
     /// metrics-server, for clusters on kind.
-    #[arg(long, value_name = "SPEC", env = "KUBECLASH_METRICS_SERVER", value_parser = local_program)]
+    #[arg(long, value_name = "SPEC", env = "KUBECLASH_METRICS_SERVER")]
     pub metrics_server: Option<Spec>,
 }
 
@@ -253,9 +253,15 @@ fn kubernetes(text: &str) -> Result<Spec, SpecError> {
     Selection::default().with_kubernetes(&spec).map(|_| spec)
 }
 
-/// What kubeclash starts itself, or puts into an image: a container would be of no use.
-fn local_program(text: &str) -> Result<Spec, String> {
-    match text.parse() {
+/// kind itself, which makes containers: one in a container would be of no use.
+fn kind(text: &str) -> Result<Spec, String> {
+    let spelled = text.contains('/') && !text.contains(':');
+    let spec = if spelled {
+        format!("path:{text}")
+    } else {
+        text.to_owned()
+    };
+    match spec.parse() {
         Ok(Spec::Image(reference)) => Err(format!(
             "it must be a program here, not a container: image+extract:{reference} takes it out of the image"
         )),

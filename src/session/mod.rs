@@ -89,13 +89,7 @@ impl Session {
         let (kit, binaries) = match settings.provider {
             Provider::Local => (None, local(&settings, &resolver).await?),
             Provider::Kind => {
-                let Settings {
-                    on_kind,
-                    selection,
-                    tuning,
-                    ..
-                } = &settings;
-                let (kit, binaries) = on_kind::open(on_kind, selection, tuning, &resolver, progress).await?;
+                let (kit, binaries) = on_kind::open(&settings, &resolver, progress).await?;
                 (Some(kit), binaries)
             }
         };

@@ -6,8 +6,9 @@ use crate::component::{Binary, ComponentName, Origin, Program, Resolver, Selecti
 use crate::engine::{Engine, on_path, preflight};
 use crate::progress::Progress;
 use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
+use crate::scenario::{Pace, secs};
 
-use super::SessionError;
+use super::{SessionError, Settings};
 
 /// What the flags say that only kind asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,12 +66,25 @@ impl OnKind {
 /// # Errors
 /// When one of them is not to be had.
 pub(super) async fn open(
-    on_kind: &OnKind,
-    selection: &Selection,
-    tuning: &Tuning,
+    settings: &Settings,
     resolver: &Resolver,
     progress: &Progress,
 ) -> Result<(Kit, BTreeMap<ComponentName, Binary>), SessionError> {
+    let Settings {
+        on_kind,
+        selection,
+        tuning,
+        ..
+    } = settings;
+    let metrics = selection.spec(ComponentName::MetricsServer);
+    if matches!(metrics, Spec::Image(_)) && settings.pace == Pace::Fast {
+        return Err(TuningError::OnKind(format!(
+            "--metrics-server {metrics} takes no resolution below 10 s, and at pace fast that is {:.2} s; use --pace \
+             recorded, or leave it out",
+            settings.pace.scale(secs(10)).as_secs_f64()
+        ))
+        .into());
+    }
     let asked = on_kind.asked()?;
     let engine = Engine::of_environment().map_err(|why| ProviderError::Setup {
         what: "use kind".to_owned(),
