@@ -55,39 +55,17 @@ impl Process {
         args: &[String],
         ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
-        let failed = |why: String| ProviderError::Start {
-            component: name.to_owned(),
-            why,
-        };
-        let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
-        let mut out = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .map_err(unwritten)?;
-        let keeper = log::keep(log.to_owned(), ear);
-        let body = match program {
-            Program::File { path } => {
-                writeln!(out, "# {} {}", path.display(), args.join(" ")).map_err(unwritten)?;
-                Self::child(run, out, name, Self::isolated(run, path, args)).map_err(failed)?
-            }
+        Self::begin(log, name, ear, |out| match program {
+            Program::File { path } => Self::child(run, out, name, Self::isolated(run, path, args)),
             Program::Image { image, command } => {
                 let container = super::container::start(run, log, out, name, (image, command), args);
-                Body::Container(container.map_err(|e| failed(format!("its container: {e}")))?)
+                let container = container.map_err(|e| format!("its container: {e}"))?;
+                Ok(Body::Container(container))
             }
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            log: log.to_owned(),
-            body,
-            started: Instant::now(),
-            _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
         })
     }
 
     /// Starts a tool of the user's, which has the user's own environment: kind finds its container engine by it.
-    ///
-    /// Its log begins with its command line, as that of a component does; `ear` hears the rest.
     pub(super) fn tool(
         run: &RunDir,
         log: &Path,
@@ -95,27 +73,31 @@ impl Process {
         command: Command,
         ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
+        Self::begin(log, name, ear, |out| Self::child(run, out, name, command))
+    }
+
+    /// Opens the log, and starts what writes it.
+    fn begin(
+        log: &Path,
+        name: &str,
+        ear: Option<Ear>,
+        start: impl FnOnce(File) -> Result<Body, String>,
+    ) -> Result<Self, ProviderError> {
         let failed = |why: String| ProviderError::Start {
             component: name.to_owned(),
             why,
         };
         let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
-        let mut out = OpenOptions::new()
+        let out = OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .map_err(unwritten)?;
         let keeper = log::keep(log.to_owned(), ear);
-        let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
-        let words: Vec<String> = words
-            .map(|word| crate::shell::quoted(&word.to_string_lossy()))
-            .collect();
-        writeln!(out, "# {}", words.join(" ")).map_err(unwritten)?;
-        let body = Self::child(run, out, name, command).map_err(failed)?;
         Ok(Self {
             name: name.to_owned(),
             log: log.to_owned(),
-            body,
+            body: start(out).map_err(failed)?,
             started: Instant::now(),
             _log_keeper: AbortOnDropHandle::new(tokio::spawn(keeper)),
         })
@@ -135,7 +117,11 @@ impl Process {
         command
     }
 
-    fn child(run: &RunDir, out: File, name: &str, mut command: Command) -> Result<Body, String> {
+    /// A child whose log begins with its command line.
+    fn child(run: &RunDir, mut out: File, name: &str, mut command: Command) -> Result<Body, String> {
+        let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        writeln!(out, "# {}", words.join(" ")).map_err(|e| format!("its log can't be written: {e}"))?;
         let err = out
             .try_clone()
             .map_err(|e| format!("its log can't be written: {e}"))?;

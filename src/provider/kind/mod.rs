@@ -5,6 +5,7 @@
 //! as a cluster of the local provider is. Nothing of the user's is read or written but what the engine's own command
 //! reads: kind's kubeconfig and current context stay as they are.
 
+mod audit;
 mod command;
 mod config;
 mod control_plane;
@@ -15,19 +16,17 @@ mod pool;
 mod reset;
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use kube::Client;
 use serde_json::Value;
-use tokio::process::Child;
 
 pub use self::kit::{Asked, Host, Kit, NodeImage};
 pub use self::pool::Pool;
 
+use self::audit::Follower;
 use self::command::{api_port, create, export_logs};
 use self::made::Made;
 use self::reset::Baseline;
@@ -51,7 +50,7 @@ pub struct KindCluster {
     second_scheduler: Option<Process>,
     descheduler: Option<Process>,
     /// Copies the audit log out of the control plane's node as it grows.
-    audit: Option<Child>,
+    audit: Option<Follower>,
     /// What it was when it was new, where it may be used again.
     baseline: Option<Baseline>,
     /// What kind itself took to make the cluster; nothing for one that is used again.
@@ -159,20 +158,9 @@ impl KindCluster {
         self.site.log_to(order.logs.clone())?;
         self.order = order;
         self.created_after = None;
-        let heard = if self.order.tuning.audit {
-            let size = [
-                "exec",
-                &self.made.container(config::CONTROL_PLANE),
-                "stat",
-                "--format=%s",
-                config::AUDIT_LOG,
-            ];
-            let size = self.kit.engine.run(&size).await;
-            let size = size.map_err(|e| failed("look at the audit log", e.to_string()))?;
-            size.parse()
-                .map_err(|_| failed("look at the audit log", format!("its size is \"{size}\"")))?
-        } else {
-            0
+        let heard = match self.order.tuning.audit {
+            true => Follower::length(self.kit.engine, &self.made).await?,
+            false => 0,
         };
         self.follow_audit(heard)?;
         self.ready_after = start.elapsed();
@@ -224,40 +212,9 @@ impl KindCluster {
 
     /// Begins to copy the audit log, after what was heard of it before, in bytes.
     fn follow_audit(&mut self, heard: u64) -> Result<(), ProviderError> {
-        if !self.order.tuning.audit {
-            return Ok(());
+        if self.order.tuning.audit {
+            self.audit = Some(Follower::start(self.kit.engine, &self.made, &self.site, heard)?);
         }
-        let follow = |log: PathBuf| {
-            let out = OpenOptions::new().create(true).append(true).open(log)?;
-            let node = self.made.container(config::CONTROL_PLANE);
-            let from = format!("--bytes=+{}", heard + 1);
-            let tail = [
-                "exec",
-                &node,
-                "tail",
-                &from,
-                "--follow=name",
-                "--retry",
-                "--sleep-interval=0.1",
-            ];
-            let mut child = self
-                .kit
-                .engine
-                .command(&[&tail[..], &[config::AUDIT_LOG]].concat())
-                .stdout(out)
-                .stderr(Stdio::null())
-                .env(crate::rundir::RUN_VARIABLE, self.site.path())
-                .spawn()?;
-            if let Some(pid) = child.id() {
-                self.site.run().register("audit", pid);
-            }
-            // Reaped when it is dropped.
-            let _ = child.try_wait();
-            Ok::<_, std::io::Error>(child)
-        };
-        let child =
-            follow(self.site.log("audit")).map_err(|e| failed("copy the audit log", e.to_string()))?;
-        self.audit = Some(child);
         Ok(())
     }
 
