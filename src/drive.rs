@@ -174,10 +174,9 @@ pub async fn drive(
     let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder, plan.policy_api())?;
-    let images = plan
-        .kit
-        .as_ref()
-        .map(|kit| kit.images(scenario.load.as_ref(), plan.binaries.get(&ComponentName::Burn)));
+    let burn = plan.binaries.get(&ComponentName::Burn);
+    let images = plan.kit.as_ref().zip(burn);
+    let images = images.map(|(kit, burn)| kit.images(scenario.load.as_ref(), burn));
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let order = Order {
         binaries: plan.binaries.clone(),

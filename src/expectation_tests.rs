@@ -169,7 +169,7 @@ fn every_mistake_is_named_with_its_line() {
             "expect.yaml:10: colour: unknown field",
             "expect.yaml:7: variant: \"c5\" has no variants",
             "expect.yaml:13: variant: \"c3\" has no variant \"with-vpa\": there are with-hpa, without-hpa",
-            "expect.yaml:16: when: \"scheduler\" is no component: they are etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, kwokctl and descheduler",
+            "expect.yaml:16: when: \"scheduler\" is no component: they are etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, descheduler, kwokctl, kind, metrics-server, burn, pause, kubeadm, kubelet, kubectl, containerd, containerd-shim-runc-v2, ctr, ptp, host-local, loopback, crictl",
             "expect.yaml:16: when: kube-scheduler: \"latest\" is no condition: unexpected character 'l' while parsing major version number; write it as in \">=1.35, <1.37\"",
             "expect.yaml:16: when: descheduler: expected text, found 0.36; write it as in \">=1.35, <1.37\"",
             "expect.yaml:20: case: missing",

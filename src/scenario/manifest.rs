@@ -131,16 +131,17 @@ impl Manifest {
 /// What the pods of a case run where a kubelet really runs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Images {
-    /// What does nothing, and ends when it is asked to.
+    /// What does nothing, and ends at once when it is asked to.
     pub pause: String,
-    /// What uses CPU: of which app, its image, and for how long at the recorded pace.
-    pub burn: Option<(&'static str, String, Duration)>,
+    /// What uses CPU for a while (`-for`), and takes its time to end (`-die-after`).
+    pub burn: String,
+    /// Which app uses CPU, and for how long after its start at the recorded pace.
+    pub load: Option<(&'static str, Duration)>,
 }
 
 impl Manifest {
-    /// The same manifest with images that are there, in place of those that nobody pulls.
-    ///
-    /// An app that uses CPU takes its time to die, too ([`TIME_TO_DIE`]): its program is ours.
+    /// The same manifest with images that are there, in place of those that nobody pulls: with a program that uses CPU
+    /// and takes its time to die ([`TIME_TO_DIE`]), where a pod is to do that.
     #[must_use]
     pub fn running(&self, images: &Images, pace: Pace) -> Self {
         let mut changed = self.clone();
@@ -152,26 +153,25 @@ impl Manifest {
             };
             let Some(template) = template else { continue };
             let app = template["metadata"]["labels"]["app"].as_str();
-            let burn = images.burn.as_ref().filter(|(burning, ..)| app == Some(burning));
-            let die: Option<u64> = template["metadata"]["annotations"][TIME_TO_DIE]
-                .as_str()
-                .and_then(|ms| ms.parse().ok());
-            let death = pace.scale(Duration::from_millis(die.unwrap_or_default()));
+            let burst = images.load.filter(|(burning, _)| app == Some(burning));
+            let burst = burst.map_or(Duration::ZERO, |(_, burst)| pace.scale(burst));
+            let death = template["metadata"]["annotations"][TIME_TO_DIE].as_str();
+            let death = death.and_then(|ms| ms.parse().ok()).unwrap_or_default();
+            let death = pace.scale(Duration::from_millis(death));
             let containers = template
                 .pointer_mut("/spec/containers")
                 .and_then(Value::as_array_mut);
             for container in containers.into_iter().flatten() {
-                match burn {
-                    Some((_, image, burst)) => {
-                        container["image"] = json!(image);
-                        container["args"] = json!([
-                            format!("-for={}ms", pace.scale(*burst).as_millis()),
-                            format!("-die-after={}ms", death.as_millis()),
-                        ]);
-                    }
-                    None => container["image"] = json!(images.pause),
-                }
                 container["imagePullPolicy"] = json!("IfNotPresent");
+                if burst.is_zero() && death.is_zero() {
+                    container["image"] = json!(images.pause);
+                    continue;
+                }
+                container["image"] = json!(images.burn);
+                container["args"] = json!([
+                    format!("-for={}ms", burst.as_millis()),
+                    format!("-die-after={}ms", death.as_millis()),
+                ]);
             }
         }
         changed

@@ -132,14 +132,12 @@ impl Kit {
         &self.image.pause
     }
 
-    /// What a case's pods run on its nodes; where they use CPU, the program that does.
-    pub(crate) fn images(&self, load: Option<&Load>, burn: Option<&Binary>) -> Images {
-        let burn = load
-            .zip(burn)
-            .map(|(load, burn)| (load.app, super::load::burn_image(burn), load.curve.busy()));
+    /// What a case's pods run on its nodes.
+    pub(crate) fn images(&self, load: Option<&Load>, burn: &Binary) -> Images {
         Images {
             pause: self.image.pause.clone(),
-            burn,
+            burn: super::load::burn_image(burn),
+            load: load.map(|load| (load.app, load.curve.busy())),
         }
     }
 

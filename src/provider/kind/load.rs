@@ -1,4 +1,4 @@
-//! CPU that is really used, and metrics that are really measured: for the cases that have a load.
+//! What runs on the nodes: pods that really use CPU and take their time to die, and metrics that are really measured.
 //!
 //! The pods' program is ours, and so is its image: made here of one static binary, and loaded into the workers. What
 //! they use is measured by their kubelets, and served by metrics-server, which runs beside the API server.
@@ -41,28 +41,31 @@ fn tagged(name: &str, binary: &Binary) -> String {
     )
 }
 
-/// Loads the images, starts metrics-server, and waits until it is asked through the API server.
-pub(super) async fn start(
+/// Loads the program of the pods into the workers.
+pub(super) async fn programs(
+    site: &Site,
+    kit: &Kit,
+    made: &Made,
+    order: &Order,
+) -> Result<(), ProviderError> {
+    let workers: Vec<String> = (1..=order.shape.workers)
+        .map(|n| made.container(&worker(n)))
+        .collect();
+    let burn = order.binary(ComponentName::Burn)?;
+    load(site, kit, made, burn, &workers).await.map(drop)
+}
+
+/// Starts metrics-server, and waits until it is asked through the API server.
+pub(super) async fn metrics(
     site: &Site,
     kit: &Kit,
     made: &Made,
     order: &Order,
     client: &Client,
 ) -> Result<(), ProviderError> {
-    let (burn, server) = (
-        order.binary(ComponentName::Burn)?,
-        order.binary(ComponentName::MetricsServer)?,
-    );
-    let workers: Vec<String> = (1..=order.shape.workers)
-        .map(|n| made.container(&worker(n)))
-        .collect();
-    let control_plane = [made.container(CONTROL_PLANE)];
-    let (pods, metrics) = tokio::join!(
-        load(site, kit, made, burn, &workers),
-        load(site, kit, made, server, &control_plane),
-    );
-    pods?;
-    let pod = metrics_server(&metrics?, server, order.pace);
+    let server = order.binary(ComponentName::MetricsServer)?;
+    let image = load(site, kit, made, server, &[made.container(CONTROL_PLANE)]).await?;
+    let pod = metrics_server(&image, server, order.pace);
     let request = http::Request::post("/api/v1/namespaces/kube-system/pods")
         .header("content-type", "application/json")
         .body(pod.to_string().into_bytes())

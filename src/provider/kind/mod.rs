@@ -138,16 +138,18 @@ impl KindCluster {
         Ok(cluster)
     }
 
-    /// Makes a case's out of kind's: rights, schedulers, metrics.
+    /// Makes a case's out of kind's: rights, programs, schedulers, metrics.
     async fn settle(&mut self, say: &(dyn Fn(&str) + Sync)) -> Result<(), ProviderError> {
         self.follow_audit(0)?;
         control_plane::grant(&self.client).await?;
         self.start_schedulers().await?;
-        self.ready().await?;
+        let programs = load::programs(&self.site, &self.kit, &self.made, &self.order);
+        let (programs, ready) = tokio::join!(programs, self.ready());
+        programs.and(ready)?;
         // One that is used again may be by an arm with a load.
         if self.order.load.is_some() || self.kit.pool.is_some() {
-            say("loading images, starting metrics-server");
-            load::start(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
+            say("starting metrics-server");
+            load::metrics(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
         }
         Ok(())
     }
@@ -192,7 +194,7 @@ impl KindCluster {
     }
 
     /// Waits until controllers and nodes are ready, and pods can be made.
-    async fn ready(&mut self) -> Result<(), ProviderError> {
+    async fn ready(&self) -> Result<(), ProviderError> {
         let (wanted, patience) = (self.order.shape.workers, self.site.patience);
         let own_scheduler = self.scheduler.is_none();
         let (controllers, nodes) = tokio::join!(
