@@ -160,6 +160,9 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
     for set in &sets {
         let mut own = set.over(&args.flags).map_err(usage)?.settings();
         own.out = own.out.join(&set.name);
+        // Each of the two keeps its clusters for itself.
+        let sets = if args.flags.reuse { 2 } else { 1 };
+        own.on_kind.at_once = sets * args.times.jobs(own.provider) as u64;
         check_files(selected, &own)?;
         settings.push(own);
     }

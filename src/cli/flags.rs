@@ -210,6 +210,7 @@ impl RunFlags {
             on_kind: OnKind {
                 image: self.kind_image.clone(),
                 kubernetes: self.components.kubernetes.clone(),
+                at_once: 1,
                 reuse: self.reuse,
                 chosen: self.components.chosen(),
             },

@@ -74,7 +74,9 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let selected = args.arms.selected()?;
     let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
     args.reports.prepare()?;
-    let settings = args.flags.settings();
+    let mut settings = args.flags.settings();
+    let jobs = args.times.jobs(settings.provider);
+    settings.on_kind.at_once = jobs as u64;
     check_files(&selected, &settings)?;
     let of = selected.len();
     let selected = arms::part(selected, args.shard, settings.manifests.as_deref());
@@ -86,7 +88,6 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     hint_at_leftovers(progress);
     let started = Instant::now();
     let session = arms::open(settings, progress).await?;
-    let jobs = args.times.jobs(session.settings().provider);
     let groups = groups(&session, &expectations, selected, progress);
     let print = |ended: &Ended| print(args.format, ended, progress, style);
     let results = side_by_side(groups, args.times.repeat, jobs, progress, print).await;

@@ -245,6 +245,40 @@ mod tests {
     }
 
     #[test]
+    fn pods_run_what_is_there_and_does_what_they_are_to_do() {
+        let pod = |app: &str, die: &str| {
+            json!({"kind": "Deployment", "spec": {"template": {
+                "metadata": {"labels": {"app": app}, "annotations": {TIME_TO_DIE: die}},
+                "spec": {"containers": [{"name": "c", "image": "nobody/pulls:it"}]}}}})
+        };
+        let manifest = Manifest {
+            file: "10-web.yaml".to_owned(),
+            objects: vec![
+                pod("busy", "30000"),
+                pod("web", "3000"),
+                pod("idle", "0"),
+                json!({"kind": "Pod", "metadata": {}, "spec": {"containers": [{"name": "c"}]}}),
+                json!({"kind": "HorizontalPodAutoscaler", "spec": {"maxReplicas": 3}}),
+            ],
+        };
+        let images = Images {
+            pause: "pause:1".to_owned(),
+            burn: "burn:1".to_owned(),
+            load: Some(("busy", Duration::from_secs(120))),
+        };
+        let running = manifest.running(&images, Pace::Fast).objects;
+        let container = |at: usize| &running[at]["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container(0)["image"], "burn:1");
+        assert_eq!(container(0)["args"], json!(["-for=8000ms", "-die-after=2000ms"]));
+        assert_eq!(container(1)["args"], json!(["-for=0ms", "-die-after=200ms"]));
+        assert_eq!(container(2)["image"], "pause:1");
+        assert_eq!(container(2)["args"], Value::Null);
+        assert_eq!(running[3]["spec"]["containers"][0]["image"], "pause:1");
+        assert_eq!(running[3]["spec"]["containers"][0]["imagePullPolicy"], "IfNotPresent");
+        assert_eq!(running[4], manifest.objects[4], "no pods, no change");
+    }
+
+    #[test]
     fn mistakes_of_all_files_come_together() {
         let error = manifests_of(
             "c9_x",

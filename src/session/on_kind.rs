@@ -17,6 +17,8 @@ pub struct OnKind {
     pub image: Option<String>,
     /// The release of Kubernetes in it.
     pub kubernetes: Option<Spec>,
+    /// How many clusters there may be at once; 0 is one.
+    pub at_once: u64,
     /// Whether clusters are used again.
     pub reuse: bool,
     /// Which components were chosen one by one.
@@ -140,7 +142,7 @@ async fn fit(engine: Engine, on_kind: &OnKind, asked: &Asked) -> Result<(), Prov
         engine,
         kind: own.as_deref(),
         image: asked.image.as_deref(),
-        clusters: 1,
+        clusters: on_kind.at_once.max(1),
     };
     let examined = preflight::examine(&plan).await;
     for note in &examined.notes {
