@@ -274,7 +274,10 @@ mod tests {
         assert_eq!(container(2)["image"], "pause:1");
         assert_eq!(container(2)["args"], Value::Null);
         assert_eq!(running[3]["spec"]["containers"][0]["image"], "pause:1");
-        assert_eq!(running[3]["spec"]["containers"][0]["imagePullPolicy"], "IfNotPresent");
+        assert_eq!(
+            running[3]["spec"]["containers"][0]["imagePullPolicy"],
+            "IfNotPresent"
+        );
         assert_eq!(running[4], manifest.objects[4], "no pods, no change");
     }
 

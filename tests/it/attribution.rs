@@ -12,11 +12,14 @@ use kubeclash::timeline::{Deed, Does, SeenIn, lives};
 use kubeclash::verdict::Expect;
 use tempfile::TempDir;
 
+use crate::conformance::turn;
+
 /// Runs the broken arm of a case.
 async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     let mut settings = RunFlags::from_environment().unwrap().settings();
     settings.out = out.path().to_owned();
     settings.tuning.audit = audit;
+    let _turn = turn(settings.provider).await;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
     let case = Case::of(case).unwrap();
     let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced.into());

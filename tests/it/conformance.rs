@@ -57,13 +57,18 @@ pub(crate) async fn local() -> bool {
     session().await.settings().provider == Provider::Local
 }
 
-pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
+/// Whoever makes a cluster on kind waits for its turn.
+pub(crate) async fn turn(provider: Provider) -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::const_new(());
-    let session = session().await;
-    let turn = match session.settings().provider {
+    match provider {
         Provider::Local => None,
         Provider::Kind => Some(TURN.lock().await),
-    };
+    }
+}
+
+pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
+    let session = session().await;
+    let turn = turn(session.settings().provider).await;
     let shape = Shape {
         workers: 2,
         worker_cpu: 8,

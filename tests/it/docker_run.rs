@@ -8,6 +8,7 @@ use kubeclash::cli::flags::RunFlags;
 use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
 use kubeclash::exit;
 use kubeclash::progress::Progress;
+use kubeclash::provider::Provider;
 use kubeclash::scenario::Shape;
 use kubeclash::session::Session;
 use nix::sys::signal::Signal;
@@ -263,6 +264,8 @@ async fn a_panic_takes_the_container_with_it() {
     };
     let image = scheduler(&docker).await;
     let mut settings = RunFlags::from_environment().unwrap().settings();
+    // On kind a panic takes the nodes as well, of which another test tells.
+    settings.provider = Provider::Local;
     let spec = image.spec().parse().unwrap();
     settings.selection = settings.selection.with(ComponentName::Scheduler, spec);
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
