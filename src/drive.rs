@@ -90,6 +90,8 @@ pub struct Finished {
     pub timeline: Timeline,
     /// The CPU time that each component took, by name.
     pub cpu_times: BTreeMap<String, Duration>,
+    /// How its cluster is got at, where that was to be kept.
+    pub kept: Option<String>,
 }
 
 /// Why an arm has no verdict: a failure of the harness or of what it needs, never of the case.
@@ -210,13 +212,15 @@ pub async fn drive(
         timeline = stage.play(&mut cluster) => timeline,
         () = interrupt.cancelled() => Err(DriveError::Interrupted),
     };
-    if plan.keep {
-        say("kept");
-    }
+    let kept = plan.keep.then(|| cluster.kept());
     let elapsed = start.elapsed();
     let cpu_times = cluster.cpu_times();
     cluster.down(timeline.is_ok()).await;
-    let timeline = timeline?;
+    let timeline = timeline.inspect_err(|_| {
+        if let Some(kept) = &kept {
+            tracing::warn!("{kept}");
+        }
+    })?;
     let mut outcome = stage.outcome(&timeline, elapsed, ready);
     outcome.create_ms = created.map(ms);
     outcome.judged(plan.case.judge(&timeline));
@@ -230,6 +234,7 @@ pub async fn drive(
         outcome,
         timeline,
         cpu_times,
+        kept,
     })
 }
 

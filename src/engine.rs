@@ -14,6 +14,8 @@ use std::str::FromStr;
 
 use tokio::process::Command;
 
+use crate::rundir::{RUN_VARIABLE, RunDir};
+
 /// The variable by which kind is told which engine to drive.
 pub(crate) const PROVIDER_VARIABLE: &str = "KIND_EXPERIMENTAL_PROVIDER";
 
@@ -82,6 +84,13 @@ impl Engine {
     pub(crate) async fn run(self, args: &[impl AsRef<str>]) -> Result<String, Failed> {
         let output = self.command(args).output().await;
         self.said(args, output)
+    }
+
+    /// The same for what makes something of a run: a sweep ends it before it looks for that.
+    pub(crate) async fn run_of(self, run: &RunDir, args: &[impl AsRef<str>]) -> Result<String, Failed> {
+        let mut command = self.command(args);
+        command.env(RUN_VARIABLE, run.path());
+        self.said(args, command.output().await)
     }
 
     fn said(

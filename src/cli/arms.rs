@@ -339,11 +339,15 @@ async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished
     if interrupt.is_cancelled() {
         return Err(DriveError::Interrupted);
     }
-    let task = progress.task(title);
-    AssertUnwindSafe(drive(plan, &interrupt, &|now| task.say(now)))
+    let task = progress.task(title.clone());
+    let end = AssertUnwindSafe(drive(plan, &interrupt, &|now| task.say(now)))
         .catch_unwind()
         .await
-        .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))))
+        .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))));
+    if let Ok(Finished { kept: Some(kept), .. }) = &end {
+        progress.println(format!("{title}: {kept}"));
+    }
+    end
 }
 
 /// What a panic said.

@@ -175,7 +175,7 @@ pub struct RunFlags {
     /// How long each component of a cluster may take to become ready
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, env = "KUBECLASH_READY_TIMEOUT")]
     pub ready_timeout: Duration,
-    /// Leave the clusters' run directories in place
+    /// Leave the clusters' run directories in place, and clusters of kind as they are
     #[arg(long)]
     pub keep: bool,
     /// Which build of each component

@@ -21,6 +21,7 @@ pub mod sweep;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -28,6 +29,7 @@ use crate::cases::Case;
 use crate::component::ComponentError;
 use crate::exit;
 use crate::progress::Progress;
+use crate::provider::Provider;
 use crate::report::Style;
 use crate::timeline::Header;
 
@@ -173,7 +175,9 @@ pub fn run() -> ExitCode {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(false).build())
     }));
     // For people who look into kubeclash itself: KUBECLASH_LOG=kubeclash=debug.
+    // What went wrong on the way is for everybody: something that is left behind, evidence that is not complete.
     let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
         .with_env_var("KUBECLASH_LOG")
         .from_env_lossy();
     tracing_subscriber::fmt()
@@ -204,8 +208,9 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let style = style(cli.color);
     // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
     let patience = match &cli.verb {
-        Verb::Run(_) | Verb::Compare(_) => std::time::Duration::from_secs(4),
-        _ => std::time::Duration::ZERO,
+        Verb::Run(args) => patience(args.flags.provider),
+        Verb::Compare(args) => patience(args.flags.provider),
+        _ => Duration::ZERO,
     };
     let interrupt = crate::interrupt::token();
     let interruptible = async {
@@ -235,10 +240,24 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         () = interrupt.cancelled() => {
             progress.println("interrupted: tearing everything down");
             match tokio::time::timeout(patience, interruptible).await {
-                Ok(Ok(_)) | Err(_) => Ok(exit::INTERRUPTED),
+                Ok(Ok(_)) => Ok(exit::INTERRUPTED),
+                Err(_) => {
+                    if !patience.is_zero() {
+                        progress.println("not everything has ended: \"kubeclash sweep\" removes what is left");
+                    }
+                    Ok(exit::INTERRUPTED)
+                }
                 Ok(Err(failure)) => Err(Failure { code: exit::INTERRUPTED, ..failure }),
             }
         }
+    }
+}
+
+/// How long clusters may take to go: processes do in no time, what a container engine has of one takes its time.
+fn patience(provider: Provider) -> Duration {
+    match provider {
+        Provider::Local => Duration::from_secs(4),
+        Provider::Kind => Duration::from_secs(25),
     }
 }
 

@@ -96,19 +96,35 @@ pub(crate) async fn all(engine: Engine) -> Result<Vec<Thing>, String> {
     Ok(listed?.concat())
 }
 
-/// Removes all that an engine has of a run, and what comes while it does: a command of a killed run may not have
-/// ended yet. What it refuses to remove is tried again for as long as the patience lasts.
+/// How long an engine may go on with what it was asked for by a command that was killed: it can't be asked whether it
+/// does. A container or an image of four nodes at once takes it a second.
+pub(crate) const LATE: Duration = Duration::from_secs(2);
+
+/// Removes all that an engine has of a run, and what comes while it does and in the `late` time after: what it was
+/// asked for by a command that was killed it makes nevertheless. What it refuses to remove is tried again for as long
+/// as the patience lasts.
 ///
 /// # Errors
 /// When something is still there in the end; in words.
-pub(crate) async fn remove_run(engine: Engine, run: PathBuf, patience: Duration) -> Result<(), String> {
+pub(crate) async fn remove_run(
+    engine: Engine,
+    run: PathBuf,
+    patience: Duration,
+    late: Duration,
+) -> Result<(), String> {
     let mut deadline = None;
     let mut refused: Vec<String> = Vec::new();
+    let begun = Instant::now();
     loop {
         let mut left = all(engine).await?;
         left.retain(|thing| thing.run == run);
         if left.is_empty() {
-            return Ok(());
+            if begun.elapsed() >= late {
+                return Ok(());
+            }
+            // Nothing tells of what is still to come.
+            sleep(Duration::from_millis(500)).await;
+            continue;
         }
         if !refused.is_empty() {
             if deadline.is_some_and(|deadline| Instant::now() > deadline) {

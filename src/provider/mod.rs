@@ -151,6 +151,30 @@ impl Cluster {
         }
     }
 
+    /// What of it stays where it is to be kept, and what to do with that.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        let file = self.kubeconfig();
+        match self {
+            Self::Local(_) => {
+                let run = file.parent().unwrap_or(&file).display().to_string();
+                let run = crate::shell::quoted(&run);
+                format!("kept: what its components were given is in {run}; \"kubeclash sweep\" removes it")
+            }
+            Self::Kind(cluster) => {
+                let file = crate::shell::quoted(&file.display().to_string());
+                let ended = if cluster.is_forked() {
+                    "; the scheduler under test has ended, and nothing binds its pods"
+                } else {
+                    ""
+                };
+                format!(
+                    "kept: KUBECONFIG={file} kubectl get pods -o wide; \"kubeclash sweep\" removes the cluster{ended}"
+                )
+            }
+        }
+    }
+
     /// Its API server's audit log, if it keeps one.
     #[must_use]
     pub fn audit_log(&self) -> Option<PathBuf> {

@@ -247,12 +247,13 @@ pub fn sweep(leftover: &Leftover) -> io::Result<()> {
         docker::remove_run(&leftover.run, REMOVAL)
             .map_err(|why| io::Error::other(format!("its containers can't be removed: Docker {why}")))?;
     }
-    end_processes(&leftover.run)?;
+    let killed = end_processes(&leftover.run)?;
     // After whatever could ask for more of it: kind itself.
+    let late = if killed { labelled::LATE } else { Duration::ZERO };
     let mut engines = leftover.engines.clone();
     engines.extend(engine_of(&leftover.run).filter(|engine| !leftover.engines.contains(engine)));
     for engine in engines {
-        let removed = labelled::remove_run(engine, leftover.run.clone(), REFUSED);
+        let removed = labelled::remove_run(engine, leftover.run.clone(), REFUSED, late);
         docker::wait(removed, REMOVAL)
             .map_err(|why| io::Error::other(format!("what {engine} has of it can't be removed: {why}")))?;
     }
@@ -267,16 +268,18 @@ pub fn sweep(leftover: &Leftover) -> io::Result<()> {
     Ok(())
 }
 
-/// Kills every process of a run.
-fn end_processes(run: &Path) -> io::Result<()> {
+/// Kills every process of a run, and says whether there was one.
+fn end_processes(run: &Path) -> io::Result<bool> {
+    let mut killed = false;
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         // Looked at anew each time: a process id may have been given to somebody else since, and one that we kill
         // may have started another.
         let left = processes_of(&all_processes(), run);
         if left.is_empty() {
-            return Ok(());
+            return Ok(killed);
         }
+        killed = true;
         if Instant::now() > deadline {
             let names: Vec<String> = left.iter().map(|(name, pid)| format!("{name} ({pid})")).collect();
             return Err(io::Error::other(format!(

@@ -50,13 +50,18 @@ pub(crate) async fn binary(name: ComponentName) -> PathBuf {
 
 /// Looks until there is something to see; what is looked at here (processes, other processes' files) can't be
 /// watched.
-pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// The same for what takes its time.
+pub(crate) fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(start.elapsed() < patience, "waited {patience:?} for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -153,13 +158,13 @@ impl Sandbox {
 
     /// Waits until a run is in the middle of its experiment.
     pub(crate) fn until_marked(&self, running: &mut Running) -> PathBuf {
-        until("a mark on a timeline", || {
-            assert_eq!(
-                running.child.try_wait().unwrap(),
-                None,
-                "it ended: {}",
-                running.said()
-            );
+        self.marked_within(PATIENCE, running)
+    }
+
+    /// The same where a cluster takes its time.
+    pub(crate) fn marked_within(&self, patience: Duration, running: &mut Running) -> PathBuf {
+        within(patience, "a mark on a timeline", || {
+            running.assert_runs();
             self.timelines()
                 .into_iter()
                 .find(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("\"mark\"")))
@@ -229,6 +234,12 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    /// That it has not ended.
+    pub(crate) fn assert_runs(&mut self) {
+        let status = self.child.try_wait().unwrap();
+        assert_eq!(status, None, "it ended: {}", self.said());
     }
 
     pub(crate) fn stderr(&self) -> String {

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kubeclash::exit;
-use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::cli_sandbox::{Sandbox, ended, until};
+use crate::cli_sandbox::{Sandbox, ended};
 use crate::docker_images::{Made, docker_for, not_run, program};
 
 /// The command, as kind uses it.
@@ -157,67 +156,6 @@ async fn a_killed_kind_cluster_is_swept_and_nothing_else() {
     sandbox.run(&["sweep"]).assert(exit::EXPECTED, &[]);
     assert_eq!(kept[0].there(), [false; 3]);
     sandbox.assert_clean();
-}
-
-/// What Docker has of the runs of a sandbox, by its kinds of things.
-fn left(sandbox: &Sandbox) -> Vec<String> {
-    let tmp = format!("\"kubeclash.run\": \"{}/", sandbox.tmp().display());
-    let mut left = Vec::new();
-    for list in [
-        &["container", "ls", "--all"][..],
-        &["network", "ls"],
-        &["image", "ls", "--all"],
-    ] {
-        let args = [list, &["--quiet", "--filter", "label=kubeclash.run"]].concat();
-        for id in docker(&args).unwrap().lines() {
-            // Of somebody else's run it may be gone by now.
-            if docker(&["inspect", id]).is_ok_and(|told| told.contains(&tmp)) {
-                left.push(list[0].to_owned());
-            }
-        }
-    }
-    left.dedup();
-    left
-}
-
-#[tokio::test]
-async fn kill_9_in_the_middle_of_a_start_on_kind_is_swept() {
-    let what = "a killed run on kind";
-    if docker_for(what).await.is_none() {
-        return;
-    }
-    let there = ["kubeclash/node", "kindest/node"].map(|image| docker(&["image", "ls", "--quiet", image]));
-    if there
-        .iter()
-        .all(|found| found.as_ref().map_or(true, String::is_empty))
-    {
-        return not_run(
-            what,
-            "there is no node image (\"kubeclash node-image build\" makes one)",
-        );
-    }
-    let sandbox = Sandbox::new().await;
-    for wanted in ["network", "container"] {
-        let mut running = sandbox.start(&["run", "c7", "--arm", "control", "--provider", "kind"]);
-        until("something of Docker's", || {
-            assert!(running.child.try_wait().unwrap().is_none(), "{}", running.said());
-            left(&sandbox).contains(&wanted.to_owned()).then_some(())
-        });
-        // A run whose kubeclash is alive is none of a sweep's business.
-        assert_eq!(sandbox.run(&["sweep"]).stdout, "nothing was left behind\n");
-        running.signal(Signal::SIGKILL);
-        running.end();
-        let swept = sandbox.run(&["sweep"]);
-        swept.assert(exit::EXPECTED, &[]);
-        assert!(swept.stdout.contains(" (network "), "{swept}");
-        // What Docker was still making when the run was killed comes a moment later, and is the next sweep's.
-        until("nothing to be left", || {
-            sandbox.run(&["sweep"]).assert(exit::EXPECTED, &[]);
-            left(&sandbox).is_empty().then_some(())
-        });
-        sandbox.assert_clean();
-    }
-    assert!(!sandbox.path("home/.kube").exists(), "a kubeconfig was written");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! What clusters of one session are made with: the engine, the kind command and the node image; looked at once.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::{Pool, failed};
 use crate::component::{Binary, Program, Selection, Spec, Version};
@@ -16,6 +18,10 @@ use crate::scenario::{Images, Load};
 /// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
 const DEFAULT_IMAGE: &str =
     "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
+
+/// How long a node image may take to come: it has hundreds of MiB. A registry that can't be reached is an engine's to
+/// give up on, which all of them do within a minute.
+const PULL: Duration = Duration::from_secs(900);
 
 /// What clusters are made with.
 #[derive(Debug, Clone)]
@@ -193,17 +199,22 @@ async fn found_or_pulled(
     }
     let wanted = candidates.last().expect("there is at least one").clone();
     let task = progress.task(format!("node image {wanted}"));
-    task.say("is pulled");
-    match engine.run(&["pull", "--quiet", &wanted]).await {
-        Ok(_) => {
+    task.say(format!("it is not here: \"{engine} pull\" asks its registry"));
+    let why = match timeout(PULL, engine.run(&["pull", "--quiet", &wanted])).await {
+        Ok(Ok(_)) => {
             task.finish("pulled");
-            Ok(wanted)
+            return Ok(wanted);
         }
-        Err(error) => Err(ProviderError::NodeImage {
-            reference: wanted,
-            why: error.to_string(),
-        }),
-    }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!(
+            "\"{engine} pull {wanted}\" has not ended after {} minutes",
+            PULL.as_secs() / 60
+        ),
+    };
+    Err(ProviderError::NodeImage {
+        reference: wanted,
+        why,
+    })
 }
 
 impl NodeImage {
@@ -212,12 +223,13 @@ impl NodeImage {
             reference: reference.clone(),
             why,
         };
-        let label = format!("{{{{.Id}}}} {{{{index .Config.Labels \"{ETCD_LABEL}\"}}}}");
+        let format = "{{.Id}} {{json .Config.Labels}}";
         let inspected = engine
-            .run(&["image", "inspect", "--format", &label, &reference])
+            .run(&["image", "inspect", "--format", format, &reference])
             .await
             .map_err(|e| unusable(e.to_string()))?;
-        let (id, etcd) = inspected.split_once(' ').unwrap_or((&inspected, ""));
+        let (id, labels) = inspected.split_once(' ').unwrap_or((&inspected, ""));
+        let labels: Value = serde_json::from_str(labels).unwrap_or_default();
         // What is in it is asked of the image itself: names lie.
         let script = "cat /kind/version && cat /etc/containerd/config.toml";
         let text = engine
@@ -244,7 +256,7 @@ impl NodeImage {
             id: id.to_owned(),
             version: version.trim().to_owned(),
             pause,
-            etcd: Some(etcd.to_owned()).filter(|tag| !tag.is_empty() && tag != "<no value>"),
+            etcd: labels[ETCD_LABEL].as_str().map(str::to_owned),
             reference,
         })
     }

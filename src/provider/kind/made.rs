@@ -46,8 +46,8 @@ impl Made {
         let component = format!("{COMPONENT_LABEL}={NODE}");
         let network = ["network", "create", "--label", &label, &made.name];
         let (image, network) = tokio::join!(
-            labelled(engine, node_image, &label, &component),
-            engine.run(&network),
+            labelled(engine, run, node_image, &label, &component),
+            engine.run_of(run, &network),
         );
         network.map_err(|e| failed("make a network", e.to_string()))?;
         made.image = image.map_err(|e| failed("label the node image", e.to_string()))?;
@@ -62,7 +62,7 @@ impl Made {
     /// Removes everything.
     pub(super) async fn remove(mut self) -> Result<(), ProviderError> {
         self.removed = true;
-        labelled::remove_run(self.engine, self.run.clone(), REMOVAL)
+        labelled::remove_run(self.engine, self.run.clone(), REMOVAL, Duration::ZERO)
             .await
             .map_err(|why| failed("remove a cluster", why))
     }
@@ -76,18 +76,24 @@ impl Made {
 /// An image with two more labels and not one more byte; through a container that never runs.
 async fn labelled(
     engine: Engine,
+    run: &RunDir,
     image: &str,
     label: &str,
     component: &str,
 ) -> Result<String, crate::engine::Failed> {
     let container = engine
-        .run(&["create", "--label", label, "--label", component, image])
+        .run_of(run, &["create", "--label", label, "--label", component, image])
         .await?;
     let (label, component) = (format!("LABEL {label}"), format!("LABEL {component}"));
     let committed = engine
-        .run(&["commit", "--change", &label, "--change", &component, &container])
+        .run_of(
+            run,
+            &["commit", "--change", &label, "--change", &component, &container],
+        )
         .await;
-    engine.run(&["rm", "--force", "--volumes", &container]).await?;
+    engine
+        .run_of(run, &["rm", "--force", "--volumes", &container])
+        .await?;
     committed
 }
 
@@ -100,9 +106,12 @@ impl Drop for Made {
         // On a thread of its own: the runtime of a panic may stand still.
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime
-                .map_err(|e| e.to_string())?
-                .block_on(labelled::remove_run(engine, run, REMOVAL))
+            runtime.map_err(|e| e.to_string())?.block_on(labelled::remove_run(
+                engine,
+                run,
+                REMOVAL,
+                labelled::LATE,
+            ))
         });
         let removed = removal.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
         if let Err(why) = removed {

@@ -297,6 +297,11 @@ impl KindCluster {
         Ok(())
     }
 
+    /// Whether its scheduler runs outside of its nodes.
+    pub(super) fn is_forked(&self) -> bool {
+        self.scheduler.is_some()
+    }
+
     fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         let schedulers = self.scheduler.iter_mut().chain(&mut self.second_scheduler);
         schedulers.chain(&mut self.descheduler)
@@ -306,7 +311,10 @@ impl KindCluster {
     /// and that is asked for.
     pub(super) async fn down(mut self, well: bool) {
         self.stop_descheduler().await;
-        export_logs(&self.kit, &self.made, &self.site).await;
+        // Who interrupts waits for nothing that could be done without.
+        if !crate::interrupt::token().is_cancelled() {
+            export_logs(&self.kit, &self.made, &self.site).await;
+        }
         let pool = self.kit.pool.clone().filter(|_| well && !self.order.keep);
         let (Some(pool), Some(baseline)) = (pool, &self.baseline) else {
             return self.remove().await;
