@@ -21,10 +21,16 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    /// The mean time from the beginning of one complete round to that of the next.
+    /// The time from the beginning of one complete round to that of the next: the median, as the study has it.
     #[must_use]
     pub fn period(&self) -> Option<Duration> {
-        mean_gap(&self.began)
+        let mut gaps: Vec<Duration> = self
+            .began
+            .windows(2)
+            .map(|pair| pair[1].saturating_sub(pair[0]))
+            .collect();
+        gaps.sort_unstable();
+        gaps.get(gaps.len() / 2).copied()
     }
 
     /// Evictions a minute, over all evictions.
