@@ -215,7 +215,11 @@ pub async fn drive(
     let kept = plan.keep.then(|| cluster.kept());
     let elapsed = start.elapsed();
     let cpu_times = cluster.cpu_times();
-    cluster.down(timeline.is_ok()).await;
+    // Where something broke off, the cluster may be what is broken.
+    let well = timeline
+        .as_ref()
+        .is_ok_and(|timeline| timeline.broken_off().is_none());
+    cluster.down(well).await;
     let timeline = timeline.inspect_err(|_| {
         if let Some(kept) = &kept {
             tracing::warn!("{kept}");

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::component::{Binary, ComponentName, Origin, Program, Resolver, Selection, Spec, Version};
+use crate::component::{
+    Binary, ComponentName, Origin, Platform, Program, Resolver, Selection, Spec, Version,
+};
 use crate::engine::{Engine, on_path, preflight};
 use crate::progress::Progress;
 use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
@@ -104,12 +106,7 @@ pub(super) async fn open(
         progress,
     )
     .await?;
-    // What uses CPU, and what measures it, is needed by some of the cases only, and is there in no time once it was built.
-    let mut names = vec![
-        ComponentName::Descheduler,
-        ComponentName::Burn,
-        ComponentName::MetricsServer,
-    ];
+    let mut names = vec![ComponentName::Descheduler];
     let forked = on_kind.forks_scheduler(tuning);
     if forked {
         names.push(ComponentName::Scheduler);
@@ -119,6 +116,12 @@ pub(super) async fn open(
     }
     let selection = of_release(selection.clone(), on_kind, &kit.image);
     let mut binaries = resolver.resolve(&selection, &names).await?;
+    // What uses CPU, and what measures it, runs on the nodes. Not every case needs it; it is there in no time once it was built.
+    let on_nodes = resolver
+        .clone()
+        .with_platform(Platform::new("linux", Platform::host().arch));
+    let programs = [ComponentName::Burn, ComponentName::MetricsServer];
+    binaries.extend(on_nodes.resolve(&selection, &programs).await?);
     let comes = [
         (ComponentName::Apiserver, true),
         (ComponentName::ControllerManager, true),

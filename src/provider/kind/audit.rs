@@ -1,6 +1,6 @@
 //! The audit log, copied out of the control plane's node as it grows.
 //!
-//! Through the engine and not by a mount: the file is root's, and the node may be on another machine.
+//! Through the engine and not by a mount: the file is root's.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;

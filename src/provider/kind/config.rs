@@ -113,10 +113,7 @@ fn lay(site: &Site, order: &Order, kit: &Kit) -> std::io::Result<Files> {
         fs::write(topology.join("physical_package_id"), "0\n")?;
     }
     // Of those that are there, the kubelet makes a cpuset: they must be real.
-    fs::write(
-        cpus.join("online"),
-        format!("0-{}\n", kit.host.cpus.saturating_sub(1)),
-    )?;
+    fs::write(cpus.join("online"), format!("{}\n", kit.host.cpus))?;
     fs::create_dir_all(&numa)?;
     fs::create_dir_all(&ours)?;
     fs::write(ours.join("audit-policy.yaml"), audit::POLICY)?;

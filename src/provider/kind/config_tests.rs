@@ -15,7 +15,10 @@ fn kit(version: &str, cgroup_v1: bool, etcd: Option<&str>) -> Kit {
             pause: "registry.k8s.io/pause:3.10".to_owned(),
             etcd: etcd.map(str::to_owned),
         },
-        host: Host { cpus: 64, cgroup_v1 },
+        host: Host {
+            cpus: "0-63".to_owned(),
+            cgroup_v1,
+        },
         pool: None,
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Pool, failed};
 use crate::component::{Binary, Program, Selection, Spec, Version};
 use crate::engine::Engine;
-use crate::experiment::Minor;
+use crate::engine::preflight::Problem;
 use crate::node_image::{ETCD_LABEL, REPOSITORY};
 use crate::progress::Progress;
 use crate::provider::ProviderError;
@@ -18,6 +18,9 @@ use crate::scenario::{Images, Load};
 /// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
 const DEFAULT_IMAGE: &str =
     "kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5";
+
+/// What a container has to read in a file of this machine.
+const SEEN: &str = "seen";
 
 /// How long a node image may take to come: it has hundreds of MiB. A registry that can't be reached is an engine's to
 /// give up on, which all of them do within a minute.
@@ -56,29 +59,15 @@ pub struct NodeImage {
 /// What the engine runs on: this machine, a virtual one on it, or another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// How many CPUs it has.
-    pub cpus: usize,
+    /// Which CPUs it has online, as the kernel writes it: `0-7`.
+    pub cpus: String,
     /// Whether its cgroups are version 1's.
     pub cgroup_v1: bool,
 }
 
-impl Host {
-    /// Out of what `docker info` or `podman info` says as JSON.
-    fn of(info: &Value) -> Option<Self> {
-        let docker = || {
-            Some(Self {
-                cpus: usize::try_from(info["NCPU"].as_u64()?).ok()?,
-                cgroup_v1: info["CgroupVersion"] == "1",
-            })
-        };
-        let podman = || {
-            Some(Self {
-                cpus: usize::try_from(info["host"]["cpus"].as_u64()?).ok()?,
-                cgroup_v1: info["host"]["cgroupVersion"] == "v1",
-            })
-        };
-        docker().or_else(podman)
-    }
+/// Whether cgroups are version 1's, out of what `docker info` or `podman info` says as JSON.
+fn cgroup_v1(info: &Value) -> bool {
+    info["CgroupVersion"] == "1" || info["host"]["cgroupVersion"] == "v1"
 }
 
 /// Which node image is asked for.
@@ -169,14 +158,16 @@ impl Kit {
             .await
             .map_err(|e| failed(format!("ask {engine}"), e.to_string()))?;
         let info: Value = serde_json::from_str(&info).unwrap_or_default();
-        let host = Host::of(&info)
-            .ok_or_else(|| failed(format!("ask {engine}"), "its \"info\" names no CPUs".to_owned()))?;
         let reference = found_or_pulled(engine, asked, progress).await?;
+        let image = NodeImage::inspect(engine, reference).await?;
         Ok(Self {
             engine,
             kind: path.clone(),
-            image: NodeImage::inspect(engine, reference).await?,
-            host,
+            host: Host {
+                cpus: online(engine, &image.id).await?,
+                cgroup_v1: cgroup_v1(&info),
+            },
+            image,
             pool: reuse.then(Pool::default),
         })
     }
@@ -231,35 +222,76 @@ impl NodeImage {
         let (id, labels) = inspected.split_once(' ').unwrap_or((&inspected, ""));
         let labels: Value = serde_json::from_str(labels).unwrap_or_default();
         // What is in it is asked of the image itself: names lie.
-        let script = "cat /kind/version && cat /etc/containerd/config.toml";
-        let text = engine
-            .run(&[
-                "run",
-                "--rm",
-                "--network=none",
-                "--entrypoint=/bin/sh",
-                id,
-                "-c",
-                script,
-            ])
+        let text = in_container(engine, id)
             .await
             .map_err(|e| unusable(format!("is no node image of kind's: {e}")))?;
-        let (version, config) = text.split_once('\n').unwrap_or((&text, ""));
-        if Minor::of(version).is_none() {
-            return Err(unusable(format!(
-                "says in /kind/version that it has Kubernetes \"{version}\""
-            )));
-        }
-        let pause = sandbox_image(config)
-            .ok_or_else(|| unusable("names no sandbox image in /etc/containerd/config.toml".to_owned()))?;
+        let (version, pause) = contents(&text).map_err(unusable)?;
         Ok(Self {
             id: id.to_owned(),
-            version: version.trim().to_owned(),
+            version,
             pause,
             etcd: labels[ETCD_LABEL].as_str().map(str::to_owned),
             reference,
         })
     }
+}
+
+/// What a container of an image tells of it.
+///
+/// kind's own images end their version without a new line.
+async fn in_container(engine: Engine, image: &str) -> Result<String, crate::engine::Failed> {
+    let script = "cat /kind/version && echo && cat /etc/containerd/config.toml";
+    let shell = "--entrypoint=/bin/sh";
+    engine
+        .run(&["run", "--rm", "--network=none", shell, image, "-c", script])
+        .await
+}
+
+/// Which CPUs the engine's host has online, as the kernel writes it; and whether the engine sees the files of this
+/// machine, which the nodes are to see: one that is on another, or has a `/tmp` of its own, makes folders in their place.
+async fn online(engine: Engine, image: &str) -> Result<String, ProviderError> {
+    let shared = |why: String| failed("share a file with a container", why);
+    let file = tempfile::NamedTempFile::new().map_err(|e| shared(e.to_string()))?;
+    std::fs::write(file.path(), SEEN).map_err(|e| shared(e.to_string()))?;
+    let volume = format!("--volume={}:/seen:ro", file.path().display());
+    let script = "cat /sys/devices/system/cpu/online; cat /seen";
+    let shell = "--entrypoint=/bin/sh";
+    let said = engine
+        .run(&[
+            "run",
+            "--rm",
+            "--network=none",
+            &volume,
+            shell,
+            image,
+            "-c",
+            script,
+        ])
+        .await;
+    let seen = said.as_deref().ok().and_then(|text| text.strip_suffix(SEEN));
+    match seen.map(str::trim) {
+        Some(cpus) if !cpus.is_empty() => Ok(cpus.to_owned()),
+        _ => Err(ProviderError::Unfit(vec![Problem {
+            what: format!(
+                "{engine} does not see files below {}",
+                std::env::temp_dir().display()
+            ),
+            remedy: format!(
+                "set TMPDIR to a folder of this machine that {engine} shares; below your home it often does"
+            ),
+        }])),
+    }
+}
+
+/// The release and the pause image, out of `/kind/version` and containerd's configuration after it.
+fn contents(text: &str) -> Result<(String, String), String> {
+    let (version, config) = text.split_once('\n').unwrap_or((text, ""));
+    let version: Version = version
+        .trim()
+        .parse()
+        .map_err(|_| format!("says in /kind/version that it has Kubernetes \"{version}\""))?;
+    let pause = sandbox_image(config).ok_or("names no sandbox image in /etc/containerd/config.toml")?;
+    Ok((version.tag().to_owned(), pause))
 }
 
 /// The image that holds a pod's namespaces: `sandbox_image` up to version 2 of containerd's configuration, `sandbox`
@@ -287,6 +319,25 @@ mod tests {
             Some("registry.k8s.io/pause:3.10.2")
         );
         assert_eq!(sandbox_image("sandboxer = \"podsandbox\"\n"), None);
+    }
+
+    #[test]
+    fn what_is_in_an_image_is_read_with_and_without_a_line_s_end() {
+        let config = "version = 2\nsandbox_image = \"registry.k8s.io/pause:3.10\"\n";
+        for version in ["v1.37.0\n", "v1.36.3\n\n", "v1.30.14\n"] {
+            let found = contents(&format!("{version}{config}")).unwrap();
+            assert_eq!(
+                found,
+                (version.trim().to_owned(), "registry.k8s.io/pause:3.10".to_owned())
+            );
+        }
+        let run_together = contents(&format!("v1.37.0# explicitly{config}")).unwrap_err();
+        assert!(run_together.contains("v1.37.0# explicitly"), "{run_together}");
+        assert!(
+            contents("v1.37.0\nversion = 2\n")
+                .unwrap_err()
+                .contains("sandbox")
+        );
     }
 
     #[test]
@@ -319,11 +370,9 @@ mod tests {
 
     #[test]
     fn each_engine_has_its_own_words_for_its_host() {
-        let host = |cpus, cgroup_v1| Some(Host { cpus, cgroup_v1 });
-        let docker = serde_json::json!({"NCPU": 2, "CgroupVersion": "1"});
-        let podman = serde_json::json!({"host": {"cpus": 64, "cgroupVersion": "v2"}});
-        assert_eq!(Host::of(&docker), host(2, true));
-        assert_eq!(Host::of(&podman), host(64, false));
-        assert_eq!(Host::of(&Value::Null), None);
+        assert!(cgroup_v1(&serde_json::json!({"NCPU": 2, "CgroupVersion": "1"})));
+        assert!(cgroup_v1(&serde_json::json!({"host": {"cgroupVersion": "v1"}})));
+        assert!(!cgroup_v1(&serde_json::json!({"host": {"cgroupVersion": "v2"}})));
+        assert!(!cgroup_v1(&Value::Null));
     }
 }

@@ -12,6 +12,9 @@ use crate::rundir::RunDir;
 /// How long what can't be removed at once is tried again.
 const REMOVAL: Duration = Duration::from_secs(20);
 
+/// How long an engine may take for all of it before it is held to hang: its user waits.
+const HANGS: Duration = Duration::from_secs(60);
+
 /// The label's value for nodes.
 const NODE: &str = "kind-node";
 
@@ -62,8 +65,10 @@ impl Made {
     /// Removes everything.
     pub(super) async fn remove(mut self) -> Result<(), ProviderError> {
         self.removed = true;
-        labelled::remove_run(self.engine, self.run.clone(), REMOVAL, Duration::ZERO)
+        let removal = labelled::remove_run(self.engine, self.run.clone(), REMOVAL, Duration::ZERO);
+        tokio::time::timeout(HANGS, removal)
             .await
+            .unwrap_or_else(|_| Err(format!("{} does not answer", self.engine)))
             .map_err(|why| failed("remove a cluster", why))
     }
 
@@ -106,12 +111,11 @@ impl Drop for Made {
         // On a thread of its own: the runtime of a panic may stand still.
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|e| e.to_string())?.block_on(labelled::remove_run(
-                engine,
-                run,
-                REMOVAL,
-                labelled::LATE,
-            ))
+            runtime.map_err(|e| e.to_string())?.block_on(async {
+                let removal = labelled::remove_run(engine, run, REMOVAL, labelled::LATE);
+                let hung = |_| Err(format!("{engine} does not answer"));
+                tokio::time::timeout(HANGS, removal).await.unwrap_or_else(hung)
+            })
         });
         let removed = removal.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
         if let Err(why) = removed {

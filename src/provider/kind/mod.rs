@@ -85,7 +85,11 @@ impl KindCluster {
             .kit
             .clone()
             .ok_or_else(|| failed("make a cluster", "kind was not looked for"))?;
-        match kit.pool.as_ref().and_then(|pool| pool.take(&order)) {
+        let waiting = match &kit.pool {
+            Some(pool) => pool.take(&order).await,
+            None => None,
+        };
+        match waiting {
             Some(waiting) => waiting.again(order).await,
             None => Self::make(order, kit, say).await,
         }
@@ -142,7 +146,7 @@ impl KindCluster {
     async fn settle(&mut self, say: &(dyn Fn(&str) + Sync)) -> Result<(), ProviderError> {
         self.follow_audit(0)?;
         control_plane::grant(&self.client).await?;
-        self.start_schedulers().await?;
+        self.start_schedulers(true).await?;
         let programs = load::programs(&self.site, &self.kit, &self.made, &self.order);
         let (programs, ready) = tokio::join!(programs, self.ready());
         programs.and(ready)?;
@@ -165,12 +169,18 @@ impl KindCluster {
             false => 0,
         };
         self.follow_audit(heard)?;
+        // Anew, so that they know nothing of the last arm, and write their logs to this one's.
+        for process in self.processes() {
+            process.kill();
+            process.gone().await;
+        }
+        self.start_schedulers(false).await?;
         self.ready_after = start.elapsed();
         Ok(self)
     }
 
-    /// Starts the schedulers under test, the default one in the place of the node image's own.
-    async fn start_schedulers(&mut self) -> Result<(), ProviderError> {
+    /// Starts the schedulers under test, the default one in the place of the node image's own, which a `new` cluster has.
+    async fn start_schedulers(&mut self, new: bool) -> Result<(), ProviderError> {
         let (order, site) = (&self.order, &self.site);
         let [first, second, _] = self.ports.each_ref().map(|port| port.number);
         let health = Health::new(site)?;
@@ -179,7 +189,10 @@ impl KindCluster {
             .get(&ComponentName::Scheduler)
             .filter(|binary| !matches!(binary.origin, Origin::NodeImage { .. }));
         if let Some(binary) = forked {
-            control_plane::remove_scheduler(self.kit.engine, &self.made, &self.client, site.patience).await?;
+            if new {
+                control_plane::remove_scheduler(self.kit.engine, &self.made, &self.client, site.patience)
+                    .await?;
+            }
             let mut process = scheduler::start(site, binary, first, &order.tuning)?;
             health.wait(&mut process, first).await?;
             self.scheduler = Some(process);
@@ -320,7 +333,7 @@ impl KindCluster {
             return self.remove().await;
         };
         drop(self.audit.take());
-        match baseline.restore(&self.client).await {
+        match baseline.restore(&self.client, self.order.pace).await {
             Ok(()) => pool.put(self),
             Err(left) => {
                 tracing::warn!(

@@ -10,15 +10,35 @@ use crate::provider::Order;
 pub struct Pool(Arc<Mutex<Vec<KindCluster>>>);
 
 impl Pool {
-    /// A cluster that is as the order wants it, if one waits.
-    pub(super) fn take(&self, order: &Order) -> Option<KindCluster> {
+    /// A cluster that is as the order wants it and still as it was left, if one waits. Where none does, those that wait go:
+    /// a machine has no room for them and another one.
+    pub(super) async fn take(&self, order: &Order) -> Option<KindCluster> {
+        while let Some(mut cluster) = self.next(order) {
+            if cluster.trouble().is_none() && cluster.answers().await.is_ok() {
+                cluster.kit.pool = Some(self.clone());
+                return Some(cluster);
+            }
+            tracing::warn!(
+                cluster = cluster.made.name,
+                "a waiting cluster has broken: it is not used again"
+            );
+            cluster.remove().await;
+        }
+        self.drain().await;
+        None
+    }
+
+    fn next(&self, order: &Order) -> Option<KindCluster> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = waiting.iter().position(|cluster| fits(&cluster.order, order))?;
         Some(waiting.swap_remove(at))
     }
 
     /// Lets a cluster wait.
-    pub(super) fn put(&self, cluster: KindCluster) {
+    pub(super) fn put(&self, mut cluster: KindCluster) {
+        // One that knew where it waits would keep itself alive.
+        cluster.kit.pool = None;
+        cluster.order.kit = None;
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -17,9 +17,13 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::provider::WORKERS;
+use crate::scenario::{Pace, secs};
 
 /// How long a used cluster may take to become clean; one that takes longer is not used again.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often the controller of autoscalers looks at each, at the recorded pace.
+const HPA_SYNC: Duration = secs(15);
 
 /// How often what is left is listed again. Watches of all kinds would be more than one look.
 const EVERY: Duration = Duration::from_millis(200);
@@ -82,14 +86,23 @@ impl Baseline {
     ///
     /// # Errors
     /// What is left; in words.
-    pub(super) async fn restore(&self, client: &Client) -> Result<(), String> {
+    pub(super) async fn restore(&self, client: &Client, pace: Pace) -> Result<(), String> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
+        let mut scaled = false;
         loop {
             let now = inventory(client, &self.kinds).await?;
             let left = differences(&self.new, &now);
             if left.is_empty() {
+                if scaled {
+                    // Its controller remembers what it recommended until it looks at it again, and tells nobody.
+                    tokio::time::sleep(pace.scale(HPA_SYNC)).await;
+                }
                 return Ok(());
             }
+            scaled |= now
+                .objects
+                .iter()
+                .any(|(kind, _)| kind == "HorizontalPodAutoscaler");
             if tokio::time::Instant::now() > deadline {
                 return Err(left.join(", "));
             }
@@ -198,11 +211,12 @@ fn differences(new: &Inventory, now: &Inventory) -> Vec<String> {
     let mut left = Vec::new();
     let told = |(kind, name): &(String, String)| format!("{kind} {name}");
     left.extend(now.objects.difference(&new.objects).map(told));
-    left.extend(
-        new.objects
-            .difference(&now.objects)
-            .map(|object| format!("no {}", told(object))),
-    );
+    // An API server forgets events by itself, after an hour.
+    let missing = new
+        .objects
+        .difference(&now.objects)
+        .filter(|(kind, _)| kind != "Event");
+    left.extend(missing.map(|object| format!("no {}", told(object))));
     for (name, state) in &new.nodes {
         match now.nodes.get(name) {
             None => left.push(format!("no node {name}")),
@@ -260,6 +274,12 @@ mod tests {
                 "taints of node w",
                 "cordon of node w"
             ]
+        );
+        let later = inventory(&[("Event", "old"), ("Service", "kubernetes")], node());
+        assert_eq!(
+            differences(&later, &new),
+            Vec::<String>::new(),
+            "an event is forgotten"
         );
         let gone = Inventory {
             nodes: BTreeMap::new(),
