@@ -55,7 +55,7 @@ async fn forks_by_path_take_the_place_of_the_images_own_and_nothing_of_the_users
         let ended = ended(command);
         assert_eq!(text(&config), mine, "{ended}");
         // What kind locks lies beside what it writes.
-        assert_eq!(files_below(&home), [config.clone()], "{ended}");
+        assert_eq!(files_below(&home), std::slice::from_ref(&config), "{ended}");
         sandbox.assert_nothing_left();
         ended
     };
