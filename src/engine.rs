@@ -1,7 +1,7 @@
 //! The container engine that kind drives, by its command: Docker, Podman or nerdctl.
 //!
-//! By the command and not by its API, because kind does so: the user's context, remote host and credentials are the
-//! same then. What is run as a component goes through testcontainers instead (the `docker` module).
+//! By the command and not by its API, because kind does so: the user's context and credentials are the same
+//! then. What is run as a component goes through testcontainers instead (the `docker` module).
 
 pub(crate) mod labelled;
 pub(crate) mod preflight;
