@@ -158,6 +158,9 @@ fn say(text: &str) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// What is logged where nobody says otherwise: libraries warn of much that is waited for here.
+const OWN_WARNINGS: &str = "kubeclash=warn";
+
 /// Runs the command.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -177,7 +180,7 @@ pub fn run() -> ExitCode {
     // For people who look into kubeclash itself: KUBECLASH_LOG=kubeclash=debug.
     // What went wrong on the way is for everybody: something that is left behind, evidence that is not complete.
     let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing_subscriber::filter::LevelFilter::WARN.into())
+        .with_default_directive(OWN_WARNINGS.parse().expect("it is a directive"))
         .with_env_var("KUBECLASH_LOG")
         .from_env_lossy();
     tracing_subscriber::fmt()
