@@ -59,16 +59,20 @@ impl Image {
 
 const BLOCK: u64 = 512;
 
-/// The head of an entry that is root's, and of no time.
-fn header(path: &Path, kind: EntryType, mode: u32, size: u64) -> io::Result<Header> {
-    let mut header = Header::new_ustar();
-    header.set_path(path)?;
+/// Makes an entry root's, and of no time.
+pub(crate) fn set(header: &mut Header, kind: EntryType, mode: u32, size: u64) {
     header.set_entry_type(kind);
     header.set_mode(mode);
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
     header.set_size(size);
+}
+
+fn header(path: &Path, kind: EntryType, mode: u32, size: u64) -> io::Result<Header> {
+    let mut header = Header::new_ustar();
+    header.set_path(path)?;
+    set(&mut header, kind, mode, size);
     header.set_cksum();
     Ok(header)
 }

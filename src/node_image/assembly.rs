@@ -9,6 +9,7 @@ use tar::{EntryType, Header};
 
 use super::content::Content;
 use super::recipe;
+use crate::archive;
 use crate::component::{ComponentName, Version};
 
 /// Where containerd keeps its content, and where that is in a node image: /var is copied for each node when it starts,
@@ -182,12 +183,7 @@ struct Layer<W: Write> {
 impl<W: Write> Layer<W> {
     fn header(kind: EntryType, mode: u32, size: u64) -> Header {
         let mut header = Header::new_gnu();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        header.set_size(size);
+        archive::set(&mut header, kind, mode, size);
         header
     }
 

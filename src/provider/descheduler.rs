@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use super::process::Process;
 use super::site::Site;
 use super::wait;
-use crate::component::Binary;
-use crate::provider::{OnCycle, ProviderError};
+use crate::component::{Binary, ComponentName};
+use crate::provider::{OnCycle, Order, ProviderError};
 use crate::scenario::{Pace, secs, yaml};
 
 /// The study's descheduling interval.
@@ -19,12 +19,35 @@ const INTERVAL: Duration = secs(10);
 /// (pkg/descheduler/descheduler.go). It says so at verbosity 1.
 const CYCLE: &str = "Number of evict";
 
-/// Starts the descheduler with a policy, and waits until it has gone through its first cycle; `on_cycle` is told of
-/// each.
+/// Starts the descheduler with a policy, in the place of one that runs, and waits until it has gone through its first
+/// cycle; `on_cycle` is told of each.
 ///
 /// # Errors
 /// One that exits, e.g. because it refuses the policy, is reported with its last lines.
-pub(super) async fn start(
+pub(super) async fn start_anew(
+    slot: &mut Option<Process>,
+    site: &Site,
+    order: &Order,
+    port: u16,
+    policy: &Value,
+    on_cycle: OnCycle,
+) -> Result<(), ProviderError> {
+    stop(slot).await;
+    let binary = order.binary(ComponentName::Descheduler)?;
+    let more = &order.tuning.descheduler_args;
+    *slot = Some(start(site, binary, port, policy, order.pace, more, on_cycle).await?);
+    Ok(())
+}
+
+/// Ends the descheduler, if one runs.
+pub(super) async fn stop(slot: &mut Option<Process>) {
+    if let Some(mut descheduler) = slot.take() {
+        descheduler.kill();
+        descheduler.gone().await;
+    }
+}
+
+async fn start(
     site: &Site,
     binary: &Binary,
     port: u16,

@@ -2,26 +2,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use kubeclash::exit;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::{Sandbox, ended};
 use crate::docker_images::{Made, docker_for, not_run, program};
-
-/// The command, as kind uses it.
-fn docker(args: &[&str]) -> Result<String, String> {
-    let output = Command::new("docker")
-        .args(args)
-        .output()
-        .map_err(|e| e.to_string())?;
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    match output.status.success() {
-        true => Ok(said(&output.stdout)),
-        false => Err(said(&output.stderr)),
-    }
-}
+use crate::kind_live_sandbox::docker;
 
 /// A node's container, the network that it is in and the image that it is of; they go when dropped.
 struct Cluster {

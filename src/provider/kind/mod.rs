@@ -264,22 +264,13 @@ impl KindCluster {
         policy: &Value,
         on_cycle: OnCycle,
     ) -> Result<(), ProviderError> {
-        self.stop_descheduler().await;
-        let order = &self.order;
-        let binary = order.binary(ComponentName::Descheduler)?;
-        let more = &order.tuning.descheduler_args;
         let [.., port] = &self.ports;
-        let (site, port) = (&self.site, port.number);
-        let started = descheduler::start(site, binary, port, policy, order.pace, more, on_cycle).await?;
-        self.descheduler = Some(started);
-        Ok(())
+        let slot = &mut self.descheduler;
+        descheduler::start_anew(slot, &self.site, &self.order, port.number, policy, on_cycle).await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
-        if let Some(mut descheduler) = self.descheduler.take() {
-            descheduler.kill();
-            descheduler.gone().await;
-        }
+        descheduler::stop(&mut self.descheduler).await;
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
