@@ -4,7 +4,8 @@
 //! target/evidence/<case>/<arm>[-<variant>]/<run>/
 //!   timeline.jsonl   what was seen and done        verdict.json   the outcome, as `run --format json` prints it
 //!   manifests/       what was applied, at its pace  logs/          one file a component, its command line first, and
-//!                                                                  build-<component>.log of each that was built here
+//!                                                                  build-<component>.log of each that was built here;
+//!                                                                  on kind nodes/, as "kind export logs" has them
 //! ```
 
 use std::collections::BTreeMap;
