@@ -3,6 +3,7 @@
 use super::process::Process;
 use super::site::Site;
 use super::wait;
+use crate::component::ComponentName;
 use crate::provider::ProviderError;
 
 /// Asks components for their health.
@@ -41,6 +42,20 @@ impl<'a> Health<'a> {
             Ok(())
         } else {
             Err(format!("/healthz: {}", answer.status()))
+        }
+    }
+
+    /// Whether a component answers at the end of a run; if not, what it does instead.
+    pub(super) async fn answers(&self, name: ComponentName, port: u16) -> Result<(), String> {
+        match tokio::time::timeout(wait::ANSWER, self.ask(port)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(answer)) => Err(format!("{name} was not healthy at the end: {answer}")),
+            Err(_) => {
+                let waited = wait::ANSWER.as_secs();
+                Err(format!(
+                    "{name} hung at the end: no answer on /healthz within {waited} s"
+                ))
+            }
         }
     }
 }

@@ -3,16 +3,14 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use super::health::Health;
 use super::process::Process;
-use crate::component::ComponentName;
 use crate::provider::ProviderError;
 
 /// How often a probe is asked again. A component that listens can't be watched for, only asked.
 const EVERY: Duration = Duration::from_millis(15);
 
 /// How long one answer is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// Returns when `probe` says `Ok`; a process that has exited ends the wait at once, with its last lines.
 ///
@@ -61,19 +59,5 @@ where
             return Err(process.not_ready(start.elapsed(), &seen.unwrap_or_default()));
         }
         tokio::time::sleep(EVERY).await;
-    }
-}
-
-/// Whether a component answers on its health endpoint; if not, what it does instead.
-pub(super) async fn answers(health: &Health<'_>, name: ComponentName, port: u16) -> Result<(), String> {
-    match tokio::time::timeout(ANSWER, health.ask(port)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(answer)) => Err(format!("{name} was not healthy at the end: {answer}")),
-        Err(_) => {
-            let waited = ANSWER.as_secs();
-            Err(format!(
-                "{name} hung at the end: no answer on /healthz within {waited} s"
-            ))
-        }
     }
 }

@@ -131,7 +131,7 @@ impl Kit {
     pub(crate) fn images(&self, load: Option<&Load>, burn: &Binary) -> Images {
         Images {
             pause: self.image.pause.clone(),
-            burn: super::load::burn_image(burn),
+            burn: tagged("burn", burn),
             load: load.map(|load| (load.app, load.curve.busy())),
         }
     }
@@ -171,6 +171,12 @@ impl Kit {
             pool: reuse.then(Pool::default),
         })
     }
+}
+
+/// What an image of a program of ours is called: with a tag of its own, so that none is taken for another.
+pub(super) fn tagged(name: &str, binary: &Binary) -> String {
+    let tag = binary.sha256.get(..12).unwrap_or(&binary.sha256);
+    format!("kubeclash/{name}:{tag}")
 }
 
 async fn found_or_pulled(

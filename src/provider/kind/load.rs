@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::command::kind;
 use super::config::{CONTROL_PLANE, KUBECONFIG, OURS};
 use super::failed;
-use super::kit::Kit;
+use super::kit::{Kit, tagged};
 use super::made::Made;
 use crate::archive::{self, Image};
 use crate::component::{Binary, ComponentName, Platform, Program};
@@ -28,18 +28,6 @@ const RESOLUTION: Duration = secs(10);
 
 /// Where metrics-server listens, in the control plane's node.
 const PORT: u16 = 4443;
-
-/// What the pods' image is called: with a tag of its own, so that none is taken for another.
-pub(super) fn burn_image(burn: &Binary) -> String {
-    tagged("burn", burn)
-}
-
-fn tagged(name: &str, binary: &Binary) -> String {
-    format!(
-        "kubeclash/{name}:{}",
-        binary.sha256.get(..12).unwrap_or(&binary.sha256)
-    )
-}
 
 /// Loads the program of the pods into the workers.
 pub(super) async fn programs(

@@ -34,7 +34,7 @@ use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler, wait};
+use super::{OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler};
 use crate::component::{ComponentName, Origin};
 
 /// A cluster of the kind provider.
@@ -296,7 +296,7 @@ impl KindCluster {
             (ComponentName::SecondScheduler, &self.second_scheduler, second),
         ];
         for (name, _, port) in asked.iter().filter(|(_, process, _)| process.is_some()) {
-            wait::answers(&health, *name, *port).await?;
+            health.answers(*name, *port).await?;
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, descheduler, nodes, scheduler, wait};
+use super::{OnCycle, Order, ProviderError, descheduler, nodes, scheduler};
 use crate::component::ComponentName;
 
 /// A cluster of the local provider.
@@ -198,7 +198,7 @@ impl LocalCluster {
             asked.push((ComponentName::SecondScheduler, second));
         }
         for (name, port) in asked {
-            wait::answers(&health, name, port).await?;
+            health.answers(name, port).await?;
         }
         Ok(())
     }
