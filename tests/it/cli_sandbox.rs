@@ -135,9 +135,13 @@ impl Sandbox {
 
     /// Starts the command, and lets it run.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
+        self.started(self.command(args))
+    }
+
+    /// The same for a command that was told more.
+    pub(crate) fn started(&self, mut command: Command) -> Running {
         let out = self.path("stdout");
         let err = self.path("stderr");
-        let mut command = self.command(args);
         command
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap());
@@ -249,6 +253,16 @@ impl Running {
     /// All that it said so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.out).unwrap_or_default() + &self.stderr()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Ended {
+        let status = self.child.wait().unwrap();
+        Ended {
+            code: status.code(),
+            stdout: fs::read_to_string(&self.out).unwrap(),
+            stderr: self.stderr(),
+        }
     }
 
     /// Interrupts it, and waits for the end that it owes then.
