@@ -225,7 +225,7 @@ pub fn page(outcomes: &[Outcome], figures: &[Figure]) -> String {
         write!(
             page,
             "\n## Nodes that are played, and real kubelets\n\n\
-             Both arms at the recorded pace, by the providers `local` and `kind`; what is outside of the range is bold.\n\n\
+             The arms that both `local` and `kind` ran at the recorded pace; what is outside of the range is bold.\n\n\
              `kind` with: {}.\n\n{both}",
             components(outcomes.iter().filter(|o| o.provider == "kind"))
         )
