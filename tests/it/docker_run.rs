@@ -300,7 +300,17 @@ async fn what_kill_9_leaves_of_docker_is_swept_and_nothing_else() {
         Foreign::start(&docker, &sleeps, Some("/elsewhere/kubeclash-0/run-0123")).await,
     ];
     let image = scheduler(&docker).await;
-    let arm = ["run", "c7", "--arm", "control", "--scheduler", &image.spec()];
+    // At a pace at which it is not over before it is killed, however long a sweep takes on a busy machine.
+    let arm = [
+        "run",
+        "c7",
+        "--arm",
+        "control",
+        "--pace",
+        "recorded",
+        "--scheduler",
+        &image.spec(),
+    ];
     for without_directory in [false, true] {
         let mut running = sandbox.start(&arm);
         until("a container", || {
