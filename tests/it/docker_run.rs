@@ -314,10 +314,10 @@ async fn what_kill_9_leaves_of_docker_is_swept_and_nothing_else() {
     for without_directory in [false, true] {
         let mut running = sandbox.start(&arm);
         until("a container", || {
+            // The image was asked for its version by a container of its own, before there was a cluster.
             let seen = sandbox.processes();
-            seen.values()
-                .any(|name| name.starts_with("kube-scheduler"))
-                .then_some(())
+            let runs = |program: &str| seen.values().any(|name| name.starts_with(program));
+            (runs("kube-scheduler") && runs("etcd")).then_some(())
         });
         // A run whose kubeclash is alive is none of a sweep's business.
         let swept = sandbox.run(&["sweep"]);
