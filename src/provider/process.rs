@@ -55,13 +55,17 @@ impl Process {
         args: &[String],
         ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
-        Self::begin(log, name, ear, |out| match program {
-            Program::File { path } => Self::child(run, out, name, Self::isolated(run, path, args)),
-            Program::Image { image, command } => {
-                let container = super::container::start(run, log, out, name, (image, command), args);
-                let container = container.map_err(|e| format!("its container: {e}"))?;
-                Ok(Body::Container(container))
+        let (image, command) = match program {
+            Program::File { path } => {
+                return Self::tool(run, log, name, Self::isolated(run, path, args), ear);
             }
+            Program::Image { image, command } => (image, command),
+        };
+        // What would start it by hand is written where that is known.
+        Self::begin(log, name, None, ear, |out| {
+            let container = super::container::start(run, log, out, name, (image, command), args);
+            let container = container.map_err(|e| format!("its container: {e}"))?;
+            Ok(Body::Container(container))
         })
     }
 
@@ -73,13 +77,19 @@ impl Process {
         command: Command,
         ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
-        Self::begin(log, name, ear, |out| Self::child(run, out, name, command))
+        let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
+        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+        let line = words.join(" ");
+        Self::begin(log, name, Some(&line), ear, |out| {
+            Self::child(run, out, name, command)
+        })
     }
 
-    /// Opens the log, and starts what writes it.
+    /// Opens the log, writes the command line into it, and starts what goes on writing.
     fn begin(
         log: &Path,
         name: &str,
+        line: Option<&str>,
         ear: Option<Ear>,
         start: impl FnOnce(File) -> Result<Body, String>,
     ) -> Result<Self, ProviderError> {
@@ -88,12 +98,15 @@ impl Process {
             why,
         };
         let unwritten = |e: std::io::Error| failed(format!("its log \"{}\": {e}", log.display()));
-        let out = OpenOptions::new()
+        let mut out = OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .map_err(unwritten)?;
         let keeper = log::keep(log.to_owned(), ear);
+        if let Some(line) = line {
+            writeln!(out, "# {line}").map_err(unwritten)?;
+        }
         Ok(Self {
             name: name.to_owned(),
             log: log.to_owned(),
@@ -117,11 +130,7 @@ impl Process {
         command
     }
 
-    /// A child whose log begins with its command line.
-    fn child(run: &RunDir, mut out: File, name: &str, mut command: Command) -> Result<Body, String> {
-        let words = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
-        let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-        writeln!(out, "# {}", words.join(" ")).map_err(|e| format!("its log can't be written: {e}"))?;
+    fn child(run: &RunDir, out: File, name: &str, mut command: Command) -> Result<Body, String> {
         let err = out
             .try_clone()
             .map_err(|e| format!("its log can't be written: {e}"))?;
