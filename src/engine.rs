@@ -8,13 +8,13 @@ pub(crate) mod preflight;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::str::FromStr;
 
 use tokio::process::Command;
 
 use crate::rundir::{RUN_VARIABLE, RunDir};
+use crate::shell::on_path;
 
 /// The variable by which kind is told which engine to drive.
 pub(crate) const PROVIDER_VARIABLE: &str = "KIND_EXPERIMENTAL_PROVIDER";
@@ -144,14 +144,6 @@ impl FromStr for Engine {
                 format!("{PROVIDER_VARIABLE} is \"{name}\": kubeclash knows docker, podman and nerdctl")
             })
     }
-}
-
-/// Where a program is found.
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Words as a POSIX shell takes them: for command lines that somebody may copy.
+//! Command lines as a POSIX shell takes them: words that somebody may copy, and where programs are.
+
+use std::path::PathBuf;
 
 /// A word, quoted where a shell would make something else of it.
 #[must_use]
@@ -9,6 +11,14 @@ pub fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
+}
+
+/// Where a program is found on `PATH`.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ use testcontainers::core::error::ClientError;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use crate::shell::on_path;
+
 pub(crate) use container::{Container, Order, State, reason, words};
 
 /// The label by which a container says whose it is: its run directory, as `KUBECLASH_RUN` for a child process.
@@ -196,9 +198,9 @@ fn unreachable(error: &Error) -> Trouble {
         last = cause.to_string();
         source = cause.source();
     }
-    let installed = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|dir| dir.join("docker").is_file() || dir.join("dockerd").is_file())
-    });
+    let installed = ["docker", "dockerd"]
+        .into_iter()
+        .any(|program| on_path(program).is_some());
     let named = std::env::var_os("DOCKER_HOST").is_some_and(|host| !host.is_empty());
     match kind {
         Some(io::ErrorKind::NotFound) if !installed && !named => Trouble::new(

@@ -77,7 +77,7 @@ impl What {
 pub(crate) async fn everywhere(patience: Duration) -> Vec<(Engine, Result<Vec<Thing>, String>)> {
     let there = Engine::ALL
         .into_iter()
-        .filter(|engine| super::on_path(engine.as_str()).is_some());
+        .filter(|engine| crate::shell::on_path(engine.as_str()).is_some());
     let asked = there.map(async |engine| {
         let answer = timeout(patience, all(engine)).await;
         let late = || Err(format!("\"{engine}\" does not answer within {patience:?}"));

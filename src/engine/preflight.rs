@@ -74,6 +74,9 @@ pub struct Examined {
     pub engine_version: Option<String>,
     /// Kind's release, if there is one.
     pub kind_version: Option<String>,
+    /// Whether the engine's cgroups are version 1's.
+    #[serde(skip)]
+    pub(crate) cgroup_v1: bool,
     /// What is good to know.
     pub notes: Vec<String>,
     /// What keeps kind from making a cluster.
@@ -130,7 +133,8 @@ impl Examined {
             self.problems
                 .extend(inotify::too_low(inotify::limits(), used, plan.clusters));
         }
-        if info.cgroup == Some(1) {
+        self.cgroup_v1 = info.cgroup == Some(1);
+        if self.cgroup_v1 {
             self.notes.push(
                 "this machine has cgroup v1: kubelets from v1.35 on start there only because they are told to".to_owned(),
             );

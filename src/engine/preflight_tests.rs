@@ -40,6 +40,9 @@ fn an_engine_says_what_it_is_in_its_own_way() {
     alike.architecture = Some("aarch64".to_owned());
     assert_eq!(docker, alike);
     assert!(!docker.is_here());
+    assert_eq!((docker.cgroup, alike.cgroup), (Some(1), Some(1)));
+    let newer = json!({"host": {"cgroupVersion": "v2"}, "version": {"Version": "5.0.0"}});
+    assert_eq!(read(Engine::Podman, &newer).unwrap().cgroup, Some(2));
     let problem = docker.rootless_on_old_cgroups().unwrap();
     assert!(problem.remedy.contains("unified_cgroup_hierarchy"), "{problem:?}");
     let mut root = docker;

@@ -25,9 +25,10 @@ use std::time::Duration;
 use nix::unistd::Uid;
 
 use crate::component::{Binary, ComponentError, ComponentName, Platform, Resolver, Selection, Version};
-use crate::engine::{Engine, Failed, on_path};
+use crate::engine::{Engine, Failed};
 use crate::progress::Progress;
 use crate::rundir::RunDir;
+use crate::shell::on_path;
 
 use base::Distribution;
 use recipe::Recipe;

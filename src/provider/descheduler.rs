@@ -61,16 +61,10 @@ async fn start(
         format!("--kubeconfig={}", site.kubeconfig("descheduler").display()),
         format!("--policy-config-file={}", file.display()),
         format!("--descheduling-interval={}ms", pace.scale(INTERVAL).as_millis()),
-        // Those before v0.34 crash without a port. With our certificate, as making one takes a third of a second.
-        "--bind-address=127.0.0.1".to_owned(),
-        format!("--secure-port={port}"),
-        format!("--tls-cert-file={}", site.pki.file("serving.crt").display()),
-        format!(
-            "--tls-private-key-file={}",
-            site.pki.file("serving.key").display()
-        ),
         "--v=3".to_owned(),
     ];
+    // Those before v0.34 crash without a port.
+    args.extend(site.serving(port));
     args.extend(more.iter().cloned());
     // Its health endpoint does not know of cycles, and an idle one leaves no trace in the API.
     let (begun, seen) = watch::channel(false);

@@ -121,23 +121,27 @@ impl Site {
     }
 
     /// The flags of a component that talks to the API server and serves its own health, on 127.0.0.1 only.
+    pub(super) fn client_and_server(&self, binary: &Binary, port: u16) -> Vec<String> {
+        let kubeconfig = self.kubeconfig(&binary.name.to_string());
+        let mut flags = vec![
+            format!("--kubeconfig={}", kubeconfig.display()),
+            "--leader-elect=false".to_owned(),
+        ];
+        flags.extend(self.serving(port));
+        flags.push("--profiling=false".to_owned());
+        flags
+    }
+
+    /// The flags of a component that serves on 127.0.0.1 only.
     ///
     /// With our certificate: making one of its own costs a component a third of a second.
-    pub(super) fn client_and_server(&self, binary: &Binary, port: u16) -> Vec<String> {
-        vec![
-            format!(
-                "--kubeconfig={}",
-                self.kubeconfig(&binary.name.to_string()).display()
-            ),
-            "--leader-elect=false".to_owned(),
+    pub(super) fn serving(&self, port: u16) -> [String; 4] {
+        let file = |name: &str| self.pki.file(name).display().to_string();
+        [
             "--bind-address=127.0.0.1".to_owned(),
             format!("--secure-port={port}"),
-            format!("--tls-cert-file={}", self.pki.file("serving.crt").display()),
-            format!(
-                "--tls-private-key-file={}",
-                self.pki.file("serving.key").display()
-            ),
-            "--profiling=false".to_owned(),
+            format!("--tls-cert-file={}", file("serving.crt")),
+            format!("--tls-private-key-file={}", file("serving.key")),
         ]
     }
 }

@@ -1,14 +1,16 @@
 //! A session on kind: which programs come in the node image, and which are under test.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::component::{
     Binary, ComponentName, Origin, Platform, Program, Resolver, Selection, Spec, Version,
 };
-use crate::engine::{Engine, on_path, preflight};
+use crate::engine::{Engine, preflight};
 use crate::progress::Progress;
 use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
 use crate::scenario::{Pace, secs};
+use crate::shell::on_path;
 
 use super::{SessionError, Settings};
 
@@ -57,6 +59,11 @@ impl OnKind {
         Asked::of(self.kubernetes.as_ref(), self.image.as_deref()).map_err(TuningError::OnKind)
     }
 
+    /// The user's own kind where there is one, unless they name another.
+    fn own_kind(&self) -> Option<PathBuf> {
+        on_path("kind").filter(|_| !self.chosen.contains(&ComponentName::Kind))
+    }
+
     /// Whether the scheduler is another than the node image's own, or is started in another way.
     fn forks_scheduler(&self, tuning: &Tuning) -> bool {
         let chosen = self.chosen.contains(&ComponentName::Scheduler);
@@ -94,13 +101,17 @@ pub(super) async fn open(
         what: "use kind".to_owned(),
         why,
     })?;
-    fit(engine, on_kind, &asked).await?;
-    let kind = resolver
-        .resolve(&with_kind(selection, on_kind), &[ComponentName::Kind])
-        .await?;
+    let own = on_kind.own_kind();
+    let cgroup_v1 = fit(engine, own.as_deref(), on_kind.at_once, &asked).await?;
+    let with_kind = match own {
+        Some(path) => selection.clone().with(ComponentName::Kind, Spec::Path(path)),
+        None => selection.clone(),
+    };
+    let kind = resolver.resolve(&with_kind, &[ComponentName::Kind]).await?;
     let kit = Kit::prepare(
         engine,
         &kind[&ComponentName::Kind].program,
+        cgroup_v1,
         &asked,
         on_kind.reuse,
         progress,
@@ -122,48 +133,42 @@ pub(super) async fn open(
         .with_platform(Platform::new("linux", Platform::host().arch));
     let programs = [ComponentName::Burn, ComponentName::MetricsServer];
     binaries.extend(on_nodes.resolve(&selection, &programs).await?);
-    let comes = [
-        (ComponentName::Apiserver, true),
-        (ComponentName::ControllerManager, true),
-        (ComponentName::Scheduler, !forked),
-    ];
-    for (name, _) in comes.into_iter().filter(|(_, comes)| *comes) {
+    let mut of_image = vec![ComponentName::Apiserver, ComponentName::ControllerManager];
+    if !forked {
+        of_image.push(ComponentName::Scheduler);
+    }
+    for name in of_image {
         binaries.insert(name, in_image(name, &kit.image));
     }
     binaries.extend(kind);
     Ok((kit, binaries))
 }
 
-/// Asks for all that would keep kind from making a cluster, before anything is fetched, built or made.
+/// Asks for all that would keep kind from making so many clusters, before anything is fetched, built or made; and says
+/// whether the engine's cgroups are version 1's.
 ///
 /// # Errors
 /// All of it together.
-async fn fit(engine: Engine, on_kind: &OnKind, asked: &Asked) -> Result<(), ProviderError> {
-    let chosen = on_kind.chosen.contains(&ComponentName::Kind);
-    let own = on_path("kind").filter(|_| !chosen);
+async fn fit(
+    engine: Engine,
+    kind: Option<&Path>,
+    at_once: u64,
+    asked: &Asked,
+) -> Result<bool, ProviderError> {
     let plan = preflight::Plan {
         engine,
-        kind: own.as_deref(),
+        kind,
         image: asked.image.as_deref(),
-        clusters: on_kind.at_once.max(1),
+        clusters: at_once.max(1),
     };
     let examined = preflight::examine(&plan).await;
     for note in &examined.notes {
         tracing::debug!(note);
     }
     if examined.problems.is_empty() {
-        Ok(())
+        Ok(examined.cgroup_v1)
     } else {
         Err(ProviderError::Unfit(examined.problems))
-    }
-}
-
-/// The user's own kind where there is one, unless they name another.
-fn with_kind(selection: &Selection, on_kind: &OnKind) -> Selection {
-    let chosen = on_kind.chosen.contains(&ComponentName::Kind);
-    match on_path("kind") {
-        Some(path) if !chosen => selection.clone().with(ComponentName::Kind, Spec::Path(path)),
-        _ => selection.clone(),
     }
 }
 

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::cli::flags::ComponentFlags;
 use crate::component::Spec;
+use crate::engine::Engine;
 use crate::engine::preflight::{self, Examined, Plan, Problem};
-use crate::engine::{Engine, on_path};
+use crate::shell::on_path;
 
 /// What `--provider kind` would use. Nothing else needs it.
 #[derive(Debug, Clone, Default, Serialize)]

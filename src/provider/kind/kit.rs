@@ -65,11 +65,6 @@ pub struct Host {
     pub cgroup_v1: bool,
 }
 
-/// Whether cgroups are version 1's, out of what `docker info` or `podman info` says as JSON.
-fn cgroup_v1(info: &Value) -> bool {
-    info["CgroupVersion"] == "1" || info["host"]["cgroupVersion"] == "v1"
-}
-
 /// Which node image is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -143,6 +138,7 @@ impl Kit {
     pub(crate) async fn prepare(
         engine: Engine,
         kind: &Program,
+        cgroup_v1: bool,
         asked: &Asked,
         reuse: bool,
         progress: &Progress,
@@ -153,20 +149,12 @@ impl Kit {
                 "it is an image, and only a program can make containers".to_owned(),
             ));
         };
-        let info = engine
-            .run(&["info", "--format", "{{json .}}"])
-            .await
-            .map_err(|e| failed(format!("ask {engine}"), e.to_string()))?;
-        let info: Value = serde_json::from_str(&info).unwrap_or_default();
         let reference = found_or_pulled(engine, asked, progress).await?;
-        let image = NodeImage::inspect(engine, reference).await?;
+        let (image, cpus) = NodeImage::inspect(engine, reference).await?;
         Ok(Self {
             engine,
             kind: path.clone(),
-            host: Host {
-                cpus: online(engine, &image.id).await?,
-                cgroup_v1: cgroup_v1(&info),
-            },
+            host: Host { cpus, cgroup_v1 },
             image,
             pool: reuse.then(Pool::default),
         })
@@ -215,7 +203,8 @@ async fn found_or_pulled(
 }
 
 impl NodeImage {
-    async fn inspect(engine: Engine, reference: String) -> Result<Self, ProviderError> {
+    /// Looks at an image, and what its containers see of the engine's host: which CPUs are online.
+    async fn inspect(engine: Engine, reference: String) -> Result<(Self, String), ProviderError> {
         let unusable = |why: String| ProviderError::NodeImage {
             reference: reference.clone(),
             why,
@@ -228,17 +217,17 @@ impl NodeImage {
         let (id, labels) = inspected.split_once(' ').unwrap_or((&inspected, ""));
         let labels: Value = serde_json::from_str(labels).unwrap_or_default();
         // What is in it is asked of the image itself: names lie.
-        let text = in_container(engine, id)
-            .await
-            .map_err(|e| unusable(format!("is no node image of kind's: {e}")))?;
+        let (text, cpus) = tokio::join!(in_container(engine, id), online(engine, id));
+        let text = text.map_err(|e| unusable(format!("is no node image of kind's: {e}")))?;
         let (version, pause) = contents(&text).map_err(unusable)?;
-        Ok(Self {
+        let image = Self {
             id: id.to_owned(),
             version,
             pause,
             etcd: labels[ETCD_LABEL].as_str().map(str::to_owned),
             reference,
-        })
+        };
+        Ok((image, cpus?))
     }
 }
 
@@ -247,10 +236,18 @@ impl NodeImage {
 /// kind's own images end their version without a new line.
 async fn in_container(engine: Engine, image: &str) -> Result<String, crate::engine::Failed> {
     let script = "cat /kind/version && echo && cat /etc/containerd/config.toml";
-    let shell = "--entrypoint=/bin/sh";
-    engine
-        .run(&["run", "--rm", "--network=none", shell, image, "-c", script])
-        .await
+    shell(engine, image, &[], script).await
+}
+
+/// Runs a script in a container of an image that is removed then.
+async fn shell(
+    engine: Engine,
+    image: &str,
+    more: &[&str],
+    script: &str,
+) -> Result<String, crate::engine::Failed> {
+    let run = ["run", "--rm", "--network=none", "--entrypoint=/bin/sh"];
+    engine.run(&[&run, more, &[image, "-c", script]].concat()).await
 }
 
 /// Which CPUs the engine's host has online, as the kernel writes it; and whether the engine sees the files of this
@@ -261,19 +258,7 @@ async fn online(engine: Engine, image: &str) -> Result<String, ProviderError> {
     std::fs::write(file.path(), SEEN).map_err(|e| shared(e.to_string()))?;
     let volume = format!("--volume={}:/seen:ro", file.path().display());
     let script = "cat /sys/devices/system/cpu/online; cat /seen";
-    let shell = "--entrypoint=/bin/sh";
-    let said = engine
-        .run(&[
-            "run",
-            "--rm",
-            "--network=none",
-            &volume,
-            shell,
-            image,
-            "-c",
-            script,
-        ])
-        .await;
+    let said = shell(engine, image, &[&volume], script).await;
     let seen = said.as_deref().ok().and_then(|text| text.strip_suffix(SEEN));
     match seen.map(str::trim) {
         Some(cpus) if !cpus.is_empty() => Ok(cpus.to_owned()),
@@ -372,13 +357,5 @@ mod tests {
             refusal.contains("node-image build --kubernetes path:/my/bin"),
             "{refusal}"
         );
-    }
-
-    #[test]
-    fn each_engine_has_its_own_words_for_its_host() {
-        assert!(cgroup_v1(&serde_json::json!({"NCPU": 2, "CgroupVersion": "1"})));
-        assert!(cgroup_v1(&serde_json::json!({"host": {"cgroupVersion": "v1"}})));
-        assert!(!cgroup_v1(&serde_json::json!({"host": {"cgroupVersion": "v2"}})));
-        assert!(!cgroup_v1(&Value::Null));
     }
 }

@@ -65,10 +65,8 @@ impl Made {
     /// Removes everything.
     pub(super) async fn remove(mut self) -> Result<(), ProviderError> {
         self.removed = true;
-        let removal = labelled::remove_run(self.engine, self.run.clone(), REMOVAL, Duration::ZERO);
-        tokio::time::timeout(HANGS, removal)
+        removed(self.engine, self.run.clone(), Duration::ZERO)
             .await
-            .unwrap_or_else(|_| Err(format!("{} does not answer", self.engine)))
             .map_err(|why| failed("remove a cluster", why))
     }
 
@@ -76,6 +74,13 @@ impl Made {
     pub(super) fn keep(&mut self) {
         self.removed = true;
     }
+}
+
+/// Removes all of a run, as long as the engine answers.
+async fn removed(engine: Engine, run: PathBuf, late: Duration) -> Result<(), String> {
+    let removal = labelled::remove_run(engine, run, REMOVAL, late);
+    let hung = |_| Err(format!("{engine} does not answer"));
+    tokio::time::timeout(HANGS, removal).await.unwrap_or_else(hung)
 }
 
 /// An image with two more labels and not one more byte; through a container that never runs.
@@ -111,14 +116,11 @@ impl Drop for Made {
         // On a thread of its own: the runtime of a panic may stand still.
         let removal = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map_err(|e| e.to_string())?.block_on(async {
-                let removal = labelled::remove_run(engine, run, REMOVAL, labelled::LATE);
-                let hung = |_| Err(format!("{engine} does not answer"));
-                tokio::time::timeout(HANGS, removal).await.unwrap_or_else(hung)
-            })
+            runtime
+                .map_err(|e| e.to_string())?
+                .block_on(removed(engine, run, labelled::LATE))
         });
-        let removed = removal.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
-        if let Err(why) = removed {
+        if let Err(why) = removal.join().unwrap_or_else(|_| Err("it panicked".to_owned())) {
             tracing::warn!(
                 why,
                 cluster = self.name,

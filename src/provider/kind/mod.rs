@@ -184,6 +184,11 @@ impl KindCluster {
         let (order, site) = (&self.order, &self.site);
         let [first, second, _] = self.ports.each_ref().map(|port| port.number);
         let health = Health::new(site)?;
+        let started = async |binary, port| {
+            let mut process = scheduler::start(site, binary, port, &order.tuning)?;
+            health.wait(&mut process, port).await?;
+            Ok::<_, ProviderError>(process)
+        };
         let forked = order
             .binaries
             .get(&ComponentName::Scheduler)
@@ -193,15 +198,11 @@ impl KindCluster {
                 control_plane::remove_scheduler(self.kit.engine, &self.made, &self.client, site.patience)
                     .await?;
             }
-            let mut process = scheduler::start(site, binary, first, &order.tuning)?;
-            health.wait(&mut process, first).await?;
-            self.scheduler = Some(process);
+            self.scheduler = Some(started(binary, first).await?);
         }
         if order.tuning.scheduler_name.is_some() {
             let binary = order.binary(ComponentName::SecondScheduler)?;
-            let mut process = scheduler::start(site, binary, second, &order.tuning)?;
-            health.wait(&mut process, second).await?;
-            self.second_scheduler = Some(process);
+            self.second_scheduler = Some(started(binary, second).await?);
         }
         Ok(())
     }
