@@ -58,6 +58,60 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What a build is labelled with in a search: a verdict in the words of the second seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Label {
+    /// The issue is not found: absent.
+    Green,
+    /// The issue is found: reproduced.
+    Red,
+    /// The run does not fit the search and is left out of it: inconclusive.
+    Black,
+}
+
+impl Label {
+    /// The label that says a verdict.
+    #[must_use]
+    pub fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Absent => Self::Green,
+            Verdict::Reproduced => Self::Red,
+            Verdict::Inconclusive(_) => Self::Black,
+        }
+    }
+
+    /// The colour that the seed shows it in, as HTML has colours.
+    #[must_use]
+    pub const fn colour(self) -> &'static str {
+        match self {
+            Self::Green => "#c5f015",
+            Self::Red => "#f03c15",
+            Self::Black => "#000000",
+        }
+    }
+
+    /// What it means, in the seed's words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Green => "issue is not found",
+            Self::Red => "issue is found",
+            Self::Black => "this test does not fit the binary search and can be ignored",
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Green => "green",
+            Self::Red => "red",
+            Self::Black => "black",
+        })
+    }
+}
+
 /// What an arm is expected to end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -279,6 +333,14 @@ mod tests {
 
     fn seen() -> Finding {
         Finding::seen(s(7.0), "fell to 1")
+    }
+
+    #[test]
+    fn a_label_is_a_verdict_in_other_words() {
+        assert_eq!(Label::of(&Verdict::Absent), Label::Green);
+        assert_eq!(Label::of(&Verdict::Reproduced), Label::Red);
+        assert_eq!(Label::of(&Verdict::Inconclusive("x".to_owned())), Label::Black);
+        assert_eq!(Label::Red.to_string(), "red");
     }
 
     #[test]

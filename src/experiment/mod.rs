@@ -1,9 +1,11 @@
-//! What an experiment is called by: its arm, its pace, its shape, the releases of its components. Plain values that everything else shares.
+//! What an experiment is called by: its arm, its pace, its shape, the steps of a load test, the releases of its components. Plain values that everything else shares.
 
+mod load_step;
 mod minor;
 mod pace;
 mod shape;
 
+pub use load_step::LoadStep;
 pub use minor::Minor;
 pub use pace::Pace;
 pub use shape::{Shape, worker};
