@@ -191,6 +191,7 @@ pub async fn drive(
         ready_timeout: plan.ready_timeout,
         keep: plan.keep,
         kit: plan.kit.clone(),
+        scale: None,
     };
     let start = Instant::now();
     say("starting the control plane");

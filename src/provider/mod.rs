@@ -17,6 +17,7 @@ mod paced;
 mod pki;
 mod ports;
 mod process;
+mod scale;
 mod scheduler;
 mod site;
 pub mod tuning;
@@ -34,6 +35,7 @@ use crate::scenario::{Load, Pace, Shape};
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
+pub use scale::Scale;
 pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.
@@ -90,6 +92,8 @@ pub struct Order {
     pub keep: bool,
     /// What clusters of kind are made with; the local provider needs none.
     pub kit: Option<Kit>,
+    /// What a cluster of many nodes is given; local only.
+    pub scale: Option<Scale>,
 }
 
 impl Order {

@@ -4,7 +4,7 @@ use super::process::Process;
 use super::site::Site;
 use crate::component::Binary;
 use crate::provider::tuning::{SchedulerApi, SchedulerConfig};
-use crate::provider::{ProviderError, Tuning};
+use crate::provider::{ProviderError, Scale, Tuning};
 use crate::scenario::yaml;
 
 /// Starts a scheduler: with its default configuration, or with what the tuning has for it.
@@ -13,8 +13,13 @@ pub(super) fn start(
     binary: &Binary,
     port: u16,
     tuning: &Tuning,
+    scale: Option<&Scale>,
 ) -> Result<Process, ProviderError> {
     let mut args = site.client_and_server(binary, port);
+    if let Some(scale) = scale {
+        args.push(format!("--kube-api-qps={}", scale.qps));
+        args.push(format!("--kube-api-burst={}", scale.qps));
+    }
     if tuning.scheduler() == binary.name {
         if let Some(config) = config(binary, tuning) {
             let kubeconfig = site.kubeconfig(&binary.name.to_string());

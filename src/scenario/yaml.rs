@@ -35,6 +35,14 @@ pub fn value(text: &str) -> Result<Value, YamlError> {
     Ok(serde_yaml::from_str(text)?)
 }
 
+/// One YAML document as a type that knows its fields.
+///
+/// # Errors
+/// When the text is not YAML, or of another form; with the line.
+pub fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, YamlError> {
+    Ok(serde_yaml::from_str(text)?)
+}
+
 /// The only document of a file, checked to be of a kind and of an API version that `known` knows.
 ///
 /// # Errors

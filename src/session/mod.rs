@@ -181,6 +181,7 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: false,
             kit: self.kit.clone(),
+            scale: None,
         }
     }
 }

@@ -41,6 +41,7 @@ fn order(workers: usize, audit: bool) -> Order {
         ready_timeout: secs(60),
         keep: false,
         kit: None,
+        scale: None,
     }
 }
 

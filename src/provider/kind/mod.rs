@@ -185,7 +185,7 @@ impl KindCluster {
         let [first, second, _] = self.ports.each_ref().map(|port| port.number);
         let health = Health::new(site)?;
         let started = async |binary, port| {
-            let mut process = scheduler::start(site, binary, port, &order.tuning)?;
+            let mut process = scheduler::start(site, binary, port, &order.tuning, None)?;
             health.wait(&mut process, port).await?;
             Ok::<_, ProviderError>(process)
         };

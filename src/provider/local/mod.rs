@@ -28,6 +28,9 @@ use super::site::Site;
 use super::{OnCycle, Order, ProviderError, descheduler, nodes, scheduler};
 use crate::component::ComponentName;
 
+/// How long the controller-manager may take to open a node for pods, where there are many.
+const PATIENCE_A_NODE: Duration = Duration::from_millis(60);
+
 /// A cluster of the local provider.
 ///
 /// [`Cluster::down`](super::Cluster::down) ends it; dropping it does the same, without waiting for more than its processes.
@@ -73,12 +76,14 @@ impl LocalCluster {
             etcd::Ports { client, peer },
         )
         .await?;
-        let audit = if order.tuning.audit {
+        let mut more = if order.tuning.audit {
             apiserver::audit_flags(&site)?
         } else {
             Vec::new()
         };
-        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client, audit)?;
+        let scale = order.scale.as_ref();
+        more.extend(scale.into_iter().flat_map(|scale| scale.apiserver_args.clone()));
+        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client, more)?;
         let client = access::client(&site.pki, api, access::KUBECTL)?;
         apiserver::wait(
             &mut apiserver,
@@ -89,11 +94,17 @@ impl LocalCluster {
         )
         .await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver answers");
-        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler, &order.tuning)?;
+        let mut ks = scheduler::start(
+            &site,
+            binary(ComponentName::Scheduler)?,
+            scheduler,
+            &order.tuning,
+            scale,
+        )?;
         let mut second_scheduler = match order.tuning.scheduler_name {
             Some(_) => {
                 let binary = binary(ComponentName::SecondScheduler)?;
-                Some(scheduler::start(&site, binary, second, &order.tuning)?)
+                Some(scheduler::start(&site, binary, second, &order.tuning, scale)?)
             }
             None => None,
         };
@@ -102,13 +113,15 @@ impl LocalCluster {
             binary(ComponentName::ControllerManager)?,
             controllers,
             order.pace,
+            scale,
         )?;
-        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace)?;
+        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace, scale)?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
         let kubelet = access::client(&site.pki, api, access::KUBELET)?;
         tasks.spawn(kubelet::play(kubelet, running.clone(), order.pace));
-        kwok::register(&client, order.shape, &binary(ComponentName::Apiserver)?.version).await?;
+        let version = &binary(ComponentName::Apiserver)?.version;
+        kwok::register(&client, order.shape, scale, version).await?;
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
         if let Some(process) = &mut second_scheduler {
@@ -222,11 +235,16 @@ impl LocalCluster {
     /// Waits until every node is ready and takes pods.
     async fn nodes_ready(&mut self) -> Result<(), ProviderError> {
         let wanted = self.order.shape.workers;
-        match nodes::ready(&self.client, wanted, self.site.patience).await {
+        // A thousand nodes take longer than three.
+        let patience = self
+            .site
+            .patience
+            .max(PATIENCE_A_NODE * u32::try_from(wanted).unwrap_or(u32::MAX));
+        match nodes::ready(&self.client, wanted, patience).await {
             Ok(()) => Ok(()),
             Err(open) => {
                 let seen = format!("{open} of {wanted} nodes take pods");
-                let not_ready = self.processes[2].not_ready(self.site.patience, &seen);
+                let not_ready = self.processes[2].not_ready(patience, &seen);
                 Err(self.trouble().unwrap_or(not_ready))
             }
         }
