@@ -8,6 +8,7 @@
 //!     processes.jsonl          what it started, with start times
 //!     containers               only where some of that is Docker's
 //!     kind                     only where there is a kind cluster: the name of the engine that kind drives
+//!     cgroup                   only where a component's CPU is bounded: the cgroup that was made for it
 //! ```
 //!
 //! Whether a run's owner lives is asked of the kernel, which lets go of a lock when its holder dies: no process id
@@ -19,6 +20,7 @@ mod leftovers;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -40,6 +42,7 @@ const OWNER: &str = "owner.json";
 const PROCESSES: &str = "processes.jsonl";
 const CONTAINERS: &str = "containers";
 const KIND: &str = "kind";
+const CGROUP: &str = "cgroup";
 const KEPT: &str = "kept";
 
 /// A process, unmistakably.
@@ -118,6 +121,11 @@ impl RunDir {
     /// Records which engine has this run's kind cluster, before anything is asked of it.
     pub(crate) fn register_engine(&self, engine: Engine) -> io::Result<()> {
         private(&self.path.join(KIND))?.write_all(engine.as_str().as_bytes())
+    }
+
+    /// Records the cgroup that is made for this run, before it is.
+    pub(crate) fn register_cgroup(&self, path: &Path) -> io::Result<()> {
+        private(&self.path.join(CGROUP))?.write_all(path.as_os_str().as_bytes())
     }
 
     /// Records a process of this run, for [`sweep`].

@@ -296,7 +296,7 @@ fn text_of(file: &str) -> Result<String, String> {
 }
 
 /// A length of time that is more than nothing, as in `90s` or `2m`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time.is_zero() => Err("it must be more than nothing".to_owned()),
         Ok(time) => Ok(time),

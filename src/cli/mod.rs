@@ -9,6 +9,7 @@ pub mod expect;
 pub mod fidelity;
 pub mod flags;
 pub mod list;
+pub mod load;
 pub mod matrix;
 pub mod node_image;
 pub mod replay;
@@ -80,6 +81,8 @@ pub enum Colour {
 pub enum Verb {
     /// Run cases, and say which failures were observed
     Run(Box<run::RunArgs>),
+    /// Run the standard load test on hollow nodes, and measure
+    Load(Box<load::LoadArgs>),
     /// List the cases
     List(list::ListArgs),
     /// Fetch, list or remove the binaries that clusters are made of
@@ -213,6 +216,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let patience = match &cli.verb {
         Verb::Run(args) => patience(args.flags.provider),
         Verb::Compare(args) => patience(args.flags.provider),
+        Verb::Load(args) => patience(args.flags.provider),
         _ => Duration::ZERO,
     };
     let interrupt = crate::interrupt::token();
@@ -220,6 +224,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
             Verb::Compare(args) => return compare::run(&args, &progress, &style).await,
+            Verb::Load(args) => return load::run(&args, &progress).await,
             Verb::Matrix(args) => matrix::run(&args, &progress)?,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,

@@ -130,6 +130,21 @@ impl fmt::Display for Program {
     }
 }
 
+/// What took part, as evidence has it: version, digest and origin of each component, by name.
+pub(crate) fn took_part(
+    binaries: &BTreeMap<ComponentName, Binary>,
+) -> BTreeMap<String, crate::timeline::ComponentVersion> {
+    let components = binaries.values().map(|binary| {
+        let version = crate::timeline::ComponentVersion {
+            version: binary.version.clone(),
+            sha256: binary.sha256.clone(),
+            origin: binary.origin.to_string(),
+        };
+        (binary.name.to_string(), version)
+    });
+    components.collect()
+}
+
 /// The versions of some binaries, by name.
 #[must_use]
 pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<ComponentName, String> {

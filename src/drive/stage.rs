@@ -9,13 +9,13 @@ use k8s_openapi::api::core::v1::Taint;
 
 use super::{DriveError, Plan, no_file};
 use crate::cases::Folder;
-use crate::component::{ComponentName, skew, versions};
+use crate::component::{ComponentName, skew, took_part, versions};
 use crate::evidence::{Outcome, TIMELINE};
 use crate::inject::{self, DrainOptions, ObjectRef};
 use crate::observe::Recorder;
 use crate::provider::Cluster;
 use crate::scenario::{Arm, Images, Manifest, NodePick, Pace, Scenario, Step};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline, What, World, fullest, refusal, undone};
+use crate::timeline::{Ending, Header, Timeline, What, World, fullest, refusal, undone};
 
 /// How long the API server may take to answer when everything has been watched.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -230,14 +230,6 @@ impl Stage<'_> {
 
     fn header(&self) -> Header {
         let plan = self.plan;
-        let components = plan.binaries.values().map(|binary| {
-            let version = ComponentVersion {
-                version: binary.version.clone(),
-                sha256: binary.sha256.clone(),
-                origin: binary.origin.to_string(),
-            };
-            (binary.name.to_string(), version)
-        });
         Header {
             case: plan.case.folder.to_owned(),
             arm: plan.arm,
@@ -246,7 +238,7 @@ impl Stage<'_> {
             pace: plan.pace,
             date: jiff::Timestamp::now().to_string(),
             shape: self.scenario.shape,
-            components: components.collect(),
+            components: took_part(&plan.binaries),
             manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
             lacks: skew::lacks(&versions(&plan.binaries))
                 .into_iter()

@@ -1,4 +1,231 @@
 //! The load test: hollow nodes, the objects of the standard load test, its 13 steps, and what is measured meanwhile.
 
+mod announce;
+pub mod measure;
 pub mod objects;
+mod pods;
 pub mod profile;
+mod requests;
+pub mod run;
+mod steps;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use self::announce::Log;
+use self::measure::Measuring;
+use self::profile::Profile;
+use self::run::{FORMAT, LoadOutcome, LoadRun, ProfileUsed};
+use self::steps::{Course, Gone};
+use crate::drive::DriveError;
+use crate::experiment::{LoadStep, Shape};
+use crate::provider::{Cluster, Liveness, LivenessEvent, Order, Scale};
+use crate::session::Session;
+
+/// The file of a run in its evidence folder.
+pub const RUN: &str = "load.json";
+
+/// A load test that is to be run.
+#[derive(Debug, Clone)]
+pub struct LoadPlan {
+    /// How large.
+    pub profile: Profile,
+    /// How many cores the API server gets at most.
+    pub apiserver_cpu: Option<f64>,
+    /// When the API server is killed for not answering; never, where there is none.
+    pub liveness: Option<Liveness>,
+    /// Below which folder the evidence goes: `<out>/load/<nodes>/<run>`.
+    pub out: PathBuf,
+}
+
+/// A load test that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it went.
+    pub run: LoadRun,
+    /// The folder of its evidence.
+    pub evidence: PathBuf,
+    /// How its cluster is got at, where that was to be kept.
+    pub kept: Option<String>,
+}
+
+/// Runs a load test on a cluster of its own; `say` is told what it is at.
+///
+/// # Errors
+/// When there is no cluster, or no evidence can be written. Whatever was started is gone then, too.
+pub async fn run(
+    plan: &LoadPlan,
+    session: &Session,
+    interrupt: &CancellationToken,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Finished, DriveError> {
+    let evidence = evidence_dir(plan)?;
+    let order = order(plan, session, &evidence);
+    let keep = order.keep;
+    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
+    let (log, path) = Log::create(&evidence.join("logs")).map_err(failed(evidence.join("logs")))?;
+    tracing::debug!(log = %path.display(), "the load test's log");
+    say(&format!(
+        "starting the control plane and {} nodes",
+        order.shape.workers
+    ));
+    let provider = session.settings().provider;
+    let mut cluster = tokio::select! {
+        up = provider.up(order, say) => up?,
+        () = interrupt.cancelled() => return Err(DriveError::Interrupted),
+    };
+    let ready = cluster.ready_after();
+    log.info(&format!(
+        "{} nodes ready after {:.1} s",
+        plan.profile.says.nodes,
+        ready.as_secs_f64()
+    ));
+    let (gone, end, measured, began) = play(plan, &mut cluster, &log, interrupt, say).await;
+    let liveness = cluster.liveness();
+    let kept = keep.then(|| cluster.kept());
+    cluster.down(end.is_none()).await;
+    if interrupt.is_cancelled() {
+        return Err(DriveError::Interrupted);
+    }
+    let befell = befell(&liveness, began.clock);
+    let mut run = summed_up(plan, session, gone, end, measured, began);
+    run.liveness = befell;
+    let file = evidence.join(RUN);
+    fs::write(&file, run.to_json()).map_err(failed(file))?;
+    Ok(Finished { run, evidence, kept })
+}
+
+/// Measures, and carries the steps out: until they are over, a component dies, or it is interrupted. Says why it ended
+/// early, if it did.
+async fn play(
+    plan: &LoadPlan,
+    cluster: &mut Cluster,
+    log: &Log,
+    interrupt: &CancellationToken,
+    say: &(dyn Fn(&str) + Sync),
+) -> (Gone, Option<String>, measure::Measured, Began) {
+    let mut gone = Gone::default();
+    let began = Began {
+        at: jiff::Timestamp::now(),
+        clock: Instant::now(),
+    };
+    let client = cluster.client().clone();
+    let measuring = Measuring::start(&client, cluster.etcd(), cluster.pids(), began.clock).await;
+    let course = Course {
+        says: &plan.profile.says,
+        client,
+        measuring: &measuring,
+        log,
+        say,
+        began: began.clock,
+    };
+    let end = tokio::select! {
+        () = course.run(&mut gone) => None,
+        died = cluster.died() => Some(died.to_string()),
+        () = interrupt.cancelled() => Some("interrupted".to_owned()),
+    };
+    let measured = measuring.finish().await;
+    (gone, end, measured, began)
+}
+
+/// What befell the API server, since the run began.
+fn befell(events: &[LivenessEvent], began: Instant) -> Vec<run::LivenessEvent> {
+    let since =
+        |at: Instant| u64::try_from(at.saturating_duration_since(began).as_millis()).unwrap_or(u64::MAX);
+    let events = events.iter().map(|event| run::LivenessEvent {
+        t_ms: since(event.at),
+        what: event.change.to_string(),
+    });
+    events.collect()
+}
+
+/// When a run began, by the calendar and by the clock.
+struct Began {
+    at: jiff::Timestamp,
+    clock: Instant,
+}
+
+/// The cluster that a plan needs.
+fn order(plan: &LoadPlan, session: &Session, evidence: &Path) -> Order {
+    let says = &plan.profile.says;
+    let shape = Shape {
+        workers: says.nodes,
+        worker_cpu: says.node.cpu,
+    };
+    let mut order = Order {
+        scale: Some(Scale {
+            qps: says.control_plane.qps,
+            concurrent_syncs: says.control_plane.concurrent_syncs,
+            lease: Duration::from_secs(says.node.lease_s.into()),
+            node_memory: says.node.memory.clone(),
+            node_pods: says.node.pods,
+            apiserver_args: says.control_plane.apiserver_args.clone(),
+            apiserver_cpu: plan.apiserver_cpu,
+            liveness: plan.liveness,
+        }),
+        keep: session.settings().keep,
+        ..session.order(shape, evidence.join("logs"))
+    };
+    // Of thousands of requests a second nobody asks who sent which.
+    order.tuning.audit = false;
+    order
+}
+
+/// The evidence folder of a new run, with its profile.
+fn evidence_dir(plan: &LoadPlan) -> Result<PathBuf, DriveError> {
+    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
+    let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
+    let size = plan.profile.says.nodes.to_string();
+    let dir = plan.out.join("load").join(size).join(format!("{date}-{id}"));
+    fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;
+    let profile = dir.join("profile.yaml");
+    fs::write(&profile, &plan.profile.text).map_err(failed(profile))?;
+    Ok(dir)
+}
+
+/// What a run comes to.
+fn summed_up(
+    plan: &LoadPlan,
+    session: &Session,
+    gone: Gone,
+    end: Option<String>,
+    measured: measure::Measured,
+    began: Began,
+) -> LoadRun {
+    let late: u64 = gone.steps.iter().map(|record| record.late_total).sum();
+    let reached = gone
+        .steps
+        .last()
+        .map_or(LoadStep::StartMeasurements, |record| record.step);
+    let (outcome, why) = match end {
+        Some(why) => (LoadOutcome::Aborted, why),
+        None if late > 0 => (
+            LoadOutcome::CompletedWithTimeouts,
+            format!("{late} objects were not as they should be in time"),
+        ),
+        None => (LoadOutcome::Completed, "every object came in time".to_owned()),
+    };
+    LoadRun {
+        format: FORMAT,
+        started: began.at,
+        elapsed_ms: u64::try_from(began.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+        profile: ProfileUsed {
+            name: plan.profile.name.clone(),
+            yaml: plan.profile.text.clone(),
+        },
+        nodes: plan.profile.says.nodes,
+        components: session.took_part(),
+        steps: gone.steps,
+        outcome,
+        reached,
+        label: None,
+        why,
+        requests: gone.requests,
+        liveness: Vec::new(),
+        measured,
+    }
+}

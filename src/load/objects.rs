@@ -154,12 +154,27 @@ impl Item {
         }
     }
 
+    /// Whether it is one that has pods.
+    #[must_use]
+    pub fn owns_pods(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::DaemonSet | Kind::Deployment | Kind::StatefulSet | Kind::Job
+        )
+    }
+
     /// How many pods of it are wanted.
     #[must_use]
     pub fn pods(&self) -> usize {
-        match self.kind {
-            Kind::DaemonSet | Kind::Deployment | Kind::StatefulSet | Kind::Job => self.size,
-            _ => 0,
+        if self.owns_pods() { self.size } else { 0 }
+    }
+
+    /// The same when it is deleted: without pods.
+    #[must_use]
+    pub fn gone(&self) -> Self {
+        Self {
+            size: 0,
+            ..self.clone()
         }
     }
 }

@@ -9,6 +9,7 @@ mod container;
 mod descheduler;
 mod health;
 mod kind;
+mod liveness;
 mod local;
 mod log;
 mod metrics_api;
@@ -33,6 +34,7 @@ use crate::engine::preflight::Problem;
 use crate::scenario::{Load, Pace, Shape};
 
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
+pub use liveness::{Liveness, LivenessChange, LivenessEvent, OnLiveness};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
 pub use scale::Scale;
@@ -194,6 +196,49 @@ impl Cluster {
         match self {
             Self::Local(cluster) => cluster.cpu_times(),
             Self::Kind(cluster) => cluster.cpu_times(),
+        }
+    }
+
+    /// The process ids of its components, by name; nothing of one that has no process of its own here.
+    #[must_use]
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        match self {
+            Self::Local(cluster) => cluster.pids(),
+            Self::Kind(_) => Vec::new(),
+        }
+    }
+
+    /// What has befallen its API server, where it is asked whether it lives.
+    #[must_use]
+    pub fn liveness(&self) -> Vec<LivenessEvent> {
+        match self {
+            Self::Local(cluster) => cluster.liveness(),
+            Self::Kind(_) => Vec::new(),
+        }
+    }
+
+    /// Tells of all that befalls its API server, where it is asked whether it lives: from the start on.
+    pub fn on_liveness(&self, told: OnLiveness) {
+        if let Self::Local(cluster) = self {
+            cluster.on_liveness(told);
+        }
+    }
+
+    /// How its API server's CPU is bounded, in words; nothing where it is not.
+    #[must_use]
+    pub fn bounded_by(&self) -> Option<String> {
+        match self {
+            Self::Local(cluster) => cluster.bounded_by(),
+            Self::Kind(_) => None,
+        }
+    }
+
+    /// Where its etcd answers clients, where that can be reached.
+    #[must_use]
+    pub fn etcd(&self) -> Option<String> {
+        match self {
+            Self::Local(cluster) => Some(cluster.etcd()),
+            Self::Kind(_) => None,
         }
     }
 

@@ -198,6 +198,12 @@ impl Process {
 
     /// What it has taken of CPU time so far; nothing once it has gone.
     pub(super) fn cpu_time(&self) -> (String, Duration) {
+        let time = self.pid().map(|(_, pid)| crate::provider::cpu_time(pid));
+        (self.name.clone(), time.unwrap_or_default())
+    }
+
+    /// Its name and its process id; nothing once it has gone.
+    pub(super) fn pid(&self) -> Option<(String, u32)> {
         let pid = match &self.body {
             Body::Child { child, .. } => child.id(),
             Body::Container(container) => match container.state() {
@@ -205,8 +211,7 @@ impl Process {
                 State::Starting | State::Failed(_) | State::Exited(_) => None,
             },
         };
-        let time = pid.map(crate::provider::cpu_time);
-        (self.name.clone(), time.unwrap_or_default())
+        pid.map(|pid| (self.name.clone(), pid))
     }
 
     /// Waits until it exits by itself, and says what went wrong. Can be given up and called again.
@@ -241,20 +246,28 @@ impl Process {
     }
 
     /// Asks it to end, and makes it end after `patience`.
-    pub(super) async fn stop(mut self, patience: Duration) {
+    pub(super) async fn stop(self, patience: Duration) {
+        self.stop_within(patience).await;
+    }
+
+    /// The same; says whether it had to be made to.
+    pub(super) async fn stop_within(mut self, patience: Duration) -> bool {
         match &mut self.body {
             Body::Child { child, group, .. } => {
                 // The group may be gone already; then there is nobody to ask.
                 let _ = killpg(*group, Signal::SIGTERM);
-                let _ = tokio::time::timeout(patience, child.wait()).await;
+                let late = tokio::time::timeout(patience, child.wait()).await.is_err();
                 // What did not end, and what it started.
                 let _ = killpg(*group, Signal::SIGKILL);
+                let _ = child.wait().await;
+                late
             }
             Body::Container(container) => {
                 container.ask();
-                let _ = tokio::time::timeout(patience, container.exited()).await;
+                let late = tokio::time::timeout(patience, container.exited()).await.is_err();
                 container.kill();
                 container.gone().await;
+                late
             }
         }
     }

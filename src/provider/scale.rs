@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::liveness::Liveness;
+
 /// What a cluster of many nodes is given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scale {
@@ -17,6 +19,11 @@ pub struct Scale {
     pub node_pods: u32,
     /// More arguments of the API server.
     pub apiserver_args: Vec<String>,
+    /// How many cores the API server gets at most.
+    pub apiserver_cpu: Option<f64>,
+    /// When the API server is killed and started again, as a kubelet would; never, where there is none. As it is, whatever
+    /// the pace.
+    pub liveness: Option<Liveness>,
 }
 
 impl Scale {

@@ -11,7 +11,9 @@ use nix::unistd::Pid;
 use serde::Serialize;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-use super::{CONTAINERS, KEPT, KIND, OWNER, PREFIX, PROCESSES, RUN_VARIABLE, Registered, clear, guard, root};
+use super::{
+    CGROUP, CONTAINERS, KEPT, KIND, OWNER, PREFIX, PROCESSES, RUN_VARIABLE, Registered, clear, guard, root,
+};
 use crate::docker;
 use crate::engine::Engine;
 use crate::engine::labelled::{self, Thing, What};
@@ -257,6 +259,7 @@ pub fn sweep(leftover: &Leftover) -> io::Result<()> {
         docker::wait(removed, REMOVAL)
             .map_err(|why| io::Error::other(format!("what {engine} has of it can't be removed: {why}")))?;
     }
+    remove_cgroup(&leftover.run)?;
     match fs::remove_dir_all(&leftover.run) {
         // Somebody else swept it.
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -266,6 +269,32 @@ pub fn sweep(leftover: &Leftover) -> io::Result<()> {
         clear(root);
     }
     Ok(())
+}
+
+/// Removes the cgroup of a run whose processes have ended.
+fn remove_cgroup(run: &Path) -> io::Result<()> {
+    let Ok(path) = fs::read_to_string(run.join(CGROUP)).map(PathBuf::from) else {
+        return Ok(());
+    };
+    // No other than one that this very run can have made.
+    let name = run.file_name().unwrap_or_default().to_string_lossy();
+    let its_own = path
+        .file_name()
+        .is_some_and(|file| file.to_string_lossy() == format!("kubeclash-{name}"));
+    if !its_own || !path.starts_with("/sys/fs/cgroup") {
+        return Ok(());
+    }
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        match fs::remove_dir(&path) {
+            // What was killed is on its way out.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Kills every process of a run, and says whether there was one.

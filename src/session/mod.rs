@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::component::{Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, versions};
+use crate::component::{
+    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
+};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
@@ -125,6 +127,12 @@ impl Session {
     #[must_use]
     pub fn versions(&self) -> Versions {
         versions(&self.binaries)
+    }
+
+    /// What takes part, as evidence has it.
+    #[must_use]
+    pub fn took_part(&self) -> BTreeMap<String, crate::timeline::ComponentVersion> {
+        took_part(&self.binaries)
     }
 
     /// What clusters of kind are made with; nothing on the local provider.

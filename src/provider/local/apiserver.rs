@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::component::Binary;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::wait;
@@ -25,18 +24,12 @@ pub(super) fn audit_flags(site: &Site) -> Result<Vec<String>, ProviderError> {
     Ok(flags)
 }
 
-/// Starts the API server with some more flags; [`wait`] waits for it.
+/// The arguments of an API server, with some more at the end; [`wait`] waits for it.
 ///
 /// Everything that a verdict could depend on is at its default; what is switched off is what costs start-up time
 /// and has nobody to serve here (authorization of our own components, priority and fairness) or would need more
 /// certificates than it is worth (service account admission).
-pub(super) fn start(
-    site: &Site,
-    binary: &Binary,
-    port: u16,
-    etcd: u16,
-    more: Vec<String>,
-) -> Result<Process, ProviderError> {
+pub(super) fn args(site: &Site, port: u16, etcd: u16, more: Vec<String>) -> Vec<String> {
     let file = |name: &str| site.pki.file(name).display().to_string();
     let mut args = vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
@@ -67,7 +60,7 @@ pub(super) fn start(
         "--profiling=false".to_owned(),
     ];
     args.extend(more);
-    site.start(binary, &args)
+    args
 }
 
 /// Everything that the API server calls ready.

@@ -4,13 +4,16 @@
 mod apiserver;
 mod controllers;
 mod etcd;
+mod guarded;
 mod kubelet;
 mod kwok;
 mod metrics;
+mod quota;
 mod seed;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -18,6 +21,8 @@ use kube::Client;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use self::guarded::{Care, Guarded};
+use self::quota::Quota;
 pub use self::seed::prepare;
 
 use super::access;
@@ -25,7 +30,7 @@ use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, descheduler, nodes, scheduler};
+use super::{LivenessEvent, OnCycle, OnLiveness, Order, ProviderError, descheduler, nodes, scheduler};
 use crate::component::ComponentName;
 
 /// How long the controller-manager may take to open a node for pods, where there are many.
@@ -38,14 +43,26 @@ pub struct LocalCluster {
     order: Order,
     client: Client,
     ports: [Port; 7],
-    /// kwok, scheduler, controller-manager, API server, etcd.
-    processes: [Process; 5],
+    /// kwok, scheduler, controller-manager, etcd.
+    processes: [Process; 4],
+    apiserver: Apiserver,
     second_scheduler: Option<Process>,
     descheduler: Option<Process>,
     tasks: JoinSet<()>,
     ready_after: Duration,
+    /// How the API server's CPU is bounded.
+    quota: Option<Arc<Quota>>,
     // Last: its directory goes when the processes have.
-    site: Site,
+    site: Arc<Site>,
+}
+
+/// The API server.
+#[derive(Debug)]
+enum Apiserver {
+    /// One that stays as it is: if it ends, the run does.
+    Plain(Box<Process>),
+    /// One that is killed and started again.
+    Guarded(Guarded),
 }
 
 impl std::fmt::Debug for LocalCluster {
@@ -61,7 +78,11 @@ impl LocalCluster {
     ///
     /// The API server starts first and alone: on two cores, everything at once makes everything late.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
-        let site = Site::create(Some(order.logs.clone()), order.ready_timeout, order.keep)?;
+        let site = Arc::new(Site::create(
+            Some(order.logs.clone()),
+            order.ready_timeout,
+            order.keep,
+        )?);
         let ports: [Port; 7] = ports::claim()?;
         let [client, peer, api, controllers, scheduler, second, _] = ports.each_ref().map(|port| port.number);
         site.write_kubeconfigs(api)?;
@@ -83,7 +104,16 @@ impl LocalCluster {
         };
         let scale = order.scale.as_ref();
         more.extend(scale.into_iter().flat_map(|scale| scale.apiserver_args.clone()));
-        let mut apiserver = apiserver::start(&site, binary(ComponentName::Apiserver)?, api, client, more)?;
+        let args = apiserver::args(&site, api, client, more);
+        let mut apiserver = site.start(binary(ComponentName::Apiserver)?, &args)?;
+        let quota = scale.and_then(|scale| scale.apiserver_cpu);
+        let quota = quota.map(|cores| Arc::new(Quota::of(cores, site.run())));
+        if let (Some(quota), Some((_, pid))) = (&quota, apiserver.pid()) {
+            quota.hold(pid).map_err(|e| ProviderError::Setup {
+                what: "the API server's share of CPU".to_owned(),
+                why: e.to_string(),
+            })?;
+        }
         let client = access::client(&site.pki, api, access::KUBECTL)?;
         apiserver::wait(
             &mut apiserver,
@@ -131,7 +161,9 @@ impl LocalCluster {
         let mut cluster = Self {
             client,
             ports,
-            processes: [kwok, ks, kcm, apiserver, etcd],
+            processes: [kwok, ks, kcm, etcd],
+            apiserver: Apiserver::Plain(Box::new(apiserver)),
+            quota,
             second_scheduler,
             descheduler: None,
             tasks,
@@ -141,11 +173,14 @@ impl LocalCluster {
         };
         cluster.nodes_ready().await?;
         // Last, because its slowest start hook only sleeps.
-        let [.., apiserver, etcd] = &mut cluster.processes;
+        let [.., etcd] = &mut cluster.processes;
         let patience = cluster.site.patience;
-        apiserver::wait(apiserver, etcd, &cluster.client, patience, apiserver::READY).await?;
+        if let Apiserver::Plain(apiserver) = &mut cluster.apiserver {
+            apiserver::wait(apiserver, etcd, &cluster.client, patience, apiserver::READY).await?;
+        }
         cluster.ready_after = start.elapsed();
         tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
+        cluster = cluster.guarded(args)?;
         if let Some(load) = &cluster.order.load {
             let (client, pace) = (&cluster.client, cluster.order.pace);
             metrics::serve(client, &cluster.site, running, load, pace, &mut cluster.tasks).await?;
@@ -153,8 +188,46 @@ impl LocalCluster {
         Ok(cluster)
     }
 
+    /// The same with its API server in care, where that was asked for.
+    fn guarded(mut self, args: Vec<String>) -> Result<Self, ProviderError> {
+        let Some(liveness) = self.order.scale.as_ref().and_then(|scale| scale.liveness) else {
+            return Ok(self);
+        };
+        let care = Care {
+            site: Arc::downgrade(&self.site),
+            binary: self.order.binary(ComponentName::Apiserver)?.clone(),
+            args,
+            port: self.ports[2].number,
+            liveness,
+        };
+        self.apiserver = match self.apiserver {
+            Apiserver::Plain(process) => {
+                Apiserver::Guarded(Guarded::over(*process, care, self.quota.clone())?)
+            }
+            guarded => guarded,
+        };
+        Ok(self)
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    pub(super) fn liveness(&self) -> Vec<LivenessEvent> {
+        match &self.apiserver {
+            Apiserver::Plain(_) => Vec::new(),
+            Apiserver::Guarded(guarded) => guarded.told().so_far(),
+        }
+    }
+
+    pub(super) fn on_liveness(&self, told: OnLiveness) {
+        if let Apiserver::Guarded(guarded) = &self.apiserver {
+            guarded.told().listen(told);
+        }
+    }
+
+    pub(super) fn bounded_by(&self) -> Option<String> {
+        self.quota.as_ref().map(|quota| quota.told())
     }
 
     pub(super) fn kubeconfig(&self) -> PathBuf {
@@ -169,7 +242,25 @@ impl LocalCluster {
     pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
         let started_later = self.second_scheduler.iter().chain(&self.descheduler);
         let processes = self.processes.iter().chain(started_later);
-        processes.map(Process::cpu_time).collect()
+        let apiserver = match &self.apiserver {
+            Apiserver::Plain(process) => Some(process.cpu_time()),
+            Apiserver::Guarded(guarded) => guarded.with(|process| process.cpu_time()),
+        };
+        processes.map(Process::cpu_time).chain(apiserver).collect()
+    }
+
+    pub(super) fn pids(&self) -> Vec<(String, u32)> {
+        let started_later = self.second_scheduler.iter().chain(&self.descheduler);
+        let processes = self.processes.iter().chain(started_later);
+        let apiserver = match &self.apiserver {
+            Apiserver::Plain(process) => process.pid(),
+            Apiserver::Guarded(guarded) => guarded.with(|process| process.pid()).flatten(),
+        };
+        processes.filter_map(Process::pid).chain(apiserver).collect()
+    }
+
+    pub(super) fn etcd(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports[0].number)
     }
 
     pub(super) fn ready_after(&self) -> Duration {
@@ -218,7 +309,12 @@ impl LocalCluster {
 
     fn all(&mut self) -> impl Iterator<Item = &mut Process> {
         let started_later = self.second_scheduler.iter_mut().chain(&mut self.descheduler);
-        self.processes.iter_mut().chain(started_later)
+        let apiserver = match &mut self.apiserver {
+            Apiserver::Plain(process) => Some(&mut **process),
+            // Whoever looks after it minds its end.
+            Apiserver::Guarded(_) => None,
+        };
+        self.processes.iter_mut().chain(apiserver).chain(started_later)
     }
 
     pub(super) async fn down(mut self) {
@@ -228,6 +324,9 @@ impl LocalCluster {
         self.all().for_each(Process::kill);
         for process in self.all() {
             process.gone().await;
+        }
+        if let Apiserver::Guarded(guarded) = &mut self.apiserver {
+            guarded.end().await;
         }
         tracing::debug!(ports = ?self.ports.each_ref().map(|port| port.number), "the cluster is down");
     }

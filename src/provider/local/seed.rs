@@ -52,13 +52,8 @@ pub async fn prepare(order: &Order, cache: &Path, progress: &Progress) -> Result
     let data = site.path().join("etcd");
     let etcd_binary = order.binary(ComponentName::Etcd)?;
     let mut etcd = etcd::start(&site, etcd_binary, &data, etcd::Ports { client, peer }).await?;
-    let mut apiserver = apiserver::start(
-        &site,
-        order.binary(ComponentName::Apiserver)?,
-        api,
-        client,
-        Vec::new(),
-    )?;
+    let args = apiserver::args(&site, api, client, Vec::new());
+    let mut apiserver = site.start(order.binary(ComponentName::Apiserver)?, &args)?;
     let client = access::client(&site.pki, api, access::KUBECTL)?;
     apiserver::wait(
         &mut apiserver,
