@@ -48,6 +48,7 @@ pub mod timeline;
 pub mod verdict;
 pub mod expectation;
 pub mod drive;
+pub mod load;
 pub mod evidence;
 pub mod agreement;
 pub mod comparison;
