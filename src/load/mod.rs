@@ -11,18 +11,20 @@ mod steps;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use self::announce::Log;
-use self::measure::Measuring;
+use self::measure::{MeasureOptions, Measuring};
 use self::profile::Profile;
 use self::run::{FORMAT, LoadOutcome, LoadRun, ProfileUsed};
 use self::steps::{Course, Gone};
+use crate::component::ComponentName;
 use crate::drive::DriveError;
 use crate::experiment::{LoadStep, Shape};
-use crate::provider::{Cluster, Liveness, LivenessEvent, Order, Scale};
+use crate::provider::{Cluster, Liveness, LivenessChange, LivenessEvent, Order, Scale};
 use crate::session::Session;
 
 /// The file of a run in its evidence folder.
@@ -83,7 +85,8 @@ pub async fn run(
         plan.profile.says.nodes,
         ready.as_secs_f64()
     ));
-    let (gone, end, measured, began) = play(plan, &mut cluster, &log, interrupt, say).await;
+    let (gone, end, measured, began) =
+        play(plan, &mut cluster, &evidence.join("logs"), &log, interrupt, say).await;
     let liveness = cluster.liveness();
     let kept = keep.then(|| cluster.kept());
     cluster.down(end.is_none()).await;
@@ -103,6 +106,7 @@ pub async fn run(
 async fn play(
     plan: &LoadPlan,
     cluster: &mut Cluster,
+    logs: &Path,
     log: &Log,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
@@ -113,11 +117,36 @@ async fn play(
         clock: Instant::now(),
     };
     let client = cluster.client().clone();
-    let measuring = Measuring::start(&client, cluster.etcd(), cluster.pids(), began.clock).await;
+    let logs = ["etcd", "kube-apiserver"].map(|name| logs.join(format!("{name}.log")));
+    let options = MeasureOptions {
+        zero: began.clock,
+        logs: logs.to_vec(),
+        ..MeasureOptions::default()
+    };
+    let etcd = cluster.etcd();
+    let measuring = Measuring::start(&client, etcd.as_deref(), &cluster.pids(), options).await;
+    let measuring = match measuring {
+        Ok(measuring) => Arc::new(measuring),
+        Err(error) => {
+            let measured = measure::Measured {
+                missing: vec![error.to_string()],
+                ..measure::Measured::default()
+            };
+            return (gone, Some(error.to_string()), measured, began);
+        }
+    };
+    let watched = Arc::downgrade(&measuring);
+    cluster.on_liveness(Box::new(move |event| {
+        if let LivenessChange::Restarted { pid: Some(pid), .. } = event.change
+            && let Some(measuring) = watched.upgrade()
+        {
+            measuring.processes(&[(ComponentName::Apiserver.to_string(), pid)]);
+        }
+    }));
     let course = Course {
         says: &plan.profile.says,
         client,
-        measuring: &measuring,
+        measuring: Some(&measuring),
         log,
         say,
         began: began.clock,
@@ -127,6 +156,9 @@ async fn play(
         died = cluster.died() => Some(died.to_string()),
         () = interrupt.cancelled() => Some("interrupted".to_owned()),
     };
+    // Whoever is told of a restart just now holds it until it has been told.
+    cluster.on_liveness(Box::new(|_| ()));
+    let measuring = Arc::into_inner(measuring).expect("the listener that was is gone");
     let measured = measuring.finish().await;
     (gone, end, measured, began)
 }

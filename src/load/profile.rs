@@ -50,6 +50,9 @@ pub struct Says {
     pub scaling: Scaling,
     /// How fast the load test's own clients go.
     pub rates: Rates,
+    /// Who reads meanwhile; nobody, where the profile does not say.
+    #[serde(default)]
+    pub readers: Readers,
     /// How long its waits last.
     pub deadlines_s: Deadlines,
     /// What controllers are given.
@@ -127,6 +130,16 @@ pub struct Rates {
     /// Objects a second in steps 9, 11 and 12.
     pub delete_per_s: f64,
     /// How many requests wait for an answer at once.
+    pub clients: usize,
+}
+
+/// Who reads while the load test runs: lists of all its pods, as dashboards and agents make them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Readers {
+    /// Lists a second.
+    pub lists_per_s: f64,
+    /// How many wait for an answer at once.
     pub clients: usize,
 }
 
@@ -271,6 +284,7 @@ fn check(name: &str, text: &str, says: &Says) -> Result<(), ProfileError> {
     whole("node", says.node.pods as usize, 1, 1_000);
     whole("node", says.node.lease_s as usize, 4, 3_600);
     whole("rates", says.rates.clients, 1, 1_000);
+    whole("readers", says.readers.clients, 0, 10_000);
     for seconds in [
         says.deadlines_s.running,
         says.deadlines_s.scaled,
@@ -294,6 +308,7 @@ fn check(name: &str, text: &str, says: &Says) -> Result<(), ProfileError> {
     };
     part("scaling", says.scaling.factor, 1.0, false);
     part("scaling", says.scaling.updated, 1.0, false);
+    part("readers", says.readers.lists_per_s, 100_000.0, false);
     for rate in [
         says.rates.create_per_s,
         says.rates.scale_per_s,

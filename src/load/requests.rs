@@ -9,6 +9,7 @@ use kube::Client;
 use serde_json::json;
 
 use super::objects::{Item, Kind};
+use super::pods::GROUP;
 use super::run::ClientRequests;
 
 /// How long one answer is waited for, as clusterloader2's client does.
@@ -75,6 +76,27 @@ impl Batch<'_> {
             rate: self.items.len() as f64 / took,
         }
     }
+}
+
+/// Lists all pods of the load test, again and again, until it is dropped. What comes of it is the lists' own affair.
+pub(super) async fn read(client: &Client, per_s: f64, clients: usize) {
+    if clients == 0 || per_s <= 0.0 {
+        return std::future::pending().await;
+    }
+    let start = Instant::now();
+    let lists = futures::stream::iter(0_u64..).map(|n| async move {
+        let due = start + Duration::from_secs_f64(n as f64 / per_s);
+        tokio::time::sleep_until(due.into()).await;
+        let request = http::Request::get(format!(
+            "/api/v1/pods?labelSelector={}",
+            GROUP.replace('=', "%3D")
+        ));
+        if let Ok(request) = request.body(Vec::new()) {
+            // An overloaded API server's refusal is what the load is there for.
+            let _ = tokio::time::timeout(ANSWER, client.request_text(request)).await;
+        }
+    });
+    lists.buffer_unordered(clients).for_each(|()| async {}).await;
 }
 
 /// Sends a request again and again, until it is done or makes no sense any more.

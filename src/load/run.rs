@@ -112,9 +112,20 @@ pub struct ClientRequests {
     pub ok: u64,
     /// How many were sent again.
     pub retried: u64,
-    /// How many were given up, by reason.
+    /// How many failed, by reason: an HTTP status, `connection refused`, `timed out`, …; those that were sent again as well.
     #[serde(default)]
     pub failed: BTreeMap<String, u64>,
+}
+
+impl ClientRequests {
+    /// Adds another's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.retried += other.retried;
+        for (reason, count) in &other.failed {
+            *self.failed.entry(reason.clone()).or_default() += count;
+        }
+    }
 }
 
 /// Something that befell the API server's pod.
@@ -274,15 +285,5 @@ mod tests {
             error.to_string(),
             "x.json:1:1: no run of the load test: expected value"
         );
-    }
-}
-impl ClientRequests {
-    /// Adds another's.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.ok += other.ok;
-        self.retried += other.retried;
-        for (reason, count) in &other.failed {
-            *self.failed.entry(reason.clone()).or_default() += count;
-        }
     }
 }

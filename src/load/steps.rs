@@ -9,7 +9,7 @@ use super::measure::Measuring;
 use super::objects::{Item, Mix};
 use super::pods::Pods;
 use super::profile::Says;
-use super::requests::{Batch, Deed, Done};
+use super::requests::{Batch, Deed, Done, read};
 use super::run::{ClientRequests, StepRecord};
 use crate::experiment::LoadStep;
 
@@ -23,7 +23,8 @@ const TOLD: Duration = Duration::from_millis(500);
 pub(super) struct Course<'a> {
     pub(super) says: &'a Says,
     pub(super) client: Client,
-    pub(super) measuring: &'a Measuring,
+    /// Told of each step.
+    pub(super) measuring: Option<&'a Measuring>,
     pub(super) log: &'a Log,
     /// Told of step and progress.
     pub(super) say: &'a (dyn Fn(&str) + Sync),
@@ -41,6 +42,14 @@ pub(super) struct Gone {
 impl Course<'_> {
     /// Carries all steps out; what they came to is in `gone`, also when this is dropped half-way.
     pub(super) async fn run(&self, gone: &mut Gone) {
+        let readers = self.says.readers;
+        tokio::select! {
+            () = self.steps(gone) => {}
+            () = read(&self.client, readers.lists_per_s, readers.clients) => {}
+        }
+    }
+
+    async fn steps(&self, gone: &mut Gone) {
         let mix = Mix::of(self.says);
         let scaled = mix.scaled(self.says);
         let rates = self.says.rates;
@@ -103,7 +112,9 @@ impl Course<'_> {
 
     fn begin(&self, step: LoadStep, gone: &mut Gone) {
         self.log.started(step);
-        self.measuring.step(step);
+        if let Some(measuring) = self.measuring {
+            measuring.step(step);
+        }
         (self.say)(&format!("step {} of 13, {step}", step.number()));
         gone.steps.push(StepRecord {
             step,

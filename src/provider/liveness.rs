@@ -92,6 +92,9 @@ pub enum LivenessChange {
     Restarted {
         /// For the how many-th time.
         restarts: u32,
+        /// Its process id, while it is news.
+        #[serde(skip)]
+        pid: Option<u32>,
     },
 }
 
@@ -106,7 +109,7 @@ impl fmt::Display for LivenessChange {
                 f.write_str("did not end when it was asked to, and was made to")
             }
             Self::Exited { how } => write!(f, "ended by itself: {how}"),
-            Self::Restarted { restarts } => write!(f, "restarted, for time {restarts}"),
+            Self::Restarted { restarts, .. } => write!(f, "restarted, for time {restarts}"),
         }
     }
 }

@@ -279,7 +279,8 @@ impl Guard {
         };
         match site.start(&self.care.binary, &self.care.args) {
             Ok(process) => {
-                if let (Some(quota), Some((_, pid))) = (&self.quota, process.pid())
+                let pid = process.pid().map(|(_, pid)| pid);
+                if let (Some(quota), Some(pid)) = (&self.quota, pid)
                     && let Err(error) = quota.hold(pid)
                 {
                     tracing::warn!(%error, "the API server's CPU is not bounded any more");
@@ -288,7 +289,7 @@ impl Guard {
                 self.write('I', &format!(
                     "\"Started container\" pod=\"kube-system/kube-apiserver-hollow\" containerName=\"kube-apiserver\" restartCount={restarts}"
                 ));
-                self.told.tell(LivenessChange::Restarted { restarts });
+                self.told.tell(LivenessChange::Restarted { restarts, pid });
             }
             Err(error) => {
                 let how = format!("it could not be started again: {error}");
