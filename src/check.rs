@@ -74,12 +74,20 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
+    let provider = session.settings().provider;
+    if case.local_only && provider != Provider::Local {
+        println!(
+            "NOT RUN: {} {arm}: it runs on the local provider only, not on {provider}",
+            case.folder
+        );
+        return Ok(());
+    }
     let decided = expectations.of(case, arm, variant, &session.versions(), expected);
     for note in &decided.notes {
         println!("note: {note}");
     }
     // Arms run side by side in a test program. On kind each is a cluster of several kubelets: one at a time.
-    let _turn = match session.settings().provider {
+    let _turn = match provider {
         Provider::Local => None,
         Provider::Kind => Some(TURN.lock().await),
     };

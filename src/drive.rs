@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::stage::{Stage, in_effect, ms};
-use crate::cases::{Case, Folder, LibraryError, load};
+use crate::cases::{self, Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
+use crate::experiment::Liveness;
 use crate::inject::InjectError;
+use crate::load;
 use crate::observe::RecorderError;
-use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use crate::provider::{Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
 use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
 
@@ -173,14 +175,22 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    let folder = plan.in_effect(load(plan.case, plan.manifests.as_deref())?);
+    if plan.case.local_only && plan.provider != Provider::Local {
+        return Err(ProviderError::Unable {
+            provider: plan.provider,
+            what: format!("run {}", plan.case.folder),
+            why: "it bounds the API server's CPU and restarts it".to_owned(),
+        }
+        .into());
+    }
+    let folder = plan.in_effect(cases::load(plan.case, plan.manifests.as_deref())?);
     let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
     needed_files(&scenario, &folder, plan.policy_api())?;
     let burn = plan.binaries.get(&ComponentName::Burn);
     let images = plan.kit.as_ref().zip(burn);
     let images = images.map(|(kit, burn)| kit.images(scenario.load.as_ref(), burn));
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
-    let order = Order {
+    let mut order = Order {
         binaries: plan.binaries.clone(),
         shape: scenario.shape,
         pace: plan.pace,
@@ -191,8 +201,12 @@ pub async fn drive(
         ready_timeout: plan.ready_timeout,
         keep: plan.keep,
         kit: plan.kit.clone(),
-        scale: None,
+        scale: scale(&scenario, &folder, plan.pace),
     };
+    if scenario.overload.is_some() {
+        // Of a load test's thousands of requests nobody asks who sent which.
+        order.tuning.audit = false;
+    }
     let start = Instant::now();
     say("starting the control plane");
     let mut cluster = tokio::select! {
@@ -243,6 +257,17 @@ pub async fn drive(
     })
 }
 
+/// What a cluster is given that is about to be overloaded.
+fn scale(scenario: &Scenario, folder: &Folder, pace: Pace) -> Option<Scale> {
+    let overload = scenario.overload?;
+    let profile = folder.profiles.get(overload.profile)?;
+    Some(Scale {
+        apiserver_cpu: overload.apiserver_cpu,
+        liveness: Some(Liveness::default().at(pace)),
+        ..load::scale(&profile.says)
+    })
+}
+
 fn no_file(step: &Step, file: &str) -> DriveError {
     DriveError::NoFile {
         step: step.to_string(),
@@ -257,6 +282,10 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
             Step::Apply { file } => folder.manifest(file).is_none().then(|| (*file).to_owned()),
             Step::StartDescheduler { policy } => {
                 (!folder.policies.contains_key(*policy)).then(|| api.file(policy))
+            }
+            Step::LoadTest { .. } => {
+                let file = scenario.overload.map_or("", |overload| overload.profile);
+                (!folder.profiles.contains_key(file)).then(|| file.to_owned())
             }
             _ => None,
         };

@@ -13,6 +13,7 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c1_cpu_spike_overscale",
     variants: ONE,
+    local_only: false,
     app: APP,
     since: "applied",
     steps,

@@ -12,6 +12,7 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c2_replicas_omitted",
     variants: ONE,
+    local_only: false,
     app: APP,
     since: "redeploy",
     steps,

@@ -14,6 +14,7 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c3_two_spread_keys",
     variants: &[Some("with-hpa"), Some("without-hpa")],
+    local_only: false,
     app: APP,
     since: "applied",
     steps,

@@ -12,6 +12,7 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c5_remove_duplicates_loop",
     variants: ONE,
+    local_only: false,
     app: APP,
     since: loops::STARTED,
     steps,

@@ -14,6 +14,7 @@ use crate::verdict::Judgement;
 pub(super) const CASE: Case = Case {
     folder: "c6_maintenance_imbalance",
     variants: &[Some("with-constraint"), Some("without-constraint")],
+    local_only: false,
     app: APP,
     since: "drain",
     steps,

@@ -7,6 +7,7 @@ use include_dir::{Dir, include_dir};
 use once_cell::sync::Lazy;
 
 use super::{ALL, Case};
+use crate::load::profile::{Profile, ProfileError};
 use crate::scenario::{Card, CardError, Manifest, ManifestError, PolicyApi, manifests_of, policy_of};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
@@ -55,6 +56,8 @@ pub struct Folder {
     pub manifests: Vec<Manifest>,
     /// Its descheduler policies, by file name; see [`PolicyApi::file`](crate::scenario::PolicyApi::file).
     pub policies: BTreeMap<String, serde_json::Value>,
+    /// The profiles of its load tests, by file name.
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Folder {
@@ -108,11 +111,19 @@ pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError>
             Err(ManifestError { mistakes }) => keep(mistakes),
         }
     }
+    let mut profiles = BTreeMap::new();
+    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("profile")) {
+        match Profile::parse(&format!("{}/{file}", case.folder), text) {
+            Ok(profile) => drop(profiles.insert(file.clone(), profile)),
+            Err(ProfileError { mistakes: found }) => mistakes.extend(found),
+        }
+    }
     match card {
         Some(card) if mistakes.is_empty() => Ok(Folder {
             card,
             manifests,
             policies,
+            profiles,
         }),
         _ => Err(fail(mistakes)),
     }

@@ -10,6 +10,7 @@ mod c5_remove_duplicates_loop;
 mod c6_maintenance_imbalance;
 mod c7_taint_recreate_loop;
 mod c8_soft_spread_loop;
+mod l1_apiserver_liveness_loop;
 mod library;
 mod loops;
 
@@ -30,6 +31,8 @@ pub struct Case {
     pub folder: &'static str,
     /// Its variants; one without a name where there are none.
     pub variants: &'static [Option<&'static str>],
+    /// Whether it needs what only the local provider has: hollow nodes, and an API server that can be bounded and restarted.
+    pub local_only: bool,
     /// The app that is fought over: its deployment's name, and its pods' `app` label.
     app: &'static str,
     /// The mark from which on who did what to it is told.
@@ -43,7 +46,7 @@ pub struct Case {
 }
 
 /// Every case, in the study's order.
-pub static ALL: [Case; 7] = [
+pub static ALL: [Case; 8] = [
     c1_cpu_spike_overscale::CASE,
     c2_replicas_omitted::CASE,
     c3_two_spread_keys::CASE,
@@ -51,6 +54,7 @@ pub static ALL: [Case; 7] = [
     c6_maintenance_imbalance::CASE,
     c7_taint_recreate_loop::CASE,
     c8_soft_spread_loop::CASE,
+    l1_apiserver_liveness_loop::CASE,
 ];
 
 /// No variants.

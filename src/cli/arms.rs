@@ -124,6 +124,23 @@ impl ArmFlags {
             .collect())
     }
 
+    /// The same, without cases that a provider can't run and nobody named.
+    ///
+    /// # Errors
+    /// When a word calls no case.
+    pub fn on(&self, provider: Provider, progress: &Progress) -> Result<Vec<Selected>, Failure> {
+        let mut selected = self.selected()?;
+        if provider != Provider::Local && self.cases.is_empty() {
+            let left_out = selected.extract_if(.., |one| one.case.local_only);
+            for title in left_out.map(|one| one.title()) {
+                progress.println(format!(
+                    "note: {title} is left out: it runs on the local provider only"
+                ));
+            }
+        }
+        Ok(selected)
+    }
+
     /// Those of both arms that were asked for.
     pub fn arms(&self) -> impl Iterator<Item = Arm> + use<> {
         let asked = self.arm;

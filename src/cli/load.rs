@@ -9,11 +9,12 @@ use super::arms::{code_of_all, hint_at_leftovers, told};
 use super::flags::{RunFlags, time};
 use super::{Failure, arms};
 use crate::exit;
+use crate::experiment::Liveness;
 use crate::load::profile::Profile;
 use crate::load::run::{LoadOutcome, LoadRun};
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
-use crate::provider::{Liveness, Provider};
+use crate::provider::Provider;
 
 /// Run the standard load test on hollow nodes, and measure.
 #[derive(Debug, Args)]
@@ -48,7 +49,7 @@ pub struct LoadArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "API server")]
 pub struct LivenessFlags {
-    /// How many cores it gets at most, as in 0.5: by a cgroup where one can be made, else by stopping and continuing it
+    /// How many cores it gets at most, once the cluster is ready, as in 0.5: by a cgroup where one can be made, else by stopping and continuing it
     #[arg(long, value_name = "CORES", value_parser = cores)]
     pub apiserver_cpu: Option<f64>,
     /// Never kill it; by default it is treated as kubeadm's static pod is: killed when /livez does not answer

@@ -71,7 +71,7 @@ pub enum RunFormat {
 /// # Errors
 /// When nothing was selected, or there are no components.
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = args.arms.selected()?;
+    let selected = args.arms.on(args.flags.provider, progress)?;
     let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
     args.reports.prepare()?;
     let mut settings = args.flags.settings();

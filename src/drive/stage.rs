@@ -5,13 +5,17 @@ use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Taint;
 
 use super::{DriveError, Plan, no_file};
 use crate::cases::Folder;
 use crate::component::{ComponentName, skew, took_part, versions};
 use crate::evidence::{Outcome, TIMELINE};
+use crate::experiment::LoadStep;
 use crate::inject::{self, DrainOptions, ObjectRef};
+use crate::load;
 use crate::observe::Recorder;
 use crate::provider::Cluster;
 use crate::scenario::{Arm, Images, Manifest, NodePick, Pace, Scenario, Step};
@@ -39,6 +43,11 @@ impl Stage<'_> {
         let client = cluster.client().clone();
         let file = self.evidence.join(TIMELINE);
         let recorder = Recorder::arm(&client, self.header(), &file, cluster.audit_log().as_deref()).await?;
+        let note = recorder.noter();
+        cluster.on_liveness(Box::new(move |event| note(What::Liveness(event.change.clone()))));
+        if let Some(bound) = cluster.bounded_by() {
+            recorder.note(What::Step(format!("kube-apiserver: {bound}")));
+        }
         let limit = self.limit();
         let ending = match tokio::time::timeout(limit, self.steps(cluster, &recorder)).await {
             Ok(ending) => ending?,
@@ -92,6 +101,17 @@ impl Stage<'_> {
                     window,
                     until_verdict,
                 } => while_alive(cluster, self.observe(recorder, *window, *until_verdict)).await?,
+                Step::LoadTest { window } => {
+                    let load = self.load_test(cluster.client().clone(), recorder);
+                    let watch = self.observe(recorder, *window, true);
+                    let end = async {
+                        tokio::select! {
+                            () = watch => Ok(()),
+                            failed = load => failed,
+                        }
+                    };
+                    while_alive(cluster, end).await??;
+                }
                 Step::StartDescheduler { policy } => {
                     let policy_text = self.folder.policies.get(*policy);
                     let policy = policy_text.ok_or_else(|| no_file(step, policy))?;
@@ -130,6 +150,28 @@ impl Stage<'_> {
         })
     }
 
+    /// The scenario's load test, again and again; returns only when it can't go on.
+    ///
+    /// Boxed: the compiler can't tell for itself that what it borrows may go from thread to thread.
+    fn load_test<'a>(
+        &'a self,
+        client: kube::Client,
+        recorder: &'a Recorder,
+    ) -> BoxFuture<'a, Result<(), DriveError>> {
+        let load = async move {
+            let overload = self.scenario.overload;
+            let profile = overload.and_then(|overload| self.folder.profiles.get(overload.profile));
+            let Some(profile) = profile else { return Ok(()) };
+            let logs = self.evidence.join("logs");
+            let on_step = |step: LoadStep| recorder.note(What::Step(format!("load test: {step}")));
+            match load::again_and_again(client, &profile.says, &logs, &on_step).await {
+                Ok(never) => match never {},
+                Err(source) => Err(DriveError::Evidence { path: logs, source }),
+            }
+        };
+        load.boxed()
+    }
+
     async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
         let (pace, case) = (self.plan.pace, self.plan.case);
         let window = match self.scenario.arm {
@@ -138,7 +180,8 @@ impl Stage<'_> {
             _ if until_verdict => pace.window(window),
             _ => pace.scale(window),
         };
-        let stops = until_verdict && pace != Pace::Recorded;
+        // A load test has no rates to be watched to the end for.
+        let stops = until_verdict && (pace != Pace::Recorded || self.scenario.overload.is_some());
         let end = tokio::time::Instant::now() + window;
         let mut said = None;
         recorder
@@ -214,6 +257,7 @@ impl Stage<'_> {
             | Step::Settle { .. }
             | Step::AwaitUpTo { .. }
             | Step::Observe { .. }
+            | Step::LoadTest { .. }
             | Step::StartDescheduler { .. }
             | Step::StopDescheduler => {}
         }

@@ -1,10 +1,12 @@
 //! What an experiment is called by: its arm, its pace, its shape, the steps of a load test, the releases of its components. Plain values that everything else shares.
 
+mod liveness;
 mod load_step;
 mod minor;
 mod pace;
 mod shape;
 
+pub use liveness::{Liveness, LivenessChange};
 pub use load_step::LoadStep;
 pub use minor::Minor;
 pub use pace::Pace;

@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::announce::Log;
 use self::measure::{MeasureOptions, Measuring};
-use self::profile::Profile;
+use self::profile::{Profile, Says};
 use self::run::{FORMAT, LoadOutcome, LoadRun, ProfileUsed};
 use self::steps::{Course, Gone};
 use crate::component::ComponentName;
 use crate::drive::DriveError;
-use crate::experiment::{LoadStep, Shape};
-use crate::provider::{Cluster, Liveness, LivenessChange, LivenessEvent, Order, Scale};
+use crate::experiment::{Liveness, LivenessChange, LoadStep, Shape};
+use crate::provider::{Cluster, LivenessEvent, Order, Scale};
 use crate::session::Session;
 
 /// The file of a run in its evidence folder.
@@ -35,7 +35,7 @@ pub const RUN: &str = "load.json";
 pub struct LoadPlan {
     /// How large.
     pub profile: Profile,
-    /// How many cores the API server gets at most.
+    /// How many cores the API server gets at most, once the cluster is ready.
     pub apiserver_cpu: Option<f64>,
     /// When the API server is killed for not answering; never, where there is none.
     pub liveness: Option<Liveness>,
@@ -146,7 +146,7 @@ async fn play(
     let course = Course {
         says: &plan.profile.says,
         client,
-        measuring: Some(&measuring),
+        on_step: &|step| measuring.step(step),
         log,
         say,
         began: began.clock,
@@ -189,14 +189,9 @@ fn order(plan: &LoadPlan, session: &Session, evidence: &Path) -> Order {
     };
     let mut order = Order {
         scale: Some(Scale {
-            qps: says.control_plane.qps,
-            concurrent_syncs: says.control_plane.concurrent_syncs,
-            lease: Duration::from_secs(says.node.lease_s.into()),
-            node_memory: says.node.memory.clone(),
-            node_pods: says.node.pods,
-            apiserver_args: says.control_plane.apiserver_args.clone(),
             apiserver_cpu: plan.apiserver_cpu,
             liveness: plan.liveness,
+            ..scale(says)
         }),
         keep: session.settings().keep,
         ..session.order(shape, evidence.join("logs"))
@@ -204,6 +199,44 @@ fn order(plan: &LoadPlan, session: &Session, evidence: &Path) -> Order {
     // Of thousands of requests a second nobody asks who sent which.
     order.tuning.audit = false;
     order
+}
+
+/// What a cluster is given for a profile.
+pub(crate) fn scale(says: &Says) -> Scale {
+    Scale {
+        qps: says.control_plane.qps,
+        concurrent_syncs: says.control_plane.concurrent_syncs,
+        lease: Duration::from_secs(says.node.lease_s.into()),
+        node_memory: says.node.memory.clone(),
+        node_pods: says.node.pods,
+        apiserver_args: says.control_plane.apiserver_args.clone(),
+        apiserver_cpu: None,
+        liveness: None,
+    }
+}
+
+/// Runs a profile's steps again and again, for as long as it is polled: the load of a case. `on_step` is told of each step.
+///
+/// # Errors
+/// When its log can't be written.
+pub(crate) async fn again_and_again(
+    client: kube::Client,
+    says: &Says,
+    logs: &Path,
+    on_step: &(dyn Fn(LoadStep) + Sync),
+) -> std::io::Result<std::convert::Infallible> {
+    let (log, _) = Log::create(logs)?;
+    loop {
+        let course = Course {
+            says,
+            client: client.clone(),
+            on_step,
+            log: &log,
+            say: &|_| (),
+            began: Instant::now(),
+        };
+        course.run(&mut Gone::default()).await;
+    }
 }
 
 /// The evidence folder of a new run, with its profile.

@@ -55,11 +55,14 @@ impl Batch<'_> {
     pub(super) async fn send(&self, client: &Client, tell: &(dyn Fn(usize) + Sync)) -> Done {
         let start = Instant::now();
         let sent = Mutex::new(ClientRequests::default());
-        let (sent_here, items) = (&sent, self.items.iter().enumerate());
-        let requests = futures::stream::iter(items).map(|(n, item)| async move {
+        let sent_here = &sent;
+        // By number: of a closure that takes a reference the compiler can't tell that it may go from thread to thread.
+        let requests = futures::stream::iter(0..self.items.len()).map(|n| {
             let due = start + Duration::from_secs_f64(n as f64 / self.rate);
-            tokio::time::sleep_until(due.into()).await;
-            until_done(client, self.deed, item, sent_here).await
+            async move {
+                tokio::time::sleep_until(due.into()).await;
+                until_done(client, self.deed, &self.items[n], sent_here).await
+            }
         });
         let mut answers = requests.buffer_unordered(self.clients);
         let (mut lost, mut done) = (Vec::new(), 0);

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use kube::Client;
 
 use super::announce::Log;
-use super::measure::Measuring;
 use super::objects::{Item, Mix};
 use super::pods::Pods;
 use super::profile::Says;
@@ -23,8 +22,8 @@ const TOLD: Duration = Duration::from_millis(500);
 pub(super) struct Course<'a> {
     pub(super) says: &'a Says,
     pub(super) client: Client,
-    /// Told of each step.
-    pub(super) measuring: Option<&'a Measuring>,
+    /// Told of each step that begins.
+    pub(super) on_step: &'a (dyn Fn(LoadStep) + Sync),
     pub(super) log: &'a Log,
     /// Told of step and progress.
     pub(super) say: &'a (dyn Fn(&str) + Sync),
@@ -112,9 +111,7 @@ impl Course<'_> {
 
     fn begin(&self, step: LoadStep, gone: &mut Gone) {
         self.log.started(step);
-        if let Some(measuring) = self.measuring {
-            measuring.step(step);
-        }
+        (self.on_step)(step);
         (self.say)(&format!("step {} of 13, {step}", step.number()));
         gone.steps.push(StepRecord {
             step,

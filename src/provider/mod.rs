@@ -34,7 +34,7 @@ use crate::engine::preflight::Problem;
 use crate::scenario::{Load, Pace, Shape};
 
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
-pub use liveness::{Liveness, LivenessChange, LivenessEvent, OnLiveness};
+pub use liveness::{LivenessEvent, OnLiveness};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
 pub use scale::Scale;
@@ -394,6 +394,16 @@ pub enum ProviderError {
         /// Why not.
         why: String,
     },
+    /// Something that this provider has not.
+    #[error("{provider} can't {what}: {why}")]
+    Unable {
+        /// Which provider.
+        provider: Provider,
+        /// What was asked of it.
+        what: String,
+        /// What it would take.
+        why: String,
+    },
     /// The API server refused something that the cluster needs.
     #[error("failed to {what}: {source}")]
     Api {
@@ -442,6 +452,7 @@ impl ProviderError {
                  another"
                     .to_owned(),
             ),
+            Self::Unable { .. } => Some("use --provider local".to_owned()),
             Self::Setup { .. } | Self::Start { .. } | Self::Api { .. } => None,
         }
     }

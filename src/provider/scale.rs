@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::liveness::Liveness;
+use crate::experiment::Liveness;
 
 /// What a cluster of many nodes is given.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Scale {
     pub node_pods: u32,
     /// More arguments of the API server.
     pub apiserver_args: Vec<String>,
-    /// How many cores the API server gets at most.
+    /// How many cores the API server gets at most, once the cluster is ready.
     pub apiserver_cpu: Option<f64>,
     /// When the API server is killed and started again, as a kubelet would; never, where there is none. As it is, whatever
     /// the pace.

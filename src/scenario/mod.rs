@@ -36,8 +36,19 @@ pub struct Scenario {
     pub shape: Shape,
     /// The CPU that pods use, where something looks at it.
     pub load: Option<Load>,
+    /// What is done to the API server, where that is what it is about.
+    pub overload: Option<Overload>,
     /// What is done, in order.
     pub steps: Vec<Step>,
+}
+
+/// An API server that is asked whether it lives, under a load test.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overload {
+    /// The profile of the load test, a file of the case's folder; of its cluster as well.
+    pub profile: &'static str,
+    /// How many cores the API server gets at most, once the cluster is ready.
+    pub apiserver_cpu: Option<f64>,
 }
 
 impl Scenario {
@@ -48,6 +59,7 @@ impl Scenario {
             arm,
             shape: card.shape(),
             load: None,
+            overload: None,
             steps: Vec::new(),
         }
     }
@@ -56,6 +68,17 @@ impl Scenario {
     pub fn load(mut self, load: Load) -> Self {
         self.load = Some(load);
         self
+    }
+
+    /// Asks the API server whether it lives, as kubeadm does, and bounds its CPU.
+    pub fn overload(mut self, overload: Overload) -> Self {
+        self.overload = Some(overload);
+        self
+    }
+
+    /// Runs the load test of [`Overload`] again and again, for a window; the first verdict of `Reproduced` ends it, at any pace.
+    pub fn load_test(self, window: Duration) -> Self {
+        self.step(Step::LoadTest { window })
     }
 
     fn step(mut self, step: Step) -> Self {

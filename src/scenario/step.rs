@@ -78,6 +78,11 @@ pub enum Step {
         /// At the recorded pace.
         within: Duration,
     },
+    /// Run the scenario's load test again and again, until a verdict of `Reproduced`.
+    LoadTest {
+        /// How long at most, at the recorded pace.
+        window: Duration,
+    },
     /// Watch for a window.
     ///
     /// With `until_verdict`, at the fast pace, the window ends as soon as the judge says `Reproduced`:
@@ -117,6 +122,7 @@ impl fmt::Display for Step {
             Self::Settle { condition, .. } | Self::AwaitUpTo { condition, .. } => {
                 write!(f, "wait for {condition}")
             }
+            Self::LoadTest { .. } => f.write_str("load test"),
             Self::Observe { .. } => f.write_str("watch"),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Arm, Pace, Shape};
+use crate::experiment::{Arm, LivenessChange, Pace, Shape};
 
 /// Where, with what, and at which pace a timeline was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,8 @@ pub enum What {
     Hpa(Sighting<HpaSeen>),
     /// A descheduler went through a cycle; its component's name.
     Cycle(String),
+    /// Something befell the API server, which is asked whether it lives.
+    Liveness(LivenessChange),
     /// An Event was written. Kept for the reader; never judged, because the event recorder drops.
     Event(EventSeen),
     /// Somebody asked the API server for a change, and it answered: a line of its audit log.

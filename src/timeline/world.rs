@@ -37,6 +37,7 @@ impl World {
             | What::Request(_)
             | What::Gap(_)
             | What::Still(())
+            | What::Liveness(_)
             | What::End(_) => {}
         }
     }

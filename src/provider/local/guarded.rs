@@ -12,8 +12,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::quota::Quota;
 use crate::component::Binary;
+use crate::experiment::{Liveness, LivenessChange};
 use crate::provider::ProviderError;
-use crate::provider::liveness::{Liveness, LivenessChange, Told};
+use crate::provider::liveness::Told;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 

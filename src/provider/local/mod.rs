@@ -106,14 +106,6 @@ impl LocalCluster {
         more.extend(scale.into_iter().flat_map(|scale| scale.apiserver_args.clone()));
         let args = apiserver::args(&site, api, client, more);
         let mut apiserver = site.start(binary(ComponentName::Apiserver)?, &args)?;
-        let quota = scale.and_then(|scale| scale.apiserver_cpu);
-        let quota = quota.map(|cores| Arc::new(Quota::of(cores, site.run())));
-        if let (Some(quota), Some((_, pid))) = (&quota, apiserver.pid()) {
-            quota.hold(pid).map_err(|e| ProviderError::Setup {
-                what: "the API server's share of CPU".to_owned(),
-                why: e.to_string(),
-            })?;
-        }
         let client = access::client(&site.pki, api, access::KUBECTL)?;
         apiserver::wait(
             &mut apiserver,
@@ -163,7 +155,7 @@ impl LocalCluster {
             ports,
             processes: [kwok, ks, kcm, etcd],
             apiserver: Apiserver::Plain(Box::new(apiserver)),
-            quota,
+            quota: None,
             second_scheduler,
             descheduler: None,
             tasks,
@@ -180,12 +172,31 @@ impl LocalCluster {
         }
         cluster.ready_after = start.elapsed();
         tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
+        cluster.bound()?;
         cluster = cluster.guarded(args)?;
         if let Some(load) = &cluster.order.load {
             let (client, pace) = (&cluster.client, cluster.order.pace);
             metrics::serve(client, &cluster.site, running, load, pace, &mut cluster.tasks).await?;
         }
         Ok(cluster)
+    }
+
+    /// Bounds the API server's CPU, where that was asked for: from here on.
+    fn bound(&mut self) -> Result<(), ProviderError> {
+        let Some(cores) = self.order.scale.as_ref().and_then(|scale| scale.apiserver_cpu) else {
+            return Ok(());
+        };
+        let quota = Quota::of(cores, self.site.run());
+        if let Apiserver::Plain(apiserver) = &self.apiserver
+            && let Some((_, pid)) = apiserver.pid()
+        {
+            quota.hold(pid).map_err(|e| ProviderError::Setup {
+                what: "the API server's share of CPU".to_owned(),
+                why: e.to_string(),
+            })?;
+        }
+        self.quota = Some(Arc::new(quota));
+        Ok(())
     }
 
     /// The same with its API server in care, where that was asked for.
