@@ -29,7 +29,7 @@ const STARTED: &str = "load";
 /// How many kills make a loop.
 const KILLS: usize = 2;
 
-/// What the API server gets in the broken arm: a tenth of what the load takes of it.
+/// What the API server gets in the broken arm: a fraction of what the load takes of it.
 const TOO_SMALL: f64 = 0.08;
 
 fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
