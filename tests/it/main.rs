@@ -43,6 +43,7 @@ mod kind_live_sandbox;
 mod kind_preflight;
 mod kind_sweep;
 mod recordings;
+mod load_measure;
 mod node_image;
 mod quick_start;
 mod report_browser;

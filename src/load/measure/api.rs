@@ -290,3 +290,7 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;
