@@ -107,12 +107,19 @@ async fn pods_are(measuring: &Measuring, wanted: PodCounts) {
     );
 }
 
-fn row<'a>(measured: &'a Measured, verb: &str, resource: &str, subresource: &str) -> &'a LatencyRow {
+/// The row of `verb resource/subresource scope`.
+fn row<'a>(measured: &'a Measured, call: &str) -> &'a LatencyRow {
     let mut rows = measured.latency.rows.iter();
-    let found = rows.find(|row| {
-        (row.verb.as_str(), row.resource.as_str(), row.subresource.as_str()) == (verb, resource, subresource)
-    });
-    found.unwrap_or_else(|| panic!("no {verb} {resource} {subresource}: {:#?}", measured.latency.rows))
+    let found = rows.find(|row| row.title() == call);
+    let all = || {
+        measured
+            .latency
+            .rows
+            .iter()
+            .map(LatencyRow::title)
+            .collect::<Vec<_>>()
+    };
+    found.unwrap_or_else(|| panic!("no {call}: {:#?}", all()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,17 +201,17 @@ fn pods_agree(measured: &Measured) {
 
 fn requests_agree(measured: &Measured) {
     assert_eq!(
-        row(measured, "POST", "pods", "").took.count,
+        row(measured, "POST pods resource").took.count,
         PODS,
         "nobody else makes pods"
     );
     assert_eq!(
-        row(measured, "POST", "pods", "binding").took.count,
+        row(measured, "POST pods/binding resource").took.count,
         PODS,
         "one of the scheduler's each"
     );
-    assert_eq!(row(measured, "DELETECOLLECTION", "pods", "").took.count, 1);
-    assert!(row(measured, "LIST", "pods", "").took.count >= 3);
+    assert_eq!(row(measured, "DELETE pods namespace").took.count, 1);
+    assert!(row(measured, "LIST pods namespace").took.count >= 3);
     assert!(
         measured
             .latency
@@ -267,7 +274,7 @@ fn processes_agree(measured: &Measured) {
     );
     for one in &measured.processes {
         assert_eq!(one.starts, 1, "{}", one.name);
-        assert!(one.curve.t_ms.len() > 10, "{}", one.name);
+        assert!(one.curve.t_ms.len() >= 3, "{}", one.name);
         assert!(
             one.peak_bytes > 8 << 20 && one.mean_bytes <= one.peak_bytes,
             "{}: {}",
@@ -316,13 +323,13 @@ async fn a_killed_api_server_is_measured_before_and_after() {
         .find(|(name, _)| name == "kube-apiserver")
         .unwrap();
     kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL).unwrap();
-    // Its port is free when it has ended; whoever owns it may not have waited for it yet.
-    let stat = format!("/proc/{pid}/stat");
-    until("the API server's end", || match std::fs::read_to_string(&stat) {
-        Ok(stat) => stat.contains(") Z ").then_some(()),
-        Err(_) => Some(()),
-    });
     let line = traces.command_line("kube-apiserver");
+    let port = line.iter().find_map(|arg| arg.strip_prefix("--secure-port="));
+    let port: u16 = port.unwrap().parse().unwrap();
+    // Its last thread takes the socket with it.
+    until("the port of the API server that was killed", || {
+        std::net::TcpListener::bind(("127.0.0.1", port)).ok()
+    });
     let log = std::fs::File::create(scratch.path().join("again.log")).unwrap();
     let again = Command::new(&line[0])
         .args(&line[1..])
@@ -355,7 +362,7 @@ async fn a_killed_api_server_is_measured_before_and_after() {
     drop(again);
     cluster.cluster.down(true).await;
     assert_eq!(measured.latency.restarts, 1);
-    let made = row(&measured, "POST", "pods", "").took.count;
+    let made = row(&measured, "POST pods resource").took.count;
     assert_eq!(made, 12, "8 of the first one, 4 of the second");
     assert_eq!((measured.pods.created, measured.pods.running), (12, 12));
     let apiserver = measured
@@ -402,7 +409,7 @@ async fn what_does_not_answer_is_named_and_the_rest_is_measured() {
     create(&pods, 0..2).await;
     let measured = measuring.finish().await;
     cluster.cluster.down(true).await;
-    assert_eq!(row(&measured, "POST", "pods", "").took.count, 2);
+    assert_eq!(row(&measured, "POST pods resource").took.count, 2);
     let [etcd_missing, process_missing] = &measured.missing[..] else {
         panic!("{:?}", measured.missing)
     };

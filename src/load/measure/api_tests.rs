@@ -137,14 +137,20 @@ async fn rows_are_held_against_their_objectives_the_worst_first() {
 
 #[test]
 fn a_call_is_of_the_kind_that_its_verb_says() {
-    let call = |verb: &str, subresource: &str| {
-        let text = format!(r#"resource="pods",scope="namespace",subresource="{subresource}",verb="{verb}""#);
+    let of = |verb: &str, subresource: &str, scope: &str| {
+        let text = format!(r#"resource="pods",scope="{scope}",subresource="{subresource}",verb="{verb}""#);
         Call::of(Labels(&text)).map(|call| call.kind())
     };
-    assert_eq!(call("POST", ""), Some(CallKind::Mutating));
-    assert_eq!(call("DELETE", ""), Some(CallKind::Mutating));
-    assert_eq!(call("DELETECOLLECTION", ""), Some(CallKind::List));
-    assert_eq!(call("GET", "status"), Some(CallKind::Read));
+    assert_eq!(of("POST", "", "resource"), Some(CallKind::Mutating));
+    assert_eq!(
+        of("POST", "", "namespace"),
+        Some(CallKind::Mutating),
+        "up to v1.16"
+    );
+    assert_eq!(of("DELETE", "", "resource"), Some(CallKind::Mutating));
+    assert_eq!(of("DELETE", "", "namespace"), Some(CallKind::List));
+    assert_eq!(of("DELETECOLLECTION", "", "cluster"), Some(CallKind::List));
+    assert_eq!(of("GET", "status", "resource"), Some(CallKind::Read));
     for (verb, subresource) in [
         ("GET", "log"),
         ("POST", "exec"),
@@ -152,6 +158,6 @@ fn a_call_is_of_the_kind_that_its_verb_says() {
         ("GET", "proxy"),
         ("WATCH", ""),
     ] {
-        assert_eq!(call(verb, subresource), None, "{verb} {subresource}");
+        assert_eq!(of(verb, subresource, "resource"), None, "{verb} {subresource}");
     }
 }
