@@ -17,6 +17,7 @@ mod paced;
 mod pki;
 mod ports;
 mod process;
+mod saved_etcd;
 mod scheduler;
 mod site;
 pub mod tuning;
@@ -34,6 +35,7 @@ use crate::scenario::{Load, Pace, Shape};
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
+pub use saved_etcd::{SavedEtcd, SavedEtcdError};
 pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.

@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PODS: u64 = 24;
 
 /// What a cluster's own files say of its processes.
-struct Traces {
+pub(crate) struct Traces {
     logs: PathBuf,
     run: PathBuf,
 }
 
 impl Traces {
-    fn of(cluster: &Up, logs: &Path) -> Self {
+    pub(crate) fn of(cluster: &Up, logs: &Path) -> Self {
         let kubeconfig = cluster.kubeconfig();
         Self {
             logs: logs.to_owned(),
@@ -38,7 +38,7 @@ impl Traces {
     }
 
     /// The command line of a component: the first line of its log.
-    fn command_line(&self, name: &str) -> Vec<String> {
+    pub(crate) fn command_line(&self, name: &str) -> Vec<String> {
         let log = std::fs::read_to_string(self.log(name)).unwrap();
         let line = log.lines().next().unwrap().strip_prefix("# ").unwrap();
         line.split(' ').map(str::to_owned).collect()
@@ -48,7 +48,7 @@ impl Traces {
         self.logs.join(format!("{name}.log"))
     }
 
-    fn etcd(&self) -> String {
+    pub(crate) fn etcd(&self) -> String {
         let line = self.command_line("etcd");
         let url = line
             .iter()
@@ -57,7 +57,7 @@ impl Traces {
     }
 
     /// Names and ids of what was started.
-    fn processes(&self) -> Vec<(String, u32)> {
+    pub(crate) fn processes(&self) -> Vec<(String, u32)> {
         let lines = std::fs::read_to_string(self.run.join("processes.jsonl")).unwrap();
         let lines = lines
             .lines()

@@ -27,6 +27,7 @@ mod conformance;
 mod conformance_isolation;
 mod docker_images;
 mod docker_run;
+mod etcd_size;
 mod fork_misbehaves;
 mod fork_tuning;
 mod inject_live;
