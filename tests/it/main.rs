@@ -45,6 +45,8 @@ mod kind_preflight;
 mod kind_sweep;
 mod recordings;
 mod load_measure;
+mod load_report;
+mod load_sample;
 mod node_image;
 mod quick_start;
 mod report_browser;
