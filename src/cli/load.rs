@@ -95,6 +95,8 @@ pub enum LoadFormat {
     Text,
     /// The run as one JSON object: what is in load.json.
     Json,
+    /// For a GitHub step summary: what is in load.md.
+    Markdown,
 }
 
 /// Runs the load test, and gives the exit code.
@@ -141,6 +143,7 @@ pub async fn run(args: &LoadArgs, progress: &Progress) -> Result<u8, Failure> {
     };
     match args.format {
         LoadFormat::Json => super::say(&finished.run.to_json()),
+        LoadFormat::Markdown => super::say(&crate::report::load::markdown(&finished.run)),
         LoadFormat::Text => super::say(&text(&finished.run)),
     }
     progress.println(format!("evidence: {}", finished.evidence.display()));

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod compare;
 pub mod components;
 pub mod doctor;
+pub mod etcd_size;
 pub mod expect;
 pub mod fidelity;
 pub mod flags;
@@ -107,6 +108,8 @@ pub enum Verb {
     Fidelity(fidelity::FidelityArgs),
     /// Measure how fast a cluster is ready, and what a run takes besides it
     Bench(bench::BenchArgs),
+    /// Say how large an etcd's database is: its file, and its keys by prefix
+    EtcdSize(etcd_size::EtcdSizeArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  kubeclash completions bash > /etc/bash_completion.d/kubeclash")]
     Completions {
@@ -236,6 +239,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Report(args) => report::run(&args, &style)?,
             Verb::Fidelity(args) => fidelity::run(&args)?,
             Verb::Bench(args) => bench::run(&args, &progress).await?,
+            Verb::EtcdSize(args) => etcd_size::run(&args, &progress).await?,
             Verb::Completions { shell } => {
                 clap_complete::generate(shell, &mut Cli::command(), "kubeclash", &mut std::io::stdout());
             }

@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use self::announce::Log;
 use self::measure::{MeasureOptions, Measuring};
 use self::profile::{Profile, Says};
-use self::run::{FORMAT, LoadOutcome, LoadRun, ProfileUsed};
+pub use self::run::LoadRun;
+use self::run::{FORMAT, LoadOutcome, ProfileUsed};
 use self::steps::{Course, Gone};
 use crate::component::ComponentName;
 use crate::drive::DriveError;
@@ -96,8 +97,15 @@ pub async fn run(
     let befell = befell(&liveness, began.clock);
     let mut run = summed_up(plan, session, gone, end, measured, began);
     run.liveness = befell;
-    let file = evidence.join(RUN);
-    fs::write(&file, run.to_json()).map_err(failed(file))?;
+    let reports = [
+        (RUN, run.to_json()),
+        ("load.md", crate::report::load::markdown(&run)),
+        ("load.html", crate::report::load::page(&run)),
+    ];
+    for (name, text) in reports {
+        let file = evidence.join(name);
+        fs::write(&file, text).map_err(failed(file))?;
+    }
     Ok(Finished { run, evidence, kept })
 }
 

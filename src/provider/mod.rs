@@ -18,6 +18,7 @@ mod paced;
 mod pki;
 mod ports;
 mod process;
+mod saved_etcd;
 mod scale;
 mod scheduler;
 mod site;
@@ -37,6 +38,7 @@ pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use liveness::{LivenessEvent, OnLiveness};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::WORKERS;
+pub use saved_etcd::{SavedEtcd, SavedEtcdError};
 pub use scale::Scale;
 pub use tuning::{Tuning, TuningError};
 

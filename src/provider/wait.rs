@@ -27,6 +27,38 @@ where
     until_ready_on(process, None, patience, probe).await
 }
 
+/// The same for an etcd that serves clients at `url`: its port answers before it serves, and an API server that connects
+/// too early waits for a second.
+pub(super) async fn until_healthy(
+    process: &mut Process,
+    url: &str,
+    patience: Duration,
+) -> Result<(), ProviderError> {
+    let health = format!("{url}/health");
+    // Somebody else may have installed one already; any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let asking = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .map_err(|e| ProviderError::Setup {
+            what: "health checks".to_owned(),
+            why: e.to_string(),
+        })?;
+    until_ready(process, patience, || async {
+        let answer = asking
+            .get(&health)
+            .send()
+            .await
+            .map_err(|e| format!("/health: {e}"))?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("/health: {}", answer.status()))
+        }
+    })
+    .await
+}
+
 /// The same for a process that stands on another: where that one has exited, it is to blame.
 pub(super) async fn until_ready_on<F, R>(
     process: &mut Process,

@@ -11,6 +11,7 @@ pub mod fidelity;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod load;
 pub mod markdown;
 pub mod material;
 pub mod picture;

@@ -201,3 +201,27 @@ impl Drop for Browser {
         let _ = killpg(group, Signal::SIGKILL);
     }
 }
+
+/// Every text with the contrast to what it stands on, where that is below WCAG's 4.5.
+pub(crate) const PALE: &str = r"
+    const rgb = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+        .map((c) => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
+    const back = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const colour = rgb(getComputedStyle(at).backgroundColor);
+            if (colour.length === 3 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const pale = new Set();
+    for (const element of document.querySelectorAll('body *')) {
+        if (!element.checkVisibility() || ![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
+        const style = getComputedStyle(element);
+        const ink = light(rgb(element.namespaceURI.endsWith('svg') ? style.fill : style.color));
+        const ground = light(back(element));
+        const contrast = (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05);
+        if (contrast < 4.5) pale.add(`${element.tagName}.${element.getAttribute('class')}: ${contrast.toFixed(2)}`);
+    }
+    return [...pale]";

@@ -9,7 +9,7 @@ use kubeclash::timeline::{Change, Timeline, What};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::browser::{Browser, browser};
+use crate::browser::{Browser, PALE, browser};
 use crate::cli_sandbox::Sandbox;
 use crate::report_evidence::lay_out;
 
@@ -201,30 +201,6 @@ async fn filters_links_and_keys_work() {
     assert_eq!(browser.run(wide).await.as_f64().unwrap().round(), 2.0);
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
-
-/// Every text with the contrast to what it stands on, where that is below WCAG's 4.5.
-const PALE: &str = r"
-    const rgb = (text) => (text.match(/[\d.]+/g) ?? []).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-        .map((c) => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
-        .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-    const back = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const colour = rgb(getComputedStyle(at).backgroundColor);
-            if (colour.length === 3 || colour[3] > 0) return colour;
-        }
-        return [255, 255, 255];
-    };
-    const pale = new Set();
-    for (const element of document.querySelectorAll('body *')) {
-        if (!element.checkVisibility() || ![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
-        const style = getComputedStyle(element);
-        const ink = light(rgb(element.namespaceURI.endsWith('svg') ? style.fill : style.color));
-        const ground = light(back(element));
-        const contrast = (Math.max(ink, ground) + .05) / (Math.min(ink, ground) + .05);
-        if (contrast < 4.5) pale.add(`${element.tagName}.${element.getAttribute('class')}: ${contrast.toFixed(2)}`);
-    }
-    return [...pale]";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_can_be_read_in_light_and_dark_and_on_a_phone() {

@@ -104,6 +104,8 @@ impl Call {
     pub(super) fn kind(&self) -> CallKind {
         match self.verb.as_str() {
             "LIST" | "DELETECOLLECTION" => CallKind::List,
+            // A collection is deleted by the same method as an object.
+            "DELETE" if self.scope != "resource" => CallKind::List,
             "GET" => CallKind::Read,
             _ => CallKind::Mutating,
         }
@@ -290,3 +292,7 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

@@ -232,6 +232,12 @@ impl Measuring {
         self.counts.clone()
     }
 
+    /// How often API server and etcd have been looked at so far.
+    #[must_use]
+    pub fn looks(&self) -> u64 {
+        lock(&self.samples).cost().samples
+    }
+
     /// Looks once more, ends, and says what was measured.
     pub async fn finish(self) -> Measured {
         // Without marks to come, the sampler looks once more and ends.
@@ -372,8 +378,9 @@ fn steps(
         let next = marks.get(number + 1);
         let (from, to) = (ms(mark.at), ms(next.map_or(end, |next| next.at)));
         let within = |moments: &[u64]| {
-            let first = moments.partition_point(|&t| t < from);
-            let last = moments.partition_point(|&t| t < to);
+            // A step often ends because of what was just seen: in the same millisecond, that was before.
+            let first = moments.partition_point(|&t| t <= from);
+            let last = moments.partition_point(|&t| t <= to);
             first..last.max(first)
         };
         let of_step = samples.steps.get(&number);

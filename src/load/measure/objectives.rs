@@ -32,6 +32,22 @@ impl CallKind {
     }
 }
 
+impl LatencyRow {
+    /// What is called, in a few words: `PATCH pods/status resource`, `LIST deployments.apps cluster`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let dotted = |mark: &str, part: &str| match part {
+            "" => String::new(),
+            part => format!("{mark}{part}"),
+        };
+        let (group, subresource) = (dotted(".", &self.group), dotted("/", &self.subresource));
+        format!(
+            "{} {}{group}{subresource} {}",
+            self.verb, self.resource, self.scope
+        )
+    }
+}
+
 /// Every call, held against its objective; the worst first.
 pub(super) fn rows(look: &Look) -> Vec<LatencyRow> {
     let rows = look.durations.iter().filter_map(|(call, durations)| {

@@ -331,3 +331,7 @@ fn tenths(value: f64) -> f64 {
 fn as_ms(ms: u64) -> f64 {
     ms as f64
 }
+
+#[cfg(test)]
+#[path = "pods_tests.rs"]
+mod tests;

@@ -228,9 +228,10 @@ impl Tail {
         if file.metadata()?.len() < self.read {
             return Ok(false);
         }
-        let mut there = vec![0; self.anchor.len()];
-        file.seek(SeekFrom::Start(self.read - there.len() as u64))?;
-        file.read_exact(&mut there)?;
+        let length = self.anchor.len() as u64;
+        file.seek(SeekFrom::Start(self.read - length))?;
+        let mut there = Vec::new();
+        file.take(length).read_to_end(&mut there)?;
         Ok(there == self.anchor)
     }
 

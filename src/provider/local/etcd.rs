@@ -38,27 +38,6 @@ pub(super) async fn start(
         "--log-level=warn".to_owned(),
     ];
     let mut process = site.start(binary, &args)?;
-    // Its port answers before it serves, and an API server that connects too early waits for a second.
-    let health = format!("{client}/health");
-    let asking = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .map_err(|e| ProviderError::Setup {
-            what: "health checks".to_owned(),
-            why: e.to_string(),
-        })?;
-    wait::until_ready(&mut process, site.patience, || async {
-        let answer = asking
-            .get(&health)
-            .send()
-            .await
-            .map_err(|e| format!("/health: {e}"))?;
-        if answer.status().is_success() {
-            Ok(())
-        } else {
-            Err(format!("/health: {}", answer.status()))
-        }
-    })
-    .await?;
+    wait::until_healthy(&mut process, &client, site.patience).await?;
     Ok(process)
 }

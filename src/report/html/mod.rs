@@ -17,8 +17,10 @@ use crate::cases;
 use crate::evidence::Outcome;
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("style.css");
-const SCRIPTS: [&str; 2] = [include_str!("draw.js"), include_str!("page.js")];
+pub(super) const STYLE: &str = include_str!("style.css");
+pub(super) const DRAW: &str = include_str!("draw.js");
+pub(super) const PARTS: &str = include_str!("parts.js");
+const CASES: &str = include_str!("page.js");
 
 /// What the page's script gets.
 #[derive(Debug, Serialize)]
@@ -55,22 +57,33 @@ struct Run<'a> {
 /// The page.
 #[must_use]
 pub fn page(material: &Material) -> String {
-    let script = SCRIPTS.concat();
+    assemble(STYLE, &[DRAW, PARTS, CASES].concat(), &data(material))
+}
+
+/// A page of a style, a script, and data that was [`embedded`].
+pub(super) fn assemble(style: &str, script: &str, data: &str) -> String {
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; form-action 'none'",
-        digest(STYLE),
-        digest(&script)
+        digest(style),
+        digest(script)
     );
     // The data comes last: nothing in it is looked at for what else is to be filled in.
     fill(
         PAGE,
         &[
             ("{{policy}}", &policy),
-            ("{{style}}", STYLE),
-            ("{{script}}", &script),
-            ("{{data}}", &data(material)),
+            ("{{style}}", style),
+            ("{{script}}", script),
+            ("{{data}}", data),
         ],
     )
+}
+
+/// Data as JSON that can stand in a `<script>`: no `<`, so neither `</script` nor `<!--`.
+pub(super) fn embedded(data: &impl Serialize) -> String {
+    serde_json::to_string(data)
+        .expect("a report is plain data")
+        .replace('<', "\\u003c")
 }
 
 /// Puts texts in their places, each place once and in order, without looking into what was put in.
@@ -99,7 +112,7 @@ fn digest(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// The data as JSON that can stand in a `<script>`: no `<`, so neither `</script` nor `<!--`.
+/// The data of the page.
 #[must_use]
 pub fn data(material: &Material) -> String {
     let builds = material.builds();
@@ -129,9 +142,7 @@ pub fn data(material: &Material) -> String {
         errors: &material.errors,
         left_out: &material.left_out,
     };
-    serde_json::to_string(&data)
-        .expect("a report is plain data")
-        .replace('<', "\\u003c")
+    embedded(&data)
 }
 
 fn titles(material: &Material) -> BTreeMap<&str, String> {

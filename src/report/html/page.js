@@ -1,8 +1,5 @@
 // The page: head, filters, table, and one article an arm, whose drawing is made when it comes into view.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const tip = document.getElementById("tip");
-const SIGNS = { good: "✓", bad: "✗", unclear: "?" };
 const several = data.builds.length > 1;
 const keys = data.builds.map((_, i) => i < 26 ? String.fromCharCode(65 + i) : `${i + 1}`);
 
@@ -24,22 +21,10 @@ function flag(outcome, long) {
 }
 
 function head() {
-  const theme = make("button", { id: "theme", type: "button" });
-  const order = ["auto", "light", "dark"];
-  const set = (name) => {
-    theme.textContent = `Theme: ${name}`;
-    if (name === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = name;
-    try { localStorage.setItem("kubeclash-theme", name); } catch { /* A page from a file may have no storage. */ }
-  };
-  let now = "auto";
-  try { now = localStorage.getItem("kubeclash-theme") ?? "auto"; } catch { /* as above */ }
-  set(order.includes(now) ? now : "auto");
-  theme.addEventListener("click", () => set(order[(order.findIndex((name) => theme.textContent.endsWith(name)) + 1) % 3]));
   const builds = several && make("ul", { class: "builds", "aria-label": "Builds" },
     ...data.builds.map((build, i) => make("li", {}, make("span", { class: "key" }, keys[i]), build.label)));
   document.getElementById("top").append(
-    make("div", { class: "top" }, make("h1", {}, "kubeclash report"), theme),
+    make("div", { class: "top" }, make("h1", {}, "kubeclash report"), theme()),
     make("p", { class: "counts" }, data.counts),
     builds || make("p", { class: "soft" }, data.builds[0]?.label ?? ""),
     filters());
@@ -157,19 +142,6 @@ function article(run) {
   return parts;
 }
 
-/** A part that is made when it is first opened. */
-function folded(title, inner) {
-  const fold = make("details", {}, make("summary", {}, title));
-  fold.addEventListener("toggle", () => { if (fold.open && fold.children.length === 1) fold.append(...inner()); });
-  return fold;
-}
-
-function grid(head, rows) {
-  return make("div", { class: "scroll" }, make("table", { class: "plain" },
-    make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),
-    make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((text) => make("td", {}, text)))))));
-}
-
 /** A drawing with its legend. Its height is known before it is drawn, so nothing moves when it is. */
 function figure(run) {
   const { drawing } = run;
@@ -262,19 +234,6 @@ function pointing(all, drawing, x, place) {
     if (event.key === "Escape") hide();
     mark(go());
   });
-}
-
-function show(lines, left, top) {
-  const [title, ...rest] = lines.filter(Boolean);
-  tip.replaceChildren(make("b", {}, title), ...rest.map((line) => make("div", {}, line)));
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  const below = top + 16 + height < innerHeight;
-  tip.style.transform = `translate(${Math.max(8, Math.min(left + 12, innerWidth - width - 8))}px, ${below ? top + 14 : Math.max(4, top - height - 12)}px)`;
-}
-
-function hide() {
-  tip.hidden = true;
 }
 
 const watcher = new IntersectionObserver((entries) => {
