@@ -1,0 +1,156 @@
+//! The bytes of a log: unpacked by what they are, not by what the file is called, and no further than where it ended
+//! when it was opened.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::origin::SAMPLE;
+use crate::component::compression::Frames;
+
+/// What is read of a file at once.
+const READ: usize = 256 << 10;
+
+/// How a log is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Packed {
+    /// Not at all.
+    Plain,
+    /// By gzip, of any number of members.
+    Gzip,
+    /// By zstd, of any number of frames.
+    Zstd,
+}
+
+/// Ways of packing that are known, and not read: by the bytes that they begin with.
+const OTHERS: [(&[u8], &str); 5] = [
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"PK\x03\x04", "zip"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+];
+
+/// A log that is being read.
+pub(crate) struct Source {
+    reader: Box<dyn Read>,
+    /// What it begins with.
+    pub(crate) sample: Vec<u8>,
+    /// What went wrong while the sample was read.
+    broken: Option<io::Error>,
+    pub(crate) packed: Packed,
+    /// When it was last changed.
+    pub(crate) modified: Option<Timestamp>,
+    file: Option<(File, u64)>,
+    taken: Arc<AtomicU64>,
+}
+
+impl Source {
+    /// Opens a file.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let is = file.metadata()?;
+        if is.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        let modified = is.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+        // A file that is written faster than it is read would have no end. Those of /proc have a size of 0.
+        let end = (is.is_file() && is.len() > 0).then_some(is.len());
+        let kept = file.try_clone()?;
+        let mut source = Self::of(file.take(end.unwrap_or(u64::MAX)))?;
+        source.modified = modified;
+        source.file = end.map(|end| (kept, end));
+        Ok(source)
+    }
+
+    /// Standard input.
+    pub(crate) fn standard() -> io::Result<Self> {
+        Self::of(io::stdin())
+    }
+
+    fn of(raw: impl Read + 'static) -> io::Result<Self> {
+        let taken = Arc::new(AtomicU64::new(0));
+        let mut raw = Counted {
+            raw,
+            taken: Arc::clone(&taken),
+        };
+        let mut magic = Vec::new();
+        raw.by_ref().take(6).read_to_end(&mut magic)?;
+        if let Some((_, name)) = OTHERS.iter().find(|(start, _)| magic.starts_with(start)) {
+            return Err(io::Error::other(format!(
+                "it is packed with {name}: unpack it first"
+            )));
+        }
+        let packed = match magic[..] {
+            [0x1f, 0x8b, ..] => Packed::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Packed::Zstd,
+            _ => Packed::Plain,
+        };
+        let whole = Cursor::new(magic).chain(raw);
+        let mut reader: Box<dyn Read> = match packed {
+            Packed::Plain => Box::new(whole),
+            Packed::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(READ, whole))),
+            Packed::Zstd => Box::new(Frames::Between(BufReader::with_capacity(READ, whole))),
+        };
+        let mut sample = Vec::new();
+        let broken = reader.by_ref().take(SAMPLE as u64).read_to_end(&mut sample).err();
+        Ok(Self {
+            reader,
+            sample,
+            broken,
+            packed,
+            modified: None,
+            file: None,
+            taken,
+        })
+    }
+
+    /// How many bytes were read so far, as they are on the disk.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// What became of the file while it was read: whether something is missing for it, and how to say so.
+    pub(crate) fn changed(&self) -> Option<(bool, String)> {
+        let (file, end) = self.file.as_ref()?;
+        let read = self.taken();
+        let now = file.metadata().ok()?.len();
+        if read < *end && now < *end {
+            return Some((
+                true,
+                format!("it was truncated while it was read: of {end} bytes, {read} were there"),
+            ));
+        }
+        (now > *end).then(|| (false, format!("it grew by {} bytes while it was read", now - end)))
+    }
+}
+
+impl Read for Source {
+    /// What comes after the sample.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.broken.take() {
+            Some(e) => Err(e),
+            None => self.reader.read(buffer),
+        }
+    }
+}
+
+struct Counted<R> {
+    raw: R,
+    taken: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.raw.read(buffer)?;
+        self.taken.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
