@@ -146,7 +146,7 @@ pub(crate) fn cell(text: &str) -> String {
 }
 
 /// A text that Markdown leaves as it is: no line breaks, no HTML, no emphasis, link or code by accident.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     html(&one_line)
         .replace('\\', "\\\\")
@@ -157,7 +157,7 @@ fn prose(text: &str) -> String {
 }
 
 /// A text as code within a line, whatever is in it.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.contains('`') {
         format!("<code>{}</code>", prose(text))
     } else {
@@ -172,7 +172,7 @@ fn html(text: &str) -> String {
 }
 
 /// A code block whose fence is longer than any in its text.
-fn fenced(text: &str) -> String {
+pub(super) fn fenced(text: &str) -> String {
     let mut fence = "```".to_owned();
     while text.contains(&fence) {
         fence.push('`');

@@ -99,9 +99,9 @@ pub struct LogRead {
     /// The file, or `-` for standard input.
     #[serde(serialize_with = "path_text")]
     pub path: PathBuf,
-    /// Whose log it is; `None` where nothing says so, and every signature was looked for.
+    /// Whose log it is; `None` where nothing says so.
     pub component: Option<String>,
-    /// How that is known.
+    /// How that is known. In a log that is known by its path only that component's signatures were looked for, in others all.
     pub known_by: Option<KnownBy>,
     /// How it is packed.
     pub packed: Packed,

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::classification::{Classification, Gathered, LogRead};
 use super::inputs::{Input, Inputs, PassedOver};
-use super::origin::{self, SAMPLE};
+use super::origin::{self, KnownBy, SAMPLE};
 use super::rules::Rules;
 use super::scan::{Scanner, Sieve, Sighting};
 use super::source::{Packed, Source};
@@ -23,7 +23,7 @@ pub struct Error(String);
 #[derive(Debug)]
 pub struct Classifier {
     rules: Rules,
-    /// For logs of nobody knows whom.
+    /// For logs that may be anybody's.
     any: Sieve,
     /// By the place of a component, made when a log of it comes.
     sieves: Vec<OnceLock<Sieve>>,
@@ -128,7 +128,7 @@ impl Classifier {
             hits: 0,
             note: None,
         };
-        let sieve = self.sieve(known.map(|(at, _)| at));
+        let sieve = self.sieve(known);
         let mut scanner = Scanner::default();
         let mut tell = |sighting: &Sighting<'_>| {
             read.hits += 1;
@@ -160,9 +160,10 @@ impl Classifier {
         Ok(())
     }
 
-    /// What is looked for in a component's logs.
-    pub(crate) fn sieve(&self, component: Option<usize>) -> &Sieve {
-        let Some(at) = component else {
+    /// What is looked for in a component's logs: all that there is where only what it says tells whose it is, as it may
+    /// be several logs in one.
+    pub(crate) fn sieve(&self, component: Option<(usize, KnownBy)>) -> &Sieve {
+        let Some((at, KnownBy::Path)) = component else {
             return &self.any;
         };
         self.sieves[at].get_or_init(|| {
@@ -176,7 +177,7 @@ impl Classifier {
     }
 
     /// The component of a log that is only known by its path.
-    pub(crate) fn component(&self, path: &Path, sample: &[u8]) -> Option<(usize, origin::KnownBy)> {
+    pub(crate) fn component(&self, path: &Path, sample: &[u8]) -> Option<(usize, KnownBy)> {
         let sample = &sample[..sample.len().min(SAMPLE)];
         origin::component(&self.rules.components, Some(path), sample)
     }

@@ -78,7 +78,7 @@ pub fn judge(rules: &Rules, findings: &Findings, logs: &Logs) -> Judged {
     } else if let Some(why) = first(Over::Green) {
         (Verdict::Inconclusive(why.clone()), why)
     } else {
-        let why = format!("no red signature in {}", lines(logs.lines.values().sum()));
+        let why = format!("no red signature in {}", in_lines(logs.lines.values().sum()));
         (Verdict::Absent, why)
     };
     Judged {
@@ -103,12 +103,12 @@ fn of_red(rules: &Rules, findings: &Findings, at: usize) -> String {
     format!(
         "{} in {}{first}: {}",
         signature.id,
-        lines(tally.count),
+        in_lines(tally.count),
         signature.meaning
     )
 }
 
-fn lines(count: u64) -> String {
+pub(crate) fn in_lines(count: u64) -> String {
     if count == 1 {
         "1 line".to_owned()
     } else {
@@ -125,11 +125,11 @@ fn holds(rules: &Rules, findings: &Findings, logs: &Logs, condition: &Condition)
                 .signatures
                 .iter()
                 .position(|signature| signature.id == *id)?;
-            found(rules, findings, at).then(|| format!("{id} in {}", lines(findings.tally(at).count)))
+            found(rules, findings, at).then(|| format!("{id} in {}", in_lines(findings.tally(at).count)))
         }
         Condition::LogOf(component) => {
             let count = has(component);
-            (count > 0).then(|| format!("its log has {}", lines(count)))
+            (count > 0).then(|| format!("its log has {}", in_lines(count)))
         }
         Condition::NoLogOf(components) => components.iter().all(|component| has(component) == 0).then(|| {
             let there: Vec<&str> = logs

@@ -24,6 +24,7 @@ mod tail;
 pub use classification::{Classification, Found, LogRead, ReachedStep};
 pub use classifier::{Classifier, Error};
 pub use inputs::{Input, Inputs, PassedOver};
+pub(crate) use judge::in_lines;
 pub use judge::{Judged, Logs, judge};
 pub use library::RulesError;
 pub use origin::KnownBy;
@@ -32,5 +33,6 @@ pub use rules::{BlackRule, Component, Condition, Over, Rules, Severity, Signatur
 pub use scan::{OVERLAP, WINDOW};
 pub use source::Packed;
 pub use tail::{RedHit, Tail};
+pub(crate) use tally::written;
 pub use tally::{Findings, Place, StepSeen, Tally};
 pub use times::{Stamp, Year, YearFrom};

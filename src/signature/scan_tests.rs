@@ -46,7 +46,10 @@ fn fed(log: &[u8], pieces: &[usize]) -> (Seen, Scanner) {
 }
 
 fn of(seen: &Seen, id: &str) -> Vec<u64> {
-    seen.iter().filter(|(name, ..)| name == id).map(|(_, line, _)| *line).collect()
+    seen.iter()
+        .filter(|(name, ..)| name == id)
+        .map(|(_, line, _)| *line)
+        .collect()
 }
 
 #[test]
@@ -63,23 +66,45 @@ fn a_line_counts_once_for_each_signature_with_its_number_and_time() {
 fn a_line_without_a_time_has_that_of_the_line_before_it() {
     let gap = "x\n".repeat(2000);
     let log = format!("I0930 07:12:04.000000 1 a.go:1] b\n{gap}panic: runtime error: index\n");
-    assert_eq!(read(log.as_bytes()).0, [("load-tool-panic".to_owned(), 2002, Some((12, 4)))]);
+    assert_eq!(
+        read(log.as_bytes()).0,
+        [("load-tool-panic".to_owned(), 2002, Some((12, 4)))]
+    );
     // Also where that is in a chunk before.
     let gap = "x\n".repeat(CHUNK / 2 - 20);
-    let log = format!("I0930 07:12:04.000000 1 a.go:1] b\n{gap}{gap}I0930 07:12:05.000000 1 a.go:1] b\npanic: runtime error: i\n");
+    let log = format!(
+        "I0930 07:12:04.000000 1 a.go:1] b\n{gap}{gap}I0930 07:12:05.000000 1 a.go:1] b\npanic: runtime error: i\n"
+    );
     assert_eq!(read(log.as_bytes()).0[0].2, Some((12, 5)));
     assert_eq!(read(b"panic: runtime error: index\n").0[0].2, None);
 }
 
 #[test]
 fn a_line_of_many_megabytes_is_found_in_wherever_it_stands_and_counts_once() {
-    for at in [0, 100, CHUNK - 50, CHUNK, CHUNK + OVERLAP, 3 * CHUNK - 20, 5_000_000] {
-        let long = [b"I0930 07:12:09.000000 1 a.go:1] ".as_slice(), &vec![b'a'; at], RED.as_bytes()].concat();
+    for at in [
+        0,
+        100,
+        CHUNK - 50,
+        CHUNK,
+        CHUNK + OVERLAP,
+        3 * CHUNK - 20,
+        5_000_000,
+    ] {
+        let long = [
+            b"I0930 07:12:09.000000 1 a.go:1] ".as_slice(),
+            &vec![b'a'; at],
+            RED.as_bytes(),
+        ]
+        .concat();
         let line = [&long[..], &vec![b'b'; 2_000_000], RED.as_bytes(), b"\n"].concat();
         let log = [b"first\n".as_slice(), &line, b"third\n", RED.as_bytes(), b"\n"].concat();
         let (seen, scanner) = read(&log);
         assert_eq!(of(&seen, "killing-connection"), [2, 4], "at {at}");
-        assert_eq!(seen[0].2, Some((12, 9)), "the time is that of the line's beginning");
+        assert_eq!(
+            seen[0].2,
+            Some((12, 9)),
+            "the time is that of the line's beginning"
+        );
         assert_eq!((scanner.lines(), scanner.bytes()), (4, log.len() as u64));
         assert_eq!(scanner.buffer.len(), CHUNK, "no more is held");
     }
@@ -95,7 +120,9 @@ fn a_long_line_full_of_literals_takes_no_time_that_grows_with_its_square() {
 
 #[test]
 fn rubbish_zeros_and_broken_text_do_no_harm() {
-    let mut log: Vec<u8> = (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut log: Vec<u8> = (0..3_000_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     log.retain(|byte| *byte != b'\n');
     let whole = [&log[..], b"\n\0\0\0\0", RED.as_bytes(), b"\xff\xfe\n"].concat();
     let (seen, _) = read(&whole);

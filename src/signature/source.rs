@@ -154,3 +154,57 @@ impl<R: Read> Read for Counted<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_is_read_up_to_where_it_ended_when_it_was_opened() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let whole = vec![b'a'; 3 * SAMPLE];
+        fs::write(file.path(), &whole).unwrap();
+        let mut source = Source::open(file.path()).unwrap();
+        file.as_file().set_len(3 * SAMPLE as u64).unwrap();
+        fs::OpenOptions::new()
+            .append(true)
+            .open(file.path())
+            .unwrap()
+            .write_all(b"more")
+            .unwrap();
+        let mut rest = Vec::new();
+        source.read_to_end(&mut rest).unwrap();
+        assert_eq!(source.sample.len() + rest.len(), whole.len());
+        assert_eq!(
+            source.changed(),
+            Some((false, "it grew by 4 bytes while it was read".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_truncated_meanwhile_is_told_apart_from_one_that_was_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), vec![b'a'; 3 * SAMPLE]).unwrap();
+        let mut source = Source::open(file.path()).unwrap();
+        file.as_file().set_len(10).unwrap();
+        source.read_to_end(&mut Vec::new()).unwrap();
+        let (missing, why) = source.changed().unwrap();
+        assert!(
+            missing && why.contains("of 196608 bytes, 65536 were there"),
+            "{why}"
+        );
+        file.as_file().set_len(0).unwrap();
+        assert_eq!(Source::open(file.path()).unwrap().changed(), None);
+    }
+
+    #[test]
+    fn other_ways_of_packing_are_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), b"BZh91AY").unwrap();
+        let error = Source::open(file.path()).err().map(|e| e.to_string());
+        assert_eq!(error.as_deref(), Some("it is packed with bzip2: unpack it first"));
+        assert!(Source::open(Path::new("/")).is_err());
+    }
+}

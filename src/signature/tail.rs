@@ -113,7 +113,7 @@ impl Tail {
             file: None,
             note: None,
         });
-        let sieve = classifier.sieve(growing.component.map(|(at, _)| at));
+        let sieve = classifier.sieve(growing.component);
         let (findings, log, hits) = (&mut self.findings, &mut growing.log, &mut growing.hits);
         let mut tell = |sighting: &Sighting<'_>| {
             *hits += 1;
@@ -148,16 +148,16 @@ impl Tail {
         let mut file = File::open(path)?;
         let is = file.metadata()?;
         let mut from = 0;
-        if let Some(growing) = self.logs.get_mut(path) {
-            if let Some((inode, read)) = growing.file {
-                from = if inode == is.ino() && is.len() >= read {
-                    read
-                } else {
-                    0
-                };
-                if from == 0 && read > 0 {
-                    growing.note = Some("it was truncated or replaced while it was written".to_owned());
-                }
+        if let Some(growing) = self.logs.get_mut(path)
+            && let Some((inode, read)) = growing.file
+        {
+            from = if inode == is.ino() && is.len() >= read {
+                read
+            } else {
+                0
+            };
+            if from == 0 && read > 0 {
+                growing.note = Some("it was truncated or replaced while it was written".to_owned());
             }
         }
         file.seek(SeekFrom::Start(from))?;
@@ -208,7 +208,7 @@ impl Tail {
                 *hits += 1;
                 self.findings.add(sighting, log);
             };
-            let sieve = self.classifier.sieve(growing.component.map(|(at, _)| at));
+            let sieve = self.classifier.sieve(growing.component);
             growing.scanner.end(sieve, &mut tell);
             gathered.logs.push(LogRead {
                 path,
@@ -227,3 +227,7 @@ impl Tail {
         Classification::of(rules, &self.findings, gathered)
     }
 }
+
+#[cfg(test)]
+#[path = "tail_tests.rs"]
+mod tests;

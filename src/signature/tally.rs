@@ -228,10 +228,9 @@ pub(crate) fn prefix(key: &str) -> String {
         return prefix;
     };
     push(resource);
-    if resource == "services" || resource.contains('.') {
-        if let Some(part) = parts.next() {
-            push(part);
-        }
+    let grouped = resource == "services" || resource.contains('.');
+    if let Some(part) = grouped.then(|| parts.next()).flatten() {
+        push(part);
     }
     if let Some(namespace) = parts.next().filter(|part| part.starts_with("kube-")) {
         push(namespace);

@@ -142,10 +142,12 @@ fn clock(text: &[u8]) -> Option<(Time, &[u8])> {
     let mut micros = 0_i32;
     if let Some(digits) = rest.strip_prefix(b".").or_else(|| rest.strip_prefix(b",")) {
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        for at in 0..6 {
-            let digit = if at < count { digits[at] - b'0' } else { 0 };
-            micros = micros * 10 + i32::from(digit);
-        }
+        let six = digits[..count]
+            .iter()
+            .map(|digit| digit - b'0')
+            .chain(std::iter::repeat(0))
+            .take(6);
+        micros = six.fold(0, |micros, digit| micros * 10 + i32::from(digit));
         rest = &digits[count..];
     }
     // A leap second is the last that a clock shows.

@@ -7,6 +7,8 @@
 
 mod attribution;
 mod browser;
+mod classify;
+mod classify_robust;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_compare;
