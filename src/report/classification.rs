@@ -9,7 +9,7 @@ use super::markdown::{cell, code, fenced, prose};
 use super::terminal::{labelled, paint};
 use super::{Style, number};
 use crate::experiment::LoadStep;
-use crate::signature::{Classification, Found, Place, Severity, YearFrom, in_lines, written};
+use crate::signature::{Classification, Found, Place, Severity, YearFrom, in_lines, shown, written};
 use crate::verdict::Label;
 
 /// How many prefixes of keys a view shows; JSON has all.
@@ -167,7 +167,7 @@ fn facts(classification: &Classification) -> Vec<(&'static str, String)> {
             classification
                 .unread
                 .iter()
-                .map(|file| (file.path.display().to_string(), &file.why)),
+                .map(|file| (shown(&file.path), &file.why)),
         )
         .map(|value| ("unread", value)),
     );
@@ -175,7 +175,7 @@ fn facts(classification: &Classification) -> Vec<(&'static str, String)> {
         .logs
         .iter()
         .filter(|log| !classification.unread.iter().any(|file| file.path == log.path));
-    let noted = noted.filter_map(|log| Some((log.path.display().to_string(), log.note.as_ref()?)));
+    let noted = noted.filter_map(|log| Some((shown(&log.path), log.note.as_ref()?)));
     facts.extend(limited(noted).map(|value| ("note", value)));
     if !classification.passed_over.is_empty() {
         let files = match classification.passed_over.len() {
@@ -251,7 +251,7 @@ fn span(found: &Found) -> String {
 }
 
 fn place(place: &Place) -> String {
-    format!("{}:{}", place.file.display(), place.line)
+    format!("{}:{}", shown(&place.file), place.line)
 }
 
 fn details(found: &Found) -> Vec<(&'static str, String)> {

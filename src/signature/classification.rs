@@ -10,7 +10,7 @@ use super::judge::{Judged, Logs, found, judge};
 use super::origin::KnownBy;
 use super::rules::{Rules, Severity};
 use super::source::Packed;
-use super::tally::{Findings, Place, StepSeen, path_text};
+use super::tally::{Findings, Place, StepSeen, path_text, shown};
 use super::times::YearFrom;
 use crate::experiment::LoadStep;
 use crate::verdict::{Label, Verdict};
@@ -101,7 +101,8 @@ pub struct LogRead {
     pub path: PathBuf,
     /// Whose log it is; `None` where nothing says so.
     pub component: Option<String>,
-    /// How that is known. In a log that is known by its path only that component's signatures were looked for, in others all.
+    /// How that is known. In a log that is known by its name only that component's signatures were looked for, in
+    /// others all.
     pub known_by: Option<KnownBy>,
     /// How it is packed.
     pub packed: Packed,
@@ -137,7 +138,7 @@ impl Classification {
         let logs = Logs {
             lines,
             unread: unread
-                .map(|file| format!("{}: {}", file.path.display(), file.why))
+                .map(|file| format!("{}: {}", shown(&file.path), file.why))
                 .collect(),
         };
         let Judged {

@@ -60,7 +60,9 @@ impl Classifier {
     #[must_use]
     pub fn classify_inputs(&self, inputs: Inputs, progress: &Progress) -> Classification {
         let task = progress.task("classify");
-        task.length(inputs.size());
+        if inputs.size() > 0 {
+            task.length(inputs.size());
+        }
         let mut findings = Findings::of(&self.rules);
         let mut gathered = Gathered {
             unread: inputs.unread,
@@ -160,10 +162,10 @@ impl Classifier {
         Ok(())
     }
 
-    /// What is looked for in a component's logs: all that there is where only what it says tells whose it is, as it may
+    /// What is looked for in a component's logs: all that there is where its name does not say whose it is, as it may
     /// be several logs in one.
     pub(crate) fn sieve(&self, component: Option<(usize, KnownBy)>) -> &Sieve {
-        let Some((at, KnownBy::Path)) = component else {
+        let Some((at, KnownBy::Name)) = component else {
             return &self.any;
         };
         self.sieves[at].get_or_init(|| {

@@ -33,6 +33,6 @@ pub use rules::{BlackRule, Component, Condition, Over, Rules, Severity, Signatur
 pub use scan::{OVERLAP, WINDOW};
 pub use source::Packed;
 pub use tail::{RedHit, Tail};
-pub(crate) use tally::written;
 pub use tally::{Findings, Place, StepSeen, Tally};
+pub(crate) use tally::{shown, written};
 pub use times::{Stamp, Year, YearFrom};

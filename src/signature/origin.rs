@@ -14,8 +14,10 @@ pub(crate) const SAMPLE: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KnownBy {
-    /// Its name, or a folder's.
-    Path,
+    /// Its name.
+    Name,
+    /// The name of one of the two folders above it.
+    Folder,
     /// What it says.
     Content,
 }
@@ -28,11 +30,10 @@ pub(crate) fn component(
     sample: &[u8],
 ) -> Option<(usize, KnownBy)> {
     let by_path = path.and_then(|path| by_path(components, path));
-    let by_path = by_path.map(|at| (at, KnownBy::Path));
     by_path.or_else(|| Some((by_content(components, sample)?, KnownBy::Content)))
 }
 
-fn by_path(components: &[Component], path: &Path) -> Option<usize> {
+fn by_path(components: &[Component], path: &Path) -> Option<(usize, KnownBy)> {
     // The file's own name first, then those of two folders, as container logs have them: pod/container/0.log.
     let parts = path.iter().rev().take(3);
     parts.enumerate().find_map(|(level, part)| {
@@ -47,7 +48,12 @@ fn by_path(components: &[Component], path: &Path) -> Option<usize> {
         });
         // Of names that are as long, the first.
         let best = named.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best.map(|(_, at)| at)
+        let by = if level == 0 {
+            KnownBy::Name
+        } else {
+            KnownBy::Folder
+        };
+        best.map(|(_, at)| (at, by))
     })
 }
 
@@ -110,16 +116,20 @@ mod tests {
             ("a/kube-controller-manager.log.1", Some("kube-controller-manager")),
             ("a/nohup.out", Some("load")),
             ("etcd-events.log", Some("etcd")),
-            (
-                "pods/kube-system_kube-apiserver-m_87/kube-apiserver/0.log",
-                Some("kube-apiserver"),
-            ),
             ("sep22_pre_alkaid_etcd343_5k_1api/a.log", None),
             ("arktos/etcd343.log", None),
             ("workload.log", None),
         ] {
-            let wanted = wanted.map(|id| (id.to_owned(), KnownBy::Path));
+            let wanted = wanted.map(|id| (id.to_owned(), KnownBy::Name));
             assert_eq!(of(path, b""), wanted, "{path}");
+        }
+        for folder in [
+            "kube-system_kube-apiserver-m_87/kube-apiserver",
+            "kube-system_kube-apiserver-m_87/a",
+            "kube-apiserver",
+        ] {
+            let wanted = Some(("kube-apiserver".to_owned(), KnownBy::Folder));
+            assert_eq!(of(&format!("pods/{folder}/0.log"), b""), wanted, "{folder}");
         }
     }
 

@@ -146,6 +146,7 @@ mod tests {
             let found = pattern.regex().captures(line.as_bytes()).unwrap();
             assert_eq!(&found["step"], b"a b", "{line}");
         }
+        assert!(pattern.regex().is_match(br#"Step "a (b*)" started"#));
         assert!(!pattern.regex().is_match(b"Step a started"));
     }
 

@@ -207,4 +207,36 @@ mod tests {
         assert_eq!(error.as_deref(), Some("it is packed with bzip2: unpack it first"));
         assert!(Source::open(Path::new("/")).is_err());
     }
+
+    /// Unpacking must not break down, whatever it gets.
+    #[test]
+    fn spoilt_packed_logs_end_with_an_error_or_with_what_they_have() {
+        use flate2::{Compression, write::GzEncoder};
+        use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+        let text: Vec<u8> = (0..60_000_u32)
+            .map(|n| (n.wrapping_mul(n / 7) >> 9) as u8 % 40 + b' ')
+            .collect();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&text).unwrap();
+        let packed = [
+            encoder.finish().unwrap(),
+            compress_to_vec(&text[..], CompressionLevel::Fastest),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut broken = 0;
+        for packed in packed {
+            for round in 0..300_usize {
+                let mut spoilt = packed.clone();
+                for (at, byte) in [(round, 0xff), (round * 97, 0x0f), (round * 7919, 0)] {
+                    let at = 4 + at % (spoilt.len() - 4);
+                    spoilt[at] ^= byte;
+                }
+                fs::write(file.path(), spoilt).unwrap();
+                let read =
+                    Source::open(file.path()).and_then(|mut source| source.read_to_end(&mut Vec::new()));
+                broken += usize::from(read.is_err());
+            }
+        }
+        assert!(broken > 300, "{broken}");
+    }
 }

@@ -257,6 +257,11 @@ fn excerpt(line: &[u8], from: usize, to: usize) -> String {
     )
 }
 
+/// A path as a terminal can show it.
+pub(crate) fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy(), usize::MAX)
+}
+
 /// A text without what a terminal would act on, cut off after so many signs.
 pub(crate) fn printable(text: &str, most: usize) -> String {
     let signs = text.trim_matches(|sign: char| sign.is_control()).chars();

@@ -138,7 +138,7 @@ fn clock(text: &[u8]) -> Option<(Time, &[u8])> {
     if text.get(2) != Some(&b':') || text.get(5) != Some(&b':') {
         return None;
     }
-    let mut rest = &text[8..];
+    let mut rest = text.get(8..)?;
     let mut micros = 0_i32;
     if let Some(digits) = rest.strip_prefix(b".").or_else(|| rest.strip_prefix(b",")) {
         let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -289,6 +289,28 @@ mod tests {
             ),
         ] {
             assert_eq!(at(line), time, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_cut_off_or_spoilt_does_no_harm() {
+        for line in [
+            "I0930 18:12:03.123456       1 a",
+            "2026-11-22T23:00:00.123-05:00 a",
+            "Sep 30 18:12:03 host kubelet[7]: E0930 18:12:02.999999 7",
+            "{\"ts\":1580306777047.728,\"time\":\"2026-11-22T10:00:00+01:30\"}",
+        ] {
+            for cut in 0..=line.len() {
+                let _ = at(&line[..cut]);
+                let mut spoilt = line.as_bytes().to_vec();
+                for byte in [0, b'9', b' ', b':', 0xff] {
+                    spoilt.truncate(cut);
+                    spoilt.push(byte);
+                    spoilt.extend(&line.as_bytes()[(cut + 1).min(line.len())..]);
+                    let _ = Stamp::of(&spoilt)
+                        .and_then(|stamp| stamp.at(&Year::near(date(2020, 1, 1), YearFrom::Today)));
+                }
+            }
         }
     }
 

@@ -193,7 +193,8 @@ fn memory_does_not_grow_with_what_is_read() {
                 )
                 .unwrap();
             }
-            part.extend(vec![b'y'; 1 << (number / 20 % 22)]);
+            let longest = if number.is_multiple_of(20_000) { 22 } else { 20 };
+            part.extend(vec![b'y'; 1 << (number / 20 % longest)]);
             input.write_all(&part).unwrap();
             written += part.len();
         }
@@ -210,7 +211,7 @@ fn memory_does_not_grow_with_what_is_read() {
     assert!(seen["bytes"].as_u64().unwrap() > 200 << 20);
     assert!(found(&seen, "took-too-long")["count"].as_u64().unwrap() > 1000);
     assert!(
-        after - before < 8 << 10,
+        after - before < 6 << 10,
         "{before} KiB at 20 MB, {after} KiB at 200 MB"
     );
 }
