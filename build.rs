@@ -3,4 +3,5 @@
 fn main() {
     println!("cargo::rerun-if-changed=manifests");
     println!("cargo::rerun-if-changed=components");
+    println!("cargo::rerun-if-changed=signatures");
 }

@@ -14,6 +14,7 @@
 //! - [`component`]: from what the user asked for to a verified binary. [`provider`]: from binaries to a cluster.
 //! - [`inject`]: changes made as a user would make them. [`observe`]: watches, turned into a timeline.
 //! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
+//! - [`signature`]: what is looked for in logs, anybody's, and what that comes to.
 //! - [`expectation`]: what arms are expected to end with.
 //! - [`drive`]: the one function that knows every stage. [`evidence`], [`agreement`],
 //!   [`comparison`], [`report`]: what is left, what several runs come to, and views on it.
@@ -46,6 +47,7 @@ pub mod inject;
 pub mod observe;
 pub mod timeline;
 pub mod verdict;
+pub mod signature;
 pub mod expectation;
 pub mod drive;
 pub mod load;

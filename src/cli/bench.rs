@@ -1,6 +1,7 @@
 //! `kubeclash bench`: how fast a cluster is ready, side by side with `kwokctl create cluster`, and what a run takes of
-//! CPU time besides the control plane itself.
+//! CPU time besides the control plane itself; and how fast logs are classified.
 
+mod classify;
 mod overhead;
 
 use std::path::Path;
@@ -55,6 +56,19 @@ pub enum What {
         #[command(flatten)]
         flags: Box<RunFlags>,
     },
+    /// How fast logs are classified, on one core, and the memory that takes; on a log that is made for it
+    #[command(after_help = "Example:\n  kubeclash bench classify --megabytes 2000 --packing gzip")]
+    Classify {
+        /// The size of the log
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        megabytes: u64,
+        /// One line in so many has a signature
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+        every: u64,
+        /// How the log is packed
+        #[arg(long, value_enum, default_value_t = classify::Packing::Plain)]
+        packing: classify::Packing,
+    },
 }
 
 /// The one case that a word names.
@@ -77,6 +91,11 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
         What::Overhead { case, runs, flags } => {
             overhead::run(&open(flags.settings(), progress).await?, case, *runs).await
         }
+        What::Classify {
+            megabytes,
+            every,
+            packing,
+        } => classify::run(*megabytes, *every, *packing, progress),
     }
 }
 

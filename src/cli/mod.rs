@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod bench;
+pub mod classify;
 pub mod compare;
 pub mod components;
 pub mod doctor;
@@ -102,6 +103,8 @@ pub enum Verb {
     Sweep(sweep::SweepArgs),
     /// Judge a recorded timeline again, without a cluster
     Replay(replay::ReplayArgs),
+    /// Say of anybody's logs whether the issue is in them: red, green or black
+    Classify(Box<classify::ClassifyArgs>),
     /// Make reports of evidence: a page of HTML, JUnit, Markdown
     Report(report::ReportArgs),
     /// Hold runs at the recorded pace against the study of 2023
@@ -236,6 +239,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,
             Verb::Sweep(args) => return sweep::run(&args),
             Verb::Replay(args) => return replay_file(&args, &style),
+            Verb::Classify(args) => return classify::run(*args, &progress, &style).await,
             Verb::Report(args) => report::run(&args, &style)?,
             Verb::Fidelity(args) => fidelity::run(&args)?,
             Verb::Bench(args) => bench::run(&args, &progress).await?,

@@ -1,4 +1,4 @@
-//! What layers of images are packed with.
+//! What layers of images, and logs, are packed with.
 
 use std::fs::File;
 use std::io::{self, BufReader, Chain, Cursor, Read};
@@ -24,9 +24,12 @@ pub(super) fn unpacked(file: File, kind: &str) -> io::Result<Box<dyn Read>> {
 type Frame<R> = StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>;
 
 /// All frames of a Zstandard stream; the decoder reads one.
-enum Frames<R: Read> {
+pub(crate) enum Frames<R: Read> {
+    /// Before the first, or behind one.
     Between(R),
+    /// In the middle of one.
     Within(Box<Frame<R>>),
+    /// At the end.
     Over,
 }
 

@@ -26,7 +26,7 @@ mod build;
 mod cache;
 mod container;
 mod checkout;
-mod compression;
+pub(crate) mod compression;
 mod credentials;
 mod digest;
 mod download;

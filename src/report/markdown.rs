@@ -157,7 +157,7 @@ pub(super) fn prose(text: &str) -> String {
 }
 
 /// A text as code within a line, whatever is in it.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.contains('`') {
         format!("<code>{}</code>", prose(text))
     } else {

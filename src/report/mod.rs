@@ -5,6 +5,7 @@
 //! is colour, Unicode or a wide terminal is told to it in a [`Style`].
 
 pub mod builds;
+pub mod classification;
 pub mod comparison;
 pub mod drawing;
 pub mod fidelity;
@@ -16,6 +17,7 @@ pub mod markdown;
 pub mod material;
 pub mod picture;
 pub mod results;
+pub mod signatures;
 pub mod terminal;
 
 pub use drawing::Drawing;

@@ -7,6 +7,9 @@
 
 mod attribution;
 mod browser;
+mod classify;
+mod classify_robust;
+mod classify_rules;
 mod cli_ambient;
 mod cli_bad_input;
 mod cli_compare;

@@ -1,0 +1,171 @@
+//! The verdict on a run, out of what its logs have: pure, and by rules that are data.
+
+use std::collections::BTreeMap;
+
+use super::rules::{BlackRule, Condition, Over, Rules, Severity};
+use super::tally::Findings;
+use crate::verdict::Verdict;
+
+/// How many of the files that could not be read are told in a reason.
+const TOLD: usize = 3;
+
+/// The logs that there are, and what could not be read of them.
+#[derive(Debug, Clone, Default)]
+pub struct Logs {
+    /// How many lines there are by component.
+    pub lines: BTreeMap<String, u64>,
+    /// What could not be read to its end, and why.
+    pub unread: Vec<String>,
+}
+
+/// A verdict, and which rule or signature it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The verdict; the reason of a black one is in it.
+    pub verdict: Verdict,
+    /// Why, in words.
+    pub why: String,
+    /// The black rules that hold, in order; the first is what a black verdict rests on.
+    pub black: Vec<String>,
+    /// The red signatures that were found, the earliest first.
+    pub red: Vec<String>,
+}
+
+/// Judges a run.
+///
+/// A black rule over red goes first; then any red signature; then a black rule over green; else the issue is absent.
+#[must_use]
+pub fn judge(rules: &Rules, findings: &Findings, logs: &Logs) -> Judged {
+    let mut red: Vec<usize> = (0..rules.signatures.len())
+        .filter(|&at| rules.signatures[at].severity == Severity::Red && found(rules, findings, at))
+        .collect();
+    // Those without a time come last: nobody knows when they were.
+    red.sort_by_key(|&at| {
+        let time = findings
+            .tally(at)
+            .first
+            .as_ref()
+            .and_then(|(place, _)| place.time);
+        (time.is_none(), time)
+    });
+    let black: Vec<(&BlackRule, String)> = rules
+        .black
+        .iter()
+        .filter_map(|rule| {
+            let detail = rule
+                .when
+                .iter()
+                .find_map(|condition| holds(rules, findings, logs, condition))?;
+            Some((rule, format!("{}: {detail}", rule.because)))
+        })
+        .collect();
+    let first = |over: Over| {
+        black
+            .iter()
+            .find(|(rule, _)| rule.over == over)
+            .map(|(_, why)| why.clone())
+    };
+    let (verdict, why) = if let Some(why) = first(Over::Red) {
+        let also = if red.is_empty() {
+            ""
+        } else {
+            "; red signatures were found, too"
+        };
+        let why = format!("{why}{also}");
+        (Verdict::Inconclusive(why.clone()), why)
+    } else if let Some(&at) = red.first() {
+        (Verdict::Reproduced, of_red(rules, findings, at))
+    } else if let Some(why) = first(Over::Green) {
+        (Verdict::Inconclusive(why.clone()), why)
+    } else {
+        let why = format!("no red signature in {}", in_lines(logs.lines.values().sum()));
+        (Verdict::Absent, why)
+    };
+    Judged {
+        verdict,
+        why,
+        black: black.iter().map(|(rule, _)| rule.id.clone()).collect(),
+        red: red.iter().map(|&at| rules.signatures[at].id.clone()).collect(),
+    }
+}
+
+/// Whether a signature is in as many lines as it takes.
+pub(crate) fn found(rules: &Rules, findings: &Findings, signature: usize) -> bool {
+    findings.tally(signature).count >= rules.signatures[signature].at_least
+}
+
+fn of_red(rules: &Rules, findings: &Findings, at: usize) -> String {
+    let (signature, tally) = (&rules.signatures[at], findings.tally(at));
+    let first = tally.first.as_ref().and_then(|(place, _)| place.time);
+    let first = first.map_or_else(String::new, |time| {
+        format!(", first at {}", super::tally::written(time))
+    });
+    format!(
+        "{} in {}{first}: {}",
+        signature.id,
+        in_lines(tally.count),
+        signature.meaning
+    )
+}
+
+pub(crate) fn in_lines(count: u64) -> String {
+    if count == 1 {
+        "1 line".to_owned()
+    } else {
+        format!("{count} lines")
+    }
+}
+
+/// What makes a condition hold, in words; `None` where it does not.
+fn holds(rules: &Rules, findings: &Findings, logs: &Logs, condition: &Condition) -> Option<String> {
+    let has = |component: &String| logs.lines.get(component).copied().unwrap_or_default();
+    match condition {
+        Condition::Found(id) => {
+            let at = rules
+                .signatures
+                .iter()
+                .position(|signature| signature.id == *id)?;
+            found(rules, findings, at).then(|| format!("{id} in {}", in_lines(findings.tally(at).count)))
+        }
+        Condition::LogOf(component) => {
+            let count = has(component);
+            (count > 0).then(|| format!("its log has {}", in_lines(count)))
+        }
+        Condition::NoLogOf(components) => components.iter().all(|component| has(component) == 0).then(|| {
+            let there: Vec<&str> = logs
+                .lines
+                .iter()
+                .filter(|(_, n)| **n > 0)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let there = if there.is_empty() {
+                "none".to_owned()
+            } else {
+                there.join(", ")
+            };
+            format!(
+                "no log of {}; there are logs of: {there}",
+                components.join(" or ")
+            )
+        }),
+        Condition::NotPast(step) => match findings.reached() {
+            None => Some(format!("no step was seen, and \"{step}\" has to be passed")),
+            Some(reached) => (reached <= *step).then(|| {
+                format!(
+                    "it reached step {}, \"{reached}\", and has to get past step {}, \"{step}\"",
+                    reached.number(),
+                    step.number()
+                )
+            }),
+        },
+        Condition::Unread(wanted) => (*wanted && !logs.unread.is_empty()).then(|| {
+            let (some, more) = logs.unread.split_at(logs.unread.len().min(TOLD));
+            let more = if more.is_empty() {
+                String::new()
+            } else {
+                format!("; and {} more", more.len())
+            };
+            format!("{}{more}", some.join("; "))
+        }),
+    }
+}
