@@ -10,11 +10,12 @@ use super::flags::{RunFlags, time};
 use super::{Failure, arms};
 use crate::exit;
 use crate::experiment::Liveness;
+use crate::load::LoadRun;
 use crate::load::profile::Profile;
-use crate::load::run::{LoadOutcome, LoadRun};
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
+use crate::verdict::Label;
 
 /// Run the standard load test on hollow nodes, and measure.
 #[derive(Debug, Args)]
@@ -37,6 +38,9 @@ pub struct LoadArgs {
     /// What befalls an API server that is overloaded
     #[command(flatten)]
     pub liveness: LivenessFlags,
+    /// End the run at the first sign of the issue in its logs (see "kubeclash classify --list")
+    #[arg(long)]
+    pub stop_at_red: bool,
     /// How the run is printed
     #[arg(long, value_enum, default_value_t = LoadFormat::Text)]
     pub format: LoadFormat,
@@ -99,7 +103,8 @@ pub enum LoadFormat {
     Markdown,
 }
 
-/// Runs the load test, and gives the exit code.
+/// Runs the load test, and gives the exit code: 0 where the issue is not found, 3 where it is, 5 where the run does not fit the
+/// question.
 ///
 /// # Errors
 /// When the profile has mistakes, there are no components, or no cluster.
@@ -126,6 +131,7 @@ pub async fn run(args: &LoadArgs, progress: &Progress) -> Result<u8, Failure> {
     let plan = LoadPlan {
         apiserver_cpu: args.liveness.apiserver_cpu,
         liveness: args.liveness.liveness(),
+        stop_at_red: args.stop_at_red,
         out: session.settings().out.clone(),
         profile,
     };
@@ -172,13 +178,17 @@ fn text(run: &LoadRun) -> String {
             lines.push(format!("      … and {} more", step.late_total - named));
         }
     }
-    lines.push(format!("{}: {}", run.outcome, run.why));
+    let label = run
+        .label
+        .map_or(String::new(), |label| format!("{label} ({}): ", label.meaning()));
+    lines.push(format!("{label}{}: {}", run.outcome, run.why));
     lines.join("\n") + "\n"
 }
 
 fn code(run: &LoadRun) -> u8 {
-    match run.outcome {
-        LoadOutcome::Completed | LoadOutcome::CompletedWithTimeouts => exit::EXPECTED,
-        LoadOutcome::Aborted => exit::INCONCLUSIVE,
+    match run.label {
+        Some(Label::Green) => exit::EXPECTED,
+        Some(Label::Red) => exit::DIFFERED,
+        Some(Label::Black) | None => exit::INCONCLUSIVE,
     }
 }

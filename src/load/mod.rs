@@ -8,6 +8,7 @@ pub mod profile;
 mod requests;
 pub mod run;
 mod steps;
+mod watch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +23,14 @@ use self::profile::{Profile, Says};
 pub use self::run::LoadRun;
 use self::run::{FORMAT, LoadOutcome, ProfileUsed};
 use self::steps::{Course, Gone};
+use self::watch::LogWatch;
 use crate::component::ComponentName;
 use crate::drive::DriveError;
 use crate::experiment::{Liveness, LivenessChange, LoadStep, Shape};
 use crate::provider::{Cluster, LivenessEvent, Order, Scale};
 use crate::session::Session;
+use crate::signature::Classification;
+use crate::verdict::Label;
 
 /// The file of a run in its evidence folder.
 pub const RUN: &str = "load.json";
@@ -40,6 +44,8 @@ pub struct LoadPlan {
     pub apiserver_cpu: Option<f64>,
     /// When the API server is killed for not answering; never, where there is none.
     pub liveness: Option<Liveness>,
+    /// Whether the first sign of the issue in the logs ends it.
+    pub stop_at_red: bool,
     /// Below which folder the evidence goes: `<out>/load/<nodes>/<run>`.
     pub out: PathBuf,
 }
@@ -86,17 +92,17 @@ pub async fn run(
         plan.profile.says.nodes,
         ready.as_secs_f64()
     ));
-    let (gone, end, measured, began) =
-        play(plan, &mut cluster, &evidence.join("logs"), &log, interrupt, say).await;
+    let watch = LogWatch::over(evidence.join("logs"));
+    let (gone, end, measured, began) = play(plan, &mut cluster, &watch, &log, interrupt, say).await;
     let liveness = cluster.liveness();
     let kept = keep.then(|| cluster.kept());
     cluster.down(end.is_none()).await;
-    if interrupt.is_cancelled() {
-        return Err(DriveError::Interrupted);
-    }
+    // When everybody has said their last word.
+    let found = watch.finish().await;
     let befell = befell(&liveness, began.clock);
     let mut run = summed_up(plan, session, gone, end, measured, began);
     run.liveness = befell;
+    judged(&mut run, found.as_ref());
     let reports = [
         (RUN, run.to_json()),
         ("load.md", crate::report::load::markdown(&run)),
@@ -106,6 +112,9 @@ pub async fn run(
         let file = evidence.join(name);
         fs::write(&file, text).map_err(failed(file))?;
     }
+    if interrupt.is_cancelled() {
+        return Err(DriveError::Interrupted);
+    }
     Ok(Finished { run, evidence, kept })
 }
 
@@ -114,7 +123,7 @@ pub async fn run(
 async fn play(
     plan: &LoadPlan,
     cluster: &mut Cluster,
-    logs: &Path,
+    watch: &LogWatch,
     log: &Log,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
@@ -125,10 +134,10 @@ async fn play(
         clock: Instant::now(),
     };
     let client = cluster.client().clone();
-    let logs = ["etcd", "kube-apiserver"].map(|name| logs.join(format!("{name}.log")));
+    let logs = [ComponentName::Etcd, ComponentName::Apiserver].map(|name| cluster.log(name));
     let options = MeasureOptions {
         zero: began.clock,
-        logs: logs.to_vec(),
+        logs: logs.into_iter().flatten().collect(),
         ..MeasureOptions::default()
     };
     let etcd = cluster.etcd();
@@ -162,8 +171,17 @@ async fn play(
     let end = tokio::select! {
         () = course.run(&mut gone) => None,
         died = cluster.died() => Some(died.to_string()),
+        red = watch.red(), if plan.stop_at_red => Some(format!("the issue was found: {red}")),
         () = interrupt.cancelled() => Some("interrupted".to_owned()),
     };
+    if interrupt.is_cancelled() {
+        // Who interrupts does not wait for the last answers.
+        let measured = measure::Measured {
+            missing: vec!["the run was interrupted".to_owned()],
+            ..measure::Measured::default()
+        };
+        return (gone, end, measured, began);
+    }
     // Whoever is told of a restart just now holds it until it has been told.
     cluster.on_liveness(Box::new(|_| ()));
     let measuring = Arc::into_inner(measuring).expect("the listener that was is gone");
@@ -180,6 +198,20 @@ fn befell(events: &[LivenessEvent], began: Instant) -> Vec<run::LivenessEvent> {
         what: event.change.to_string(),
     });
     events.collect()
+}
+
+/// Labels a run with what its logs come to. One that ended early for any other reason does not fit a search.
+fn judged(run: &mut LoadRun, found: Option<&Classification>) {
+    let Some(found) = found else {
+        run.label = Some(Label::Black);
+        run.why = format!("{}; its logs could not be read", run.why);
+        return;
+    };
+    let unfit = run.outcome == LoadOutcome::Aborted && found.label == Label::Green;
+    run.label = Some(if unfit { Label::Black } else { found.label });
+    if !unfit {
+        run.why = format!("{}; {}", run.why, found.why);
+    }
 }
 
 /// When a run began, by the calendar and by the clock.

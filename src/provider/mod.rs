@@ -210,6 +210,15 @@ impl Cluster {
         }
     }
 
+    /// The log of one of its components, where that is a file here.
+    #[must_use]
+    pub fn log(&self, name: ComponentName) -> Option<PathBuf> {
+        match self {
+            Self::Local(cluster) => Some(cluster.log(name)),
+            Self::Kind(_) => None,
+        }
+    }
+
     /// What has befallen its API server, where it is asked whether it lives.
     #[must_use]
     pub fn liveness(&self) -> Vec<LivenessEvent> {

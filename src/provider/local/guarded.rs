@@ -185,7 +185,7 @@ impl Guard {
         } = self.care.liveness;
         let mut alive = !starting;
         if alive {
-            self.told.tell(LivenessChange::Alive);
+            self.alive();
         }
         let mut in_a_row = 0;
         let mut ticks = tokio::time::interval_at((Instant::now() + period).into(), period);
@@ -210,7 +210,7 @@ impl Guard {
                 Ok(()) => {
                     in_a_row = 0;
                     if !std::mem::replace(&mut alive, true) {
-                        self.told.tell(LivenessChange::Alive);
+                        self.alive();
                     }
                 }
                 Err(why) => {
@@ -231,6 +231,14 @@ impl Guard {
                 }
             }
         }
+    }
+
+    fn alive(&mut self) {
+        self.write(
+            'I',
+            "\"SyncLoop (probe)\" probe=\"startup\" status=\"started\" pod=\"kube-system/kube-apiserver-hollow\"",
+        );
+        self.told.tell(LivenessChange::Alive);
     }
 
     async fn probe(&self, timeout: Duration) -> Result<(), String> {
@@ -263,7 +271,7 @@ impl Guard {
         if let Some(process) = process {
             let by_force = process.stop_within(grace).await;
             if by_force {
-                self.write('E', "\"Kill container failed\" err=\"rpc error: code = DeadlineExceeded desc = context deadline exceeded\" \
+                self.write('E', "\"Container termination failed with gracePeriod\" err=\"rpc error: code = DeadlineExceeded desc = context deadline exceeded\" \
                      pod=\"kube-system/kube-apiserver-hollow\" containerName=\"kube-apiserver\"");
             }
             self.told.tell(LivenessChange::Killed { by_force });

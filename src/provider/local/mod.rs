@@ -270,6 +270,10 @@ impl LocalCluster {
         processes.filter_map(Process::pid).chain(apiserver).collect()
     }
 
+    pub(super) fn log(&self, name: ComponentName) -> PathBuf {
+        self.site.log(&name.to_string())
+    }
+
     pub(super) fn etcd(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0].number)
     }
