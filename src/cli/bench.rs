@@ -2,18 +2,19 @@
 //! CPU time besides the control plane itself; and how fast logs are classified.
 
 mod classify;
+mod kwokctl;
 mod overhead;
+mod scale;
 
-use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use self::kwokctl::Kwokctl;
 use super::Failure;
 use super::flags::RunFlags;
 use crate::cases::{self, Case};
-use crate::component::{Cache, ComponentName, Program, Resolver};
+use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
 use crate::progress::Progress;
 use crate::scenario::Shape;
@@ -38,6 +39,17 @@ pub enum What {
         /// How often each
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
         runs: u16,
+        /// On what
+        #[command(flatten)]
+        flags: Box<RunFlags>,
+    },
+    /// How fast many nodes are ready, and as many pods of one deployment run on them, in turn with "kwokctl scale node" on a
+    /// stock cluster of the same binaries
+    #[command(after_help = "Example:\n  kubeclash bench scale --nodes 5000")]
+    Scale {
+        /// How many nodes, and pods
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=5000))]
+        nodes: u16,
         /// On what
         #[command(flatten)]
         flags: Box<RunFlags>,
@@ -88,6 +100,7 @@ fn case(word: &str) -> Result<&'static Case, String> {
 pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     match &args.what {
         What::Ready { runs, flags } => ready(*runs, flags, progress).await,
+        What::Scale { nodes, flags } => scale::run(usize::from(*nodes), flags, progress).await,
         What::Overhead { case, runs, flags } => {
             overhead::run(&open(flags.settings(), progress).await?, case, *runs).await
         }
@@ -133,7 +146,10 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
                 .map(|b| b.program.to_string())
                 .unwrap_or_default()
         };
-        theirs.push(kwokctl_create(&kwokctl[&ComponentName::Kwokctl].program, &home, &binary).await?);
+        let kwokctl = Kwokctl::new(&kwokctl[&ComponentName::Kwokctl].program, home);
+        let created = kwokctl.create(&binary).await;
+        kwokctl.delete().await?;
+        theirs.push(created?);
         let (a, b) = (ours[ours.len() - 1], theirs[theirs.len() - 1]);
         println!(
             "kubeclash {:.2} s   kwokctl {:.2} s   ratio {:.2}",
@@ -150,60 +166,6 @@ async fn ready(runs: u16, flags: &RunFlags, progress: &Progress) -> Result<(), F
         a.as_secs_f64() / b.as_secs_f64()
     );
     Ok(())
-}
-
-/// Creates a cluster with kwokctl, until it says it is ready, and deletes it.
-async fn kwokctl_create(
-    kwokctl: &Program,
-    home: &Path,
-    binary: &dyn Fn(ComponentName) -> String,
-) -> Result<Duration, Failure> {
-    let failed = |what: &str, why: String| Failure::new(exit::ERROR, format!("kwokctl {what}: {why}"));
-    let command = |args: &[&str]| {
-        let mut command = tokio::process::Command::new(kwokctl.to_string());
-        // Its work directory and kubeconfig are scratch: the user's own are not touched.
-        command
-            .args(args)
-            .env("KWOK_WORKDIR", home)
-            .env("KUBECONFIG", home.join("kubeconfig"))
-            .stdin(Stdio::null());
-        command
-    };
-    std::fs::create_dir_all(home).map_err(|e| failed("create", e.to_string()))?;
-    let created = Instant::now();
-    let output = command(&[
-        "create",
-        "cluster",
-        "--runtime",
-        "binary",
-        "--wait",
-        "60s",
-        "--kubeconfig",
-    ])
-    .arg(home.join("kubeconfig"))
-    .args([
-        format!("--etcd-binary={}", binary(ComponentName::Etcd)),
-        format!("--kube-apiserver-binary={}", binary(ComponentName::Apiserver)),
-        format!(
-            "--kube-controller-manager-binary={}",
-            binary(ComponentName::ControllerManager)
-        ),
-        format!("--kube-scheduler-binary={}", binary(ComponentName::Scheduler)),
-        format!("--kwok-controller-binary={}", binary(ComponentName::Kwok)),
-    ])
-    .output()
-    .await;
-    let took = created.elapsed();
-    let deleted = command(&["delete", "cluster"]).output().await;
-    let output = output.map_err(|e| failed("create", e.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(
-            "create",
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ));
-    }
-    deleted.map_err(|e| failed("delete", e.to_string()))?;
-    Ok(took)
 }
 
 fn median(times: &mut [Duration]) -> Duration {

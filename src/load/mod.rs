@@ -19,7 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::announce::Log;
 use self::measure::{MeasureOptions, Measuring};
+use self::objects::{Item, Kind};
+use self::pods::Pods;
 use self::profile::{Profile, Says};
+use self::requests::Deed;
 pub use self::run::LoadRun;
 use self::run::{FORMAT, LoadOutcome, ProfileUsed};
 use self::steps::{Course, Gone};
@@ -277,6 +280,36 @@ pub(crate) async fn again_and_again(
         };
         course.run(&mut Gone::default()).await;
     }
+}
+
+/// Creates one deployment of so many pods, and returns when all run; `say` hears how many do.
+///
+/// # Errors
+/// When it can't be created.
+pub(crate) async fn crowd(
+    client: kube::Client,
+    pods: usize,
+    say: &(dyn Fn(usize) + Sync),
+) -> Result<(), kube::Error> {
+    let mut seen = Pods::follow(client.clone());
+    let mut item = Item {
+        kind: Kind::Namespace,
+        namespace: "load-1".to_owned(),
+        name: "load-1".to_owned(),
+        service: String::new(),
+        size: 0,
+        revision: 1,
+    };
+    requests::send(&client, Deed::Create, &item).await?;
+    item.kind = Kind::Deployment;
+    item.name = "crowd".to_owned();
+    item.size = pods;
+    requests::send(&client, Deed::Create, &item).await?;
+    while seen.lacks(&item).is_some() {
+        say(seen.count().0);
+        seen.changed().await;
+    }
+    Ok(())
 }
 
 /// The evidence folder of a new run, with its profile.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
@@ -61,6 +62,12 @@ impl Pods {
             changed,
             _follower: tokio_util::task::AbortOnDropHandle::new(follower),
         }
+    }
+
+    /// Returns when something has changed, at most twenty times a second.
+    pub(super) async fn changed(&mut self) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let _ = self.changed.changed().await;
     }
 
     /// Told whenever something has changed.

@@ -143,7 +143,8 @@ async fn until_done(
     }
 }
 
-async fn send(client: &Client, deed: Deed, item: &Item) -> Result<(), kube::Error> {
+/// Sends one request, once.
+pub(super) async fn send(client: &Client, deed: Deed, item: &Item) -> Result<(), kube::Error> {
     let json = "application/json";
     let (request, body) = match deed {
         Deed::Create => {

@@ -37,7 +37,7 @@ use crate::scenario::{Load, Pace, Shape};
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use liveness::{LivenessEvent, OnLiveness};
 pub use local::{LocalCluster, prepare};
-pub(crate) use nodes::WORKERS;
+pub(crate) use nodes::{WORKERS, ready as nodes_ready};
 pub use saved_etcd::{SavedEtcd, SavedEtcdError};
 pub use scale::Scale;
 pub use tuning::{Tuning, TuningError};

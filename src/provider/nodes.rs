@@ -11,14 +11,19 @@ use kube::{Api, Client};
 /// What tells workers from the node that the control plane runs on, where it runs on one.
 pub(crate) const WORKERS: &str = "!node-role.kubernetes.io/control-plane";
 
-/// Waits until this many workers are ready and take pods: the controller-manager removes the taint that a new node
-/// begins with.
+/// Waits until this many workers are ready, and, where they are to be `open`, take pods: the controller-manager removes the
+/// taint that a new node begins with.
 ///
 /// # Errors
 /// How many take pods when the patience is over.
-pub(super) async fn ready(client: &Client, wanted: usize, patience: Duration) -> Result<(), usize> {
+pub(crate) async fn ready(
+    client: &Client,
+    wanted: usize,
+    open: bool,
+    patience: Duration,
+) -> Result<(), usize> {
     let nodes = Api::<Node>::all(client.clone());
-    let mut open = BTreeSet::new();
+    let mut there = BTreeSet::new();
     let all = async {
         let mut changes = watcher::watcher(nodes, watcher::Config::default().labels(WORKERS))
             .applied_objects()
@@ -27,25 +32,25 @@ pub(super) async fn ready(client: &Client, wanted: usize, patience: Duration) ->
             // The watcher resumes by itself.
             let Ok(node) = change else { continue };
             let name = node.metadata.name.clone().unwrap_or_default();
-            if takes_pods(&node) {
-                open.insert(name)
+            if is_ready(&node, open) {
+                there.insert(name)
             } else {
-                open.remove(&name)
+                there.remove(&name)
             };
-            if open.len() == wanted {
+            if there.len() == wanted {
                 return;
             }
         }
     };
     let in_time = tokio::time::timeout(patience, all).await.is_ok();
-    if in_time && open.len() == wanted {
+    if in_time && there.len() == wanted {
         Ok(())
     } else {
-        Err(open.len())
+        Err(there.len())
     }
 }
 
-fn takes_pods(node: &Node) -> bool {
+fn is_ready(node: &Node, open: bool) -> bool {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
     let ready = conditions.is_some_and(|list| list.iter().any(|c| c.type_ == "Ready" && c.status == "True"));
     let tainted = node
@@ -53,5 +58,5 @@ fn takes_pods(node: &Node) -> bool {
         .as_ref()
         .and_then(|s| s.taints.as_ref())
         .is_some_and(|taints| !taints.is_empty());
-    ready && !tainted
+    ready && (!open || !tainted)
 }

@@ -213,7 +213,7 @@ impl KindCluster {
         let own_scheduler = self.scheduler.is_none();
         let (controllers, nodes) = tokio::join!(
             control_plane::ready(&self.client, own_scheduler, patience),
-            nodes::ready(&self.client, wanted, patience)
+            nodes::ready(&self.client, wanted, true, patience)
         );
         let late = |component: &str, seen: String| ProviderError::NotReady {
             component: component.to_owned(),

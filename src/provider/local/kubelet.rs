@@ -15,6 +15,7 @@ use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::scenario::Pace;
@@ -74,12 +75,17 @@ impl Running {
 /// its 20 requests a second on it (create, and two status updates). A real kind cluster (v1.36.3) makes 357–375 pods a minute.
 const ANSWER: Duration = Duration::from_millis(150);
 
+/// How many statuses are written at once. A thousand kubelets each write one at a time; more than the API server takes
+/// (--max-mutating-requests-inflight, 200) would only be refused.
+const AT_ONCE: usize = 64;
+
 /// How long is waited before a status that could not be written is written again.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// Plays all kubelets of a cluster until it is dropped or aborted.
 pub(super) async fn play(client: Client, running: Running, pace: Pace) {
     let answer_after = pace.scale(ANSWER);
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
     let config = || watcher::Config::default();
     let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).map_ok(Seen::Node);
     let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).map_ok(Seen::Pod);
@@ -109,6 +115,7 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
                         admission(&pod, &taints[&name]),
                         pod,
                         answer_after,
+                        Arc::clone(&turns),
                     ));
                 }
             }
@@ -123,7 +130,13 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
                 }
                 match node_of(&pod).and_then(|node| taints.get(node)) {
                     Some(taints) => {
-                        answers.spawn(answer(client.clone(), admission(&pod, taints), pod, answer_after));
+                        answers.spawn(answer(
+                            client.clone(),
+                            admission(&pod, taints),
+                            pod,
+                            answer_after,
+                            Arc::clone(&turns),
+                        ));
                     }
                     None => waiting.push(pod),
                 }
@@ -182,11 +195,12 @@ fn admission(pod: &Pod, taints: &[Taint]) -> Value {
 }
 
 /// Writes a pod's status. Each pod is answered for by itself: one slow answer must not hold up the others.
-async fn answer(client: Client, status: Value, pod: Pod, after: Duration) {
+async fn answer(client: Client, status: Value, pod: Pod, after: Duration, turns: Arc<Semaphore>) {
     let pods = Api::<Pod>::namespaced(client, &pod.namespace().unwrap_or_default());
     let mut pause = after;
     loop {
         tokio::time::sleep(pause).await;
+        let _turn = turns.acquire().await;
         match pods
             .patch_status(
                 &pod.name_any(),

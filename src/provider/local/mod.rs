@@ -354,7 +354,7 @@ impl LocalCluster {
             .site
             .patience
             .max(PATIENCE_A_NODE * u32::try_from(wanted).unwrap_or(u32::MAX));
-        match nodes::ready(&self.client, wanted, patience).await {
+        match nodes::ready(&self.client, wanted, true, patience).await {
             Ok(()) => Ok(()),
             Err(open) => {
                 let seen = format!("{open} of {wanted} nodes take pods");
