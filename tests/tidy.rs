@@ -167,6 +167,13 @@ fn every_case_has_figures_that_can_be_read() {
 }
 
 #[test]
+fn the_docs_have_the_smallest_profile() {
+    let shown = between(&text("docs/load.md"), "profile");
+    let profile = text("manifests/_load/profiles/100.yaml");
+    assert_eq!(shown.trim(), format!("```yaml\n{}\n```", profile.trim()));
+}
+
+#[test]
 fn the_readme_has_the_table_of_cases() {
     let table = kubeclash(&["list", "--format", "markdown"]);
     assert_eq!(between(&text("README.md"), "cases"), table);

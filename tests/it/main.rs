@@ -47,6 +47,7 @@ mod kind_live_sandbox;
 mod kind_preflight;
 mod kind_sweep;
 mod recordings;
+mod load_live;
 mod load_measure;
 mod load_report;
 mod load_sample;

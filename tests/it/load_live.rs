@@ -1,0 +1,232 @@
+//! The load test through the command: all of it at the smallest profile, and what goes wrong at a smaller one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kubeclash::exit;
+use kubeclash::experiment::LoadStep;
+use kubeclash::load::LoadRun;
+use kubeclash::load::run::LoadOutcome;
+use kubeclash::verdict::Label;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::cli_sandbox::{Sandbox, until};
+
+/// A profile of a few nodes and pods, with some lines changed.
+fn small(sandbox: &Sandbox, changes: &[(&str, &str)]) -> String {
+    let ended = sandbox.run(&["load", "--print-profile"]);
+    let mut text = ended.stdout;
+    let small = [
+        ("nodes", "6"),
+        ("pods_per_node", "6"),
+        ("sizes", "{small: 2, medium: 4, big: 8}"),
+    ];
+    for (field, value) in small.iter().chain(changes) {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{field}:")))
+            .unwrap()
+            .to_owned();
+        text = text.replace(&line, &format!("{field}: {value}"));
+    }
+    let file = sandbox.path("small.yaml");
+    fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+/// The only run's evidence.
+fn evidence(sandbox: &Sandbox) -> PathBuf {
+    let mut dir = sandbox.path("out/load");
+    for _ in 0..2 {
+        let inside: Vec<PathBuf> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(inside.len(), 1, "{inside:?}");
+        dir = inside[0].clone();
+    }
+    dir
+}
+
+fn read(evidence: &Path) -> LoadRun {
+    LoadRun::read(&evidence.join("load.json")).unwrap()
+}
+
+#[tokio::test]
+async fn all_13_steps_at_the_smallest_profile_with_every_measurement() {
+    let sandbox = Sandbox::new().await;
+    let ended = sandbox.run(&["load", "--format", "json"]);
+    ended.assert(exit::EXPECTED, &[]);
+    let run = LoadRun::parse("standard output", &ended.stdout).unwrap();
+    let dir = evidence(&sandbox);
+    assert_eq!(read(&dir), run);
+    assert_eq!(
+        (run.nodes, run.outcome),
+        (100, LoadOutcome::Completed),
+        "{}",
+        run.why
+    );
+    assert_eq!(run.label, Some(Label::Green), "{}", run.why);
+    let steps: Vec<LoadStep> = run.steps.iter().map(|record| record.step).collect();
+    assert_eq!(steps, LoadStep::ALL);
+    assert!(
+        run.steps
+            .iter()
+            .all(|record| record.ended_ms.is_some() && record.late_total == 0)
+    );
+
+    // What was sent is what the API server counted, and what the pods came to.
+    let measured = &run.measured;
+    assert_eq!(measured.missing, Vec::<String>::new());
+    assert!(run.requests.failed.is_empty(), "{:?}", run.requests);
+    let posted = |resource: &str| {
+        let rows = measured.latency.rows.iter();
+        let posts = rows.filter(|row| row.verb == "POST" && row.resource == resource);
+        posts.map(|row| row.took.count).sum::<u64>()
+    };
+    assert_eq!(
+        (posted("deployments"), posted("jobs"), posted("daemonsets")),
+        (104, 3, 1)
+    );
+    assert_eq!(
+        (posted("services"), posted("configmaps"), posted("secrets")),
+        (52, 104, 104)
+    );
+    assert!(measured.pods.created >= 1_090, "{}", measured.pods.created);
+    let started = measured.pods.start_up.unwrap();
+    assert!(started.count > 1_000, "{started:?}");
+    for name in [
+        "etcd",
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kwok",
+    ] {
+        let process = measured
+            .processes
+            .iter()
+            .find(|process| process.name == name)
+            .unwrap();
+        assert!(process.cpu_s > 0.0 && process.peak_bytes > 0, "{process:?}");
+    }
+    assert!(measured.etcd.peak_keys > 1_000, "{}", measured.etcd.peak_keys);
+
+    // Announced in order, as the load tool of the seed does; and anybody's logs can be judged again.
+    let log = fs::read_to_string(dir.join("logs/load.log")).unwrap();
+    let announced: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once("] Step \"")?.1.strip_suffix("\" started"))
+        .collect();
+    assert_eq!(announced, LoadStep::ALL.map(LoadStep::name));
+    let classified = sandbox.run(&["classify", "--format", "json", &dir.display().to_string()]);
+    classified.assert(exit::EXPECTED, &[]);
+    let classified: Value = serde_json::from_str(&classified.stdout).unwrap();
+    assert_eq!(classified["label"], "green");
+    assert_eq!(classified["reached"]["number"], 13);
+    let page = fs::read_to_string(dir.join("load.html")).unwrap();
+    assert!(page.contains("Creating objects") && fs::read_to_string(dir.join("load.md")).is_ok());
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn objects_that_are_late_are_named_and_the_run_goes_on() {
+    let sandbox = Sandbox::new().await;
+    // Nodes on which not all pods fit.
+    let profile = small(
+        &sandbox,
+        &[
+            ("node", "{cpu: 8, memory: 32Gi, pods: 2, lease_s: 40}"),
+            ("deadlines_s", "{running: 2, scaled: 2, deleted: 60}"),
+        ],
+    );
+    let ended = sandbox.run(&["load", "--profile", &profile]);
+    ended.assert(exit::EXPECTED, &[]);
+    assert!(ended.stdout.contains("completed with timeouts"), "{ended}");
+    let run = read(&evidence(&sandbox));
+    assert_eq!(run.outcome, LoadOutcome::CompletedWithTimeouts);
+    assert_eq!(run.reached, LoadStep::CollectMeasurements);
+    let waits = [LoadStep::WaitForRunning, LoadStep::WaitForScaled];
+    for record in &run.steps {
+        let late = record.late_total > 0;
+        assert_eq!(late, waits.contains(&record.step), "{record:?}");
+        assert!(
+            record.late.iter().all(|one| one.contains(" pods run")),
+            "{record:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_run_says_how_far_it_got_and_leaves_nothing() {
+    let sandbox = Sandbox::new().await;
+    let profile = small(
+        &sandbox,
+        &[(
+            "rates",
+            "{create_per_s: 2, scale_per_s: 2, delete_per_s: 2, clients: 4}",
+        )],
+    );
+    let mut running = sandbox.start(&["load", "--profile", &profile, "--apiserver-cpu", "1"]);
+    until("the objects", || {
+        running.assert_runs();
+        let out = fs::read_dir(sandbox.path("out/load")).ok()?;
+        let run = out
+            .flatten()
+            .flat_map(|size| fs::read_dir(size.path()).ok())
+            .flatten()
+            .flatten();
+        let mut logs = run.filter_map(|run| fs::read_to_string(run.path().join("logs/load.log")).ok());
+        logs.any(|log| log.contains("Step \"Creating objects\" started"))
+            .then_some(())
+    });
+    running.interrupt();
+    sandbox.assert_clean();
+    let run = read(&evidence(&sandbox));
+    assert_eq!(
+        (run.outcome, run.label),
+        (LoadOutcome::Aborted, Some(Label::Black))
+    );
+    assert_eq!(run.reached, LoadStep::CreateObjects);
+    assert_eq!(run.why, "interrupted");
+}
+
+#[tokio::test]
+async fn kill_9_under_a_bound_of_cpu_is_swept() {
+    let sandbox = Sandbox::new().await;
+    let profile = small(&sandbox, &[]);
+    let mut running = sandbox.start(&["load", "--profile", &profile, "--apiserver-cpu", "0.5"]);
+    let of_runs = || {
+        let runs = fs::read_dir(sandbox.tmp()).ok()?.flatten();
+        let runs = runs
+            .flat_map(|root| fs::read_dir(root.path()).ok())
+            .flatten()
+            .flatten();
+        let mut cgroups = runs.filter_map(|run| fs::read_to_string(run.path().join("cgroup")).ok());
+        cgroups.next()
+    };
+    let cgroup = until("the bound", || {
+        running.assert_runs();
+        of_runs()
+    });
+    running.signal(Signal::SIGKILL);
+    assert_eq!(running.end().code(), None);
+    sandbox.run(&["sweep"]).assert(exit::EXPECTED, &[]);
+    assert!(!Path::new(&cgroup).exists(), "{cgroup} is left");
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn a_profile_with_mistakes_is_refused_with_its_lines() {
+    let sandbox = Sandbox::without_components();
+    let profile = small(
+        &sandbox,
+        &[(
+            "rates",
+            "{create_per_s: 0, scale_per_s: 2, delete_per_s: 2, clients: 0}",
+        )],
+    );
+    let ended = sandbox.run(&["load", "--profile", &profile]);
+    ended.assert(exit::USAGE, &["small.yaml:", "rates: 0 is not between"]);
+    let many = sandbox.run(&["load", "--nodes", "5001"]);
+    many.assert(exit::USAGE, &["--profile names a file of yours"]);
+    let missing = sandbox.run(&["load", "--profile", "nowhere.yaml"]);
+    missing.assert(exit::USAGE, &["nowhere.yaml", "can't be read"]);
+}
