@@ -8,7 +8,7 @@
 
 mod rows;
 
-pub(super) use rows::follow;
+pub(super) use rows::{failed_probes, follow};
 
 use std::time::Duration;
 

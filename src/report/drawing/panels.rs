@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Clock, Line, Panel};
-use crate::report::picture::follow;
+use crate::report::picture::{failed_probes, follow};
 use crate::timeline::{Change, DeploymentSeen, HpaSeen, Series, Timeline, What};
 
 pub(super) fn of(timeline: &Timeline, clock: Clock) -> Vec<Panel> {
@@ -38,6 +38,8 @@ pub(super) fn of(timeline: &Timeline, clock: Clock) -> Vec<Panel> {
         let cpu = autoscaler(timeline, name, |h| h.cpu_percent);
         panels.push(panel(name, "CPU %", vec![line("of the request", &cpu, clock)]));
     }
+    let probes = line("in a row", &failed_probes(timeline), clock);
+    panels.push(panel("kube-apiserver", "failed probes", vec![probes]));
     panels.retain(|panel| panel.top > 0);
     panels
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Row, Shows};
+use crate::experiment::LivenessChange;
 use crate::timeline::{Change, DeploymentSeen, Series, Timeline, What, lives};
 
 /// How many nodes have a row at most: those with the most changes.
@@ -18,6 +19,7 @@ pub(super) fn of(timeline: &Timeline) -> (Vec<Row>, usize) {
         cpu(timeline),
         vec![level("unschedulable", unschedulable(timeline))],
         churn(timeline),
+        vec![level("failed probes", failed_probes(timeline))],
     ];
     let mut rows = Vec::new();
     for mut kind in kinds {
@@ -54,6 +56,15 @@ pub(in crate::report) fn follow(
     let last = *series.last();
     series.push(timeline.end(), last);
     series
+}
+
+/// Probes of the API server that failed in a row.
+pub(in crate::report) fn failed_probes(timeline: &Timeline) -> Series<i64> {
+    follow(timeline, |what| match what {
+        What::Liveness(LivenessChange::ProbeFailed { in_a_row, .. }) => Some(i64::from(*in_a_row)),
+        What::Liveness(LivenessChange::Alive | LivenessChange::Restarted { .. }) => Some(0),
+        _ => None,
+    })
 }
 
 /// Active pods of each node that ever had one, and how many nodes are left out.
