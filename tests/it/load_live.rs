@@ -8,10 +8,11 @@ use kubeclash::experiment::LoadStep;
 use kubeclash::load::LoadRun;
 use kubeclash::load::run::LoadOutcome;
 use kubeclash::verdict::Label;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::cli_sandbox::{Sandbox, until};
+use crate::cli_sandbox::{Running, Sandbox, until};
 
 /// A profile of a few nodes and pods, with some lines changed.
 fn small(sandbox: &Sandbox, changes: &[(&str, &str)]) -> String {
@@ -48,6 +49,22 @@ fn evidence(sandbox: &Sandbox) -> PathBuf {
 
 fn read(evidence: &Path) -> LoadRun {
     LoadRun::read(&evidence.join("load.json")).unwrap()
+}
+
+/// Waits for step 5.
+fn until_objects_are_created(sandbox: &Sandbox, running: &mut Running) {
+    until("the objects", || {
+        running.assert_runs();
+        let out = fs::read_dir(sandbox.path("out/load")).ok()?;
+        let sizes = out.flatten().flat_map(|size| fs::read_dir(size.path()).ok());
+        let logs = sizes
+            .flatten()
+            .flatten()
+            .map(|run| run.path().join("logs/load.log"));
+        let mut logs = logs.filter_map(|log| fs::read_to_string(log).ok());
+        logs.any(|log| log.contains("Step \"Creating objects\" started"))
+            .then_some(())
+    });
 }
 
 #[tokio::test]
@@ -165,18 +182,7 @@ async fn an_interrupted_run_says_how_far_it_got_and_leaves_nothing() {
         )],
     );
     let mut running = sandbox.start(&["load", "--profile", &profile, "--apiserver-cpu", "1"]);
-    until("the objects", || {
-        running.assert_runs();
-        let out = fs::read_dir(sandbox.path("out/load")).ok()?;
-        let run = out
-            .flatten()
-            .flat_map(|size| fs::read_dir(size.path()).ok())
-            .flatten()
-            .flatten();
-        let mut logs = run.filter_map(|run| fs::read_to_string(run.path().join("logs/load.log")).ok());
-        logs.any(|log| log.contains("Step \"Creating objects\" started"))
-            .then_some(())
-    });
+    until_objects_are_created(&sandbox, &mut running);
     running.interrupt();
     sandbox.assert_clean();
     let run = read(&evidence(&sandbox));
@@ -186,6 +192,60 @@ async fn an_interrupted_run_says_how_far_it_got_and_leaves_nothing() {
     );
     assert_eq!(run.reached, LoadStep::CreateObjects);
     assert!(run.why.starts_with("interrupted; "), "{}", run.why);
+}
+
+#[tokio::test]
+async fn an_api_server_that_dies_is_started_again_and_the_run_goes_on() {
+    let sandbox = Sandbox::new().await;
+    let profile = small(
+        &sandbox,
+        &[(
+            "rates",
+            "{create_per_s: 4, scale_per_s: 10, delete_per_s: 10, clients: 8}",
+        )],
+    );
+    let mut running = sandbox.start(&[
+        "load",
+        "--profile",
+        &profile,
+        "--liveness-period",
+        "200ms",
+        "--liveness-timeout",
+        "5s",
+    ]);
+    until_objects_are_created(&sandbox, &mut running);
+    let apiserver = sandbox
+        .processes()
+        .into_iter()
+        .find(|(_, name)| name.starts_with("kube-apiserver"));
+    let (pid, _) = apiserver.unwrap();
+    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
+    assert_eq!(
+        running.end().code(),
+        Some(exit::EXPECTED.into()),
+        "{}",
+        running.said()
+    );
+    let run = read(&evidence(&sandbox));
+    assert_eq!(run.outcome, LoadOutcome::Completed, "{}", run.why);
+    let befell: Vec<&str> = run.liveness.iter().map(|event| event.what.as_str()).collect();
+    let place = |what: &str| befell.iter().position(|event| event.starts_with(what));
+    let (ended, restarted) = (place("ended by itself").unwrap(), place("restarted").unwrap());
+    assert!(ended < restarted, "{befell:?}");
+    assert_eq!(
+        befell.iter().filter(|event| **event == "answers").count(),
+        2,
+        "{befell:?}"
+    );
+    assert!(run.requests.retried > 0, "{:?}", run.requests);
+    assert_eq!(run.measured.latency.restarts, 1);
+    let apiserver = run
+        .measured
+        .processes
+        .iter()
+        .find(|process| process.name == "kube-apiserver");
+    assert_eq!(apiserver.unwrap().starts, 2);
+    sandbox.assert_clean();
 }
 
 #[tokio::test]

@@ -43,12 +43,7 @@ impl Quota {
             Ok(path) => How::Cgroup(path),
             Err(error) => {
                 tracing::debug!(%error, "no cgroup can be made: the process is stopped and continued");
-                let stopping = Arc::<Stopping>::default();
-                let shared = Arc::clone(&stopping);
-                // A runtime that is busy would make it uneven.
-                let thread = std::thread::Builder::new().name("cpu quota".to_owned());
-                let _ = thread.spawn(move || stop_and_go(&shared, cores));
-                How::Stopping(stopping)
+                stopping(cores)
             }
         };
         Self { cores, how }
@@ -105,6 +100,16 @@ impl Drop for Quota {
     }
 }
 
+/// Starts a thread that will stop and continue whatever is held.
+fn stopping(cores: f64) -> How {
+    let stopping = Arc::<Stopping>::default();
+    let shared = Arc::clone(&stopping);
+    // A runtime that is busy would make it uneven.
+    let thread = std::thread::Builder::new().name("cpu quota".to_owned());
+    let _ = thread.spawn(move || stop_and_go(&shared, cores));
+    How::Stopping(stopping)
+}
+
 /// Makes a cgroup with a quota: of the unified hierarchy, or of version 1's CPU controller.
 fn cgroup(cores: f64, run: &RunDir) -> io::Result<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");
@@ -149,5 +154,64 @@ fn stop_and_go(shared: &Stopping, cores: f64) {
         std::thread::sleep(going);
         signal(Signal::SIGSTOP);
         std::thread::sleep(PERIOD - going);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command};
+    use std::time::Instant;
+
+    use super::*;
+
+    struct Busy(Child);
+
+    impl Busy {
+        fn start() -> Self {
+            let mut command = Command::new("/bin/sh");
+            Self(command.args(["-c", "while :; do :; done"]).spawn().unwrap())
+        }
+
+        /// The cores that it gets, from now on for a while.
+        fn cores(&self) -> f64 {
+            let (start, before) = (Instant::now(), crate::provider::cpu_time(self.0.id()));
+            std::thread::sleep(Duration::from_secs(2));
+            let took = crate::provider::cpu_time(self.0.id()) - before;
+            took.as_secs_f64() / start.elapsed().as_secs_f64()
+        }
+
+        fn stopped(&self) -> bool {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
+            stat.contains(") T ")
+        }
+    }
+
+    impl Drop for Busy {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn a_process_gets_no_more_than_its_bound_however_it_is_held() {
+        let run = RunDir::create().unwrap();
+        let ways = [cgroup(0.2, &run).map(How::Cgroup), Ok(stopping(0.2))];
+        for how in ways.into_iter().flatten() {
+            let busy = Busy::start();
+            let quota = Quota { cores: 0.2, how };
+            quota.hold(busy.0.id()).unwrap();
+            let cores = busy.cores();
+            assert!(cores > 0.02 && cores < 0.4, "{cores} cores: {}", quota.told());
+            quota.release();
+            assert!(!busy.stopped(), "{}", quota.told());
+            drop(busy);
+            let cgroup = match &quota.how {
+                How::Cgroup(path) => Some(path.clone()),
+                How::Stopping(_) => None,
+            };
+            drop(quota);
+            assert!(cgroup.is_none_or(|path| !path.exists()));
+        }
     }
 }
