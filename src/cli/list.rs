@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Failure;
-use crate::cases::{ALL, load};
+use crate::cases::{ALL, Case, load};
 use crate::exit;
 use crate::scenario::Card;
 
@@ -60,7 +60,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         }
         ListFormat::Json => {
             for (card, variants) in &cards {
-                super::say(&format!("{}\n", line(card, variants)));
+                super::say(&format!("{}\n", line(card, variants, providers(card))));
             }
         }
         ListFormat::Markdown => super::say(&markdown(
@@ -70,11 +70,19 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(card: &Card, variants: &[&str]) -> serde_json::Value {
+/// Who can run a case.
+fn providers(card: &Card) -> &'static [&'static str] {
+    match Case::of(card.folder) {
+        Some(case) if case.local_only => &["local"],
+        _ => &["local", "kind"],
+    }
+}
+
+fn line(card: &Card, variants: &[&str], providers: &[&str]) -> serde_json::Value {
     json!({
         "case": card.folder, "id": card.id, "slug": card.slug(), "title": card.title, "conflict": card.conflict,
         "mechanism": card.mechanism, "control": card.control, "upstream": card.upstream, "variants": variants,
-        "workers": card.workers, "expected_runtime_s": card.expected_runtime.as_secs(),
+        "providers": providers, "workers": card.workers, "expected_runtime_s": card.expected_runtime.as_secs(),
     })
 }
 
