@@ -480,17 +480,6 @@ fn every_policy_has_a_twin_for_old_deschedulers_that_means_the_same() {
 }
 
 #[test]
-fn the_live_workflow_leaves_out_what_kind_can_t_run() {
-    let live = text(".github/workflows/live.yml");
-    let left_out: BTreeSet<&str> = live
-        .lines()
-        .filter_map(|line| line.strip_prefix("            case: "))
-        .collect();
-    let local = cases::ALL.iter().filter(|case| case.local_only);
-    assert_eq!(left_out, local.map(|case| case.folder).collect());
-}
-
-#[test]
 fn every_shape_of_a_case_is_there_for_kind_as_well() {
     for case in &cases::ALL {
         if case.local_only {

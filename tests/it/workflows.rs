@@ -234,3 +234,17 @@ fn no_script_of_a_workflow_has_an_expression_in_it() {
         assert!(!script.contains("${{"), "{script}");
     }
 }
+
+#[test]
+fn the_live_workflow_leaves_out_what_kind_can_t_run() {
+    let live = std::fs::read_to_string(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/workflows/live.yml"),
+    )
+    .unwrap();
+    let left_out: std::collections::BTreeSet<&str> = live
+        .lines()
+        .filter_map(|line| line.strip_prefix("            case: "))
+        .collect();
+    let local = kubeclash::cases::ALL.iter().filter(|case| case.local_only);
+    assert_eq!(left_out, local.map(|case| case.folder).collect());
+}
