@@ -17,7 +17,7 @@
 //! - [`signature`]: what is looked for in logs, anybody's, and what that comes to.
 //! - [`expectation`]: what arms are expected to end with.
 //! - [`drive`]: the one function that knows every stage. [`evidence`], [`agreement`],
-//!   [`comparison`], [`report`]: what is left, what several runs come to, and views on it.
+//!   [`comparison`], [`ledger`], [`report`]: what is left, what several runs come to, and views on it.
 //! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
 //!
 //! # Examples
@@ -54,6 +54,7 @@ pub mod load;
 pub mod evidence;
 pub mod agreement;
 pub mod comparison;
+pub mod ledger;
 pub mod report;
 pub mod session;
 pub mod check;

@@ -15,6 +15,7 @@ use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
+use crate::report::Style;
 use crate::verdict::Label;
 
 /// Run the standard load test on hollow nodes, and measure.
@@ -108,7 +109,7 @@ pub enum LoadFormat {
 ///
 /// # Errors
 /// When the profile has mistakes, there are no components, or no cluster.
-pub async fn run(args: &LoadArgs, progress: &Progress) -> Result<u8, Failure> {
+pub async fn run(args: &LoadArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let profile = match &args.profile {
         Some(file) => Profile::read(file),
         None => Profile::of(args.nodes),
@@ -150,39 +151,13 @@ pub async fn run(args: &LoadArgs, progress: &Progress) -> Result<u8, Failure> {
     match args.format {
         LoadFormat::Json => super::say(&finished.run.to_json()),
         LoadFormat::Markdown => super::say(&crate::report::load::markdown(&finished.run)),
-        LoadFormat::Text => super::say(&text(&finished.run)),
+        LoadFormat::Text => super::say(&crate::report::load::summary(&finished.run, style)),
     }
     progress.println(format!("evidence: {}", finished.evidence.display()));
     if let Some(kept) = &finished.kept {
         progress.println(kept);
     }
     Ok(code(&finished.run))
-}
-
-fn text(run: &LoadRun) -> String {
-    let mut lines = Vec::new();
-    for step in &run.steps {
-        let took = step.ended_ms.map(|end| end.saturating_sub(step.started_ms));
-        let took = took.map_or("not ended".to_owned(), |ms| {
-            format!("{:.1} s", ms as f64 / 1_000.0)
-        });
-        let note = step.note.as_deref().unwrap_or_default();
-        lines.push(format!(
-            "{:>2}. {:<42} {took:>9}  {note}",
-            step.step.number(),
-            step.step.name()
-        ));
-        lines.extend(step.late.iter().map(|late| format!("      late: {late}")));
-        let named = step.late.len() as u64;
-        if step.late_total > named {
-            lines.push(format!("      … and {} more", step.late_total - named));
-        }
-    }
-    let label = run
-        .label
-        .map_or(String::new(), |label| format!("{label} ({}): ", label.meaning()));
-    lines.push(format!("{label}{}: {}", run.outcome, run.why));
-    lines.join("\n") + "\n"
 }
 
 fn code(run: &LoadRun) -> u8 {

@@ -10,6 +10,7 @@ pub mod etcd_size;
 pub mod expect;
 pub mod fidelity;
 pub mod flags;
+pub mod ledger;
 pub mod list;
 pub mod load;
 pub mod matrix;
@@ -107,6 +108,8 @@ pub enum Verb {
     Classify(Box<classify::ClassifyArgs>),
     /// Make reports of evidence: a page of HTML, JUnit, Markdown
     Report(report::ReportArgs),
+    /// Keep which build ended how: read a team's diary, add runs, draw the builds in order
+    Ledger(ledger::LedgerArgs),
     /// Hold runs at the recorded pace against the study of 2023
     Fidelity(fidelity::FidelityArgs),
     /// Measure how fast a cluster is ready, and what a run takes besides it
@@ -230,7 +233,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
             Verb::Compare(args) => return compare::run(&args, &progress, &style).await,
-            Verb::Load(args) => return load::run(&args, &progress).await,
+            Verb::Load(args) => return load::run(&args, &progress, &style).await,
             Verb::Matrix(args) => matrix::run(&args, &progress)?,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
@@ -241,6 +244,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Replay(args) => return replay_file(&args, &style),
             Verb::Classify(args) => return classify::run(*args, &progress, &style).await,
             Verb::Report(args) => report::run(&args, &style)?,
+            Verb::Ledger(args) => return ledger::run(&args, &progress, &style),
             Verb::Fidelity(args) => fidelity::run(&args)?,
             Verb::Bench(args) => bench::run(&args, &progress).await?,
             Verb::EtcdSize(args) => etcd_size::run(&args, &progress).await?,

@@ -12,6 +12,7 @@ pub mod fidelity;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod ledger;
 pub mod load;
 pub mod markdown;
 pub mod material;

@@ -117,7 +117,7 @@ impl Classifier {
         }
         let mut log = Log {
             file: Arc::from(path),
-            year: Year::of(named.unwrap_or(path), source.modified),
+            year: Year::of(named.unwrap_or(path), source.modified).or_of(&sample),
         };
         let mut read = LogRead {
             path: path.to_owned(),

@@ -50,6 +50,15 @@ impl Year {
         }
     }
 
+    /// What klog says at the head of a file of its own (`Log file created at: 2026/11/22 10:00:00`), else this.
+    #[must_use]
+    pub fn or_of(self, head: &[u8]) -> Self {
+        const CREATED: &[u8] = b"Log file created at: ";
+        let head = &head[..head.len().min(4096)];
+        let created = memmem::find(head, CREATED).and_then(|at| dated(&head[at + CREATED.len()..]));
+        created.map_or(self, |(time, _)| Self::near(time.date(), YearFrom::Line))
+    }
+
     /// The date of a month and a day: that which is nearest.
     fn date(&self, month: i8, day: i8) -> Option<Date> {
         let year = self.near.year();
@@ -342,6 +351,14 @@ mod tests {
         assert_eq!(near(2021, 1, 2).date(12, 31), Some(date(2020, 12, 31)));
         assert_eq!(near(2020, 12, 31).date(1, 1), Some(date(2021, 1, 1)));
         assert_eq!(near(2021, 3, 1).date(2, 29), Some(date(2020, 2, 29)));
+    }
+
+    #[test]
+    fn klog_says_the_year_at_the_head_of_its_own_files() {
+        let year = Year::near(date(2020, 10, 1), YearFrom::Today);
+        let head = b"Log file created at: 2026/11/22 10:00:00\nRunning on machine: a\n";
+        assert_eq!(year.or_of(head), Year::near(date(2026, 11, 22), YearFrom::Line));
+        assert_eq!(year.or_of(b"Log file created at: once"), year);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use kubeclash::load::LoadRun;
 use kubeclash::load::measure::Measured;
 use kubeclash::load::run::LoadOutcome;
-use kubeclash::report::load::{Cell, Mark, Sheet, Table, markdown, page};
+use kubeclash::report::Style;
+use kubeclash::report::load::{Cell, Mark, Sheet, Table, markdown, page, summary};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -183,6 +184,30 @@ fn the_page_asks_for_nothing_and_its_data_can_not_end_its_element() {
         .unwrap();
     assert!(late["rows"][0][2]["text"].as_str().unwrap().contains(HOSTILE));
     assert!(html.len() < 400_000, "{}", html.len());
+}
+
+#[test]
+fn a_terminal_gets_the_steps_the_figures_and_what_is_missed() {
+    let text = summary(&run(), &Style::default());
+    assert!(
+        text.starts_with("Load test 100: 1,000 nodes: completed with timeouts, red: 12 objects were late"),
+        "{text}"
+    );
+    assert!(text.contains("\n  took too long        130\n"), "{text}");
+    assert!(text.contains("\n   5  Creating objects                           42.0 s     0     4,000        200 ms           71/s\n"), "{text}");
+    assert!(
+        text.contains(
+            "\nmissed LIST pods cluster: p99 60.00 s of 3,000 requests, objective 30.00 s\nmissed POST"
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("connection refused\n") && !text.contains('\u{1b}'));
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    let colour = Style {
+        colour: true,
+        ..Style::default()
+    };
+    assert!(summary(&run(), &colour).contains("\u{1b}[33mcompleted with timeouts"));
 }
 
 fn laid_out() -> (TempDir, PathBuf) {

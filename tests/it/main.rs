@@ -46,6 +46,7 @@ mod kind_live_arms;
 mod kind_live_sandbox;
 mod kind_preflight;
 mod kind_sweep;
+mod ledger;
 mod recordings;
 mod load_live;
 mod load_measure;

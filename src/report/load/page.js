@@ -43,20 +43,21 @@ function figures(number) {
   return number.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-/** The steps behind a drawing: every other one shaded, its number above where there is room. */
+/** The steps behind a drawing: every other one shaded, its number above where there is room; the longest choose first. */
 function steps(x, bottom) {
   const group = svg("g", { class: "steps" });
-  let free = 0;
   for (const { number, name, from, to, late } of data.bands) {
-    const wide = Math.max(1, x(to) - x(from));
-    const one = svg("rect", { class: `span ${number % 2 ? "odd" : "even"}${late ? " late" : ""}`, x: x(from), y: STRIP, width: wide, height: bottom - STRIP });
+    const one = svg("rect", { class: `span ${number % 2 ? "odd" : "even"}${late ? " late" : ""}`, x: x(from), y: STRIP, width: Math.max(1, x(to) - x(from)), height: bottom - STRIP });
     group.append(told(one, [`${number}. ${name}`, `from ${clock(from)} to ${clock(to)}`, late ? "objects were late" : ""]), svg("line", { class: "rule", x1: x(from), x2: x(from), y1: STRIP - 4, y2: bottom }));
-    if (x(from) >= free) {
-      const room = Math.floor((wide - 16) / 5.6);
-      const text = room > 8 ? `${number} ${name.length > room ? `${name.slice(0, room - 1)}…` : name}` : `${number}`;
-      group.append(svg("text", { class: "number", x: x(from) + 2, y: STRIP - 6 }, text));
-      free = x(from) + (room > 8 ? text.length * 5.6 : 8 * text.length) + 4;
-    }
+  }
+  const taken = [];
+  for (const { number, name, from, to } of [...data.bands].sort((a, b) => (b.to - b.from) - (a.to - a.from))) {
+    const room = Math.floor((x(to) - x(from) - 16) / 5.6);
+    const text = room > 8 ? `${number} ${name.length > room ? `${name.slice(0, room - 1)}…` : name}` : `${number}`;
+    const [start, end] = [x(from), Math.min(x(from) + text.length * 6 + 4, room > 8 ? x(to) : Infinity)];
+    if (taken.some(([first, last]) => start < last && first < end)) continue;
+    taken.push([start, end]);
+    group.append(svg("text", { class: "number", x: start + 2, y: STRIP - 6 }, text));
   }
   for (const [t, what] of data.events) {
     group.append(told(svg("line", { class: "gap", x1: x(t), x2: x(t), y1: STRIP, y2: bottom }), [clock(t), what]));

@@ -276,10 +276,7 @@ fn facts(run: &LoadRun) -> Vec<(&'static str, String)> {
         ("took too long", count(measured.took_too_long.total)),
     ]);
     if measured.latency.restarts > 0 {
-        facts.push((
-            "API server began anew",
-            format!("{} times", measured.latency.restarts),
-        ));
+        facts.push(("API server restarts", count(measured.latency.restarts)));
     }
     facts
 }

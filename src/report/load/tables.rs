@@ -6,7 +6,7 @@ use super::sheet::{Cell, Column, Table};
 use super::words::{bytes, cores, count, ms, per_second};
 use crate::load::LoadRun;
 use crate::load::measure::etcd::ALL;
-use crate::load::measure::measured::{CallKind, EtcdSize, Measured, Quantiles, StepFigures};
+use crate::load::measure::measured::{CallKind, EtcdSize, Measured, Quantiles, StepFigures, StepUse};
 use crate::load::run::StepRecord;
 use crate::report::seconds;
 
@@ -63,7 +63,7 @@ fn steps(run: &LoadRun) -> Table {
         ];
         match figures {
             Some(figures) => row.extend(step(figures)),
-            None => row.extend((0..14).map(|_| Cell::new("–"))),
+            None => row.extend((0..15).map(|_| Cell::new("–"))),
         }
         row
     });
@@ -83,15 +83,16 @@ fn steps(run: &LoadRun) -> Table {
             "pods made",
             "scheduled, peak",
             "running, peak",
-            "API server cores, mean",
-            "peak",
+            "cores, mean",
+            "cores, peak",
             "memory",
             "etcd",
             "keys",
+            "too long",
         ],
         rows.collect(),
     );
-    table.note = "Peaks are of one second. etcd's figures are those at the step's end.".to_owned();
+    table.note = "Peaks are of one second; cores and memory are the API server's; etcd's figures are those at the step's end.".to_owned();
     table
 }
 
@@ -108,9 +109,7 @@ fn step(figures: &StepFigures) -> Vec<Cell> {
         took.map_or_else(|| Cell::new("–"), |took| latency_cell(took, kind))
     };
     let apiserver = figures.processes.get(APISERVER);
-    let process = |of: fn(&crate::load::measure::measured::StepUse) -> String| {
-        Cell::new(apiserver.map_or_else(|| "–".to_owned(), of))
-    };
+    let process = |of: fn(&StepUse) -> String| Cell::new(apiserver.map_or_else(|| "–".to_owned(), of));
     let etcd =
         |of: fn(&EtcdSize) -> String| Cell::new(figures.etcd.as_ref().map_or_else(|| "–".to_owned(), of));
     vec![
@@ -128,6 +127,7 @@ fn step(figures: &StepFigures) -> Vec<Cell> {
         process(|used| bytes(used.peak_bytes)),
         etcd(|size| bytes(size.db_bytes)),
         etcd(|size| count(size.keys.get(ALL).copied().unwrap_or_default())),
+        Cell::new(count(figures.took_too_long)),
     ]
 }
 

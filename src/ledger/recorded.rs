@@ -1,0 +1,176 @@
+//! Runs of our own, as entries: out of the `verdict.json` of a case and the `load.json` of a load test.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::entry::{Entry, Setup};
+use crate::evidence::{self, Outcome};
+use crate::load;
+use crate::load::run::LoadRun;
+use crate::timeline::ComponentVersion;
+use crate::verdict::Label;
+
+/// How many folders deep load tests are looked for: a profile, a run, and what somebody sorted these into.
+const DEPTH: usize = 8;
+
+/// The runs of cases and of load tests below a folder, in order of their folders' names.
+///
+/// `build` is what the build is called; without it, by the release of the API server.
+///
+/// # Errors
+/// When one can't be read; in words.
+pub fn recorded(dir: &Path, build: Option<&str>) -> Result<Vec<Entry>, String> {
+    let mut entries = Vec::new();
+    for outcome in evidence::outcomes(dir)? {
+        entries.push(of_outcome(&outcome, build).named());
+    }
+    let mut loads = Vec::new();
+    find(dir, 0, &mut loads);
+    loads.sort();
+    for folder in loads {
+        let run = LoadRun::read(&folder.join(load::RUN)).map_err(|error| error.to_string())?;
+        entries.push(of_load(&run, &folder, build).named());
+    }
+    Ok(entries)
+}
+
+fn find(dir: &Path, depth: usize, found: &mut Vec<std::path::PathBuf>) {
+    if dir.join(load::RUN).is_file() {
+        found.push(dir.to_owned());
+    } else if depth < DEPTH {
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        // Links are not followed: a folder that lies in itself has no end.
+        let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        dirs.for_each(|entry| find(&entry.path(), depth + 1, found));
+    }
+}
+
+/// A run of a case. Whether the failure is expected is not asked: green is absent, red is reproduced.
+#[must_use]
+pub fn of_outcome(outcome: &Outcome, build: Option<&str>) -> Entry {
+    let numbers = outcome.facts.iter();
+    let mut figures: BTreeMap<String, f64> = numbers
+        .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
+        .collect();
+    figures.extend(outcome.needed_ms.map(|ms| ("needed_ms".to_owned(), ms as f64)));
+    let test = outcome.title();
+    Entry {
+        question: Some(format!("{test}, {} pace, {}", outcome.pace, outcome.provider)),
+        setup: Setup {
+            test: Some(test),
+            ..Setup::default()
+        },
+        date: started(&outcome.evidence),
+        verdict: match outcome.verdict.as_str() {
+            "reproduced" => Some(Label::Red),
+            "absent" => Some(Label::Green),
+            _ => Some(Label::Black),
+        },
+        figures,
+        evidence: vec![outcome.evidence.display().to_string()],
+        text: outcome.why.clone(),
+        title: outcome.title(),
+        ..of_components(&outcome.components, build)
+    }
+}
+
+/// A run of the load test.
+#[must_use]
+pub fn of_load(run: &LoadRun, folder: &Path, build: Option<&str>) -> Entry {
+    let test = format!("load {}", run.profile.name);
+    let figures = figures(run);
+    Entry {
+        question: Some(format!("{test}, {} nodes", run.nodes)),
+        setup: Setup {
+            test: Some(test.clone()),
+            ..Setup::default()
+        },
+        date: Some(run.started.to_string()),
+        verdict: run.label,
+        reached: Some(run.reached),
+        figures,
+        evidence: vec![folder.display().to_string()],
+        text: run.why.clone(),
+        title: format!("{test}: {}", run.outcome),
+        ..of_components(&run.components, build)
+    }
+}
+
+/// What a diary would note of it: how large etcd was, how many pods ran, what was late, refused or too slow.
+fn figures(run: &LoadRun) -> BTreeMap<String, f64> {
+    let measured = &run.measured;
+    let late: u64 = run.steps.iter().map(|step| step.late_total).sum();
+    let counts = [
+        ("nodes", run.nodes as u64),
+        ("elapsed_ms", run.elapsed_ms),
+        ("late objects", late),
+        ("pods running at most", measured.pods.peak_running),
+        ("etcd bytes at most", measured.etcd.peak_db_bytes),
+        ("etcd keys at most", measured.etcd.peak_keys),
+        ("took too long", measured.took_too_long.total),
+    ];
+    let failed = run.requests.failed.iter();
+    counts
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count as f64))
+        .chain(failed.map(|(reason, count)| (format!("requests failed: {reason}"), *count as f64)))
+        .collect()
+}
+
+fn of_components(components: &BTreeMap<String, ComponentVersion>, build: Option<&str>) -> Entry {
+    let release = components.get("kube-apiserver").map(|api| api.version.clone());
+    Entry {
+        build: build
+            .map(str::to_owned)
+            .or(release)
+            .unwrap_or_else(|| "unknown".to_owned()),
+        binaries: components
+            .iter()
+            .map(|(name, component)| (name.clone(), component.sha256.clone()))
+            .collect(),
+        ..Entry::default()
+    }
+}
+
+/// When a run began: its folder is called so.
+fn started(folder: &Path) -> Option<String> {
+    let name = folder.file_name()?.to_str()?;
+    let (date, _) = name.split_once('-')?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+    Some(format!("{time}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::outcome;
+
+    #[test]
+    fn a_run_of_a_case_is_an_entry() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join("c7/broken/20261126T075316Z-2db23b");
+        std::fs::create_dir_all(&run).unwrap();
+        std::fs::write(
+            run.join(evidence::VERDICT),
+            serde_json::to_vec(&outcome()).unwrap(),
+        )
+        .unwrap();
+        let entries = recorded(dir.path(), Some("mine")).unwrap();
+        let [entry] = &entries[..] else {
+            panic!("{entries:?}")
+        };
+        assert_eq!(entry.build, "mine");
+        assert_eq!(entry.verdict, Some(Label::Red));
+        assert_eq!(entry.date.as_deref(), Some("2026-11-26T07:53:16Z"));
+        assert!(!entry.figures.is_empty());
+        assert_eq!(entry.content(), entry.id);
+    }
+
+    #[test]
+    fn what_is_no_load_test_is_refused_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(load::RUN), "{\n  7").unwrap();
+        let error = recorded(dir.path(), None).unwrap_err();
+        assert!(error.contains("load.json:2:"), "{error}");
+    }
+}
