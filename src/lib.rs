@@ -17,7 +17,7 @@
 //! - [`signature`]: what is looked for in logs, anybody's, and what that comes to.
 //! - [`expectation`]: what arms are expected to end with.
 //! - [`drive`]: the one function that knows every stage. [`evidence`], [`agreement`],
-//!   [`comparison`], [`ledger`], [`report`]: what is left, what several runs come to, and views on it.
+//!   [`comparison`], [`ledger`], [`bisect`], [`report`]: what is left, what several runs come to, and views on it.
 //! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
 //!
 //! # Examples
@@ -55,6 +55,7 @@ pub mod evidence;
 pub mod agreement;
 pub mod comparison;
 pub mod ledger;
+pub mod bisect;
 pub mod report;
 pub mod session;
 pub mod check;

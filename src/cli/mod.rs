@@ -2,6 +2,7 @@
 
 pub mod arms;
 pub mod bench;
+pub mod bisect;
 pub mod classify;
 pub mod compare;
 pub mod components;
@@ -110,6 +111,8 @@ pub enum Verb {
     Report(report::ReportArgs),
     /// Keep which build ended how: read a team's diary, add runs, draw the builds in order
     Ledger(ledger::LedgerArgs),
+    /// Find the build after which a failure is there, or is no more
+    Bisect(Box<bisect::BisectArgs>),
     /// Hold runs at the recorded pace against the study of 2023
     Fidelity(fidelity::FidelityArgs),
     /// Measure how fast a cluster is ready, and what a run takes besides it
@@ -226,6 +229,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Verb::Run(args) => patience(args.flags.provider),
         Verb::Compare(args) => patience(args.flags.provider),
         Verb::Load(args) => patience(args.flags.provider),
+        Verb::Bisect(args) => patience(args.flags.provider),
         _ => Duration::ZERO,
     };
     let interrupt = crate::interrupt::token();
@@ -245,6 +249,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Classify(args) => return classify::run(*args, &progress, &style).await,
             Verb::Report(args) => report::run(&args, &style)?,
             Verb::Ledger(args) => return ledger::run(&args, &progress, &style),
+            Verb::Bisect(args) => return bisect::run(&args, &progress).await,
             Verb::Fidelity(args) => fidelity::run(&args)?,
             Verb::Bench(args) => bench::run(&args, &progress).await?,
             Verb::EtcdSize(args) => etcd_size::run(&args, &progress).await?,

@@ -1,0 +1,350 @@
+//! Asking a build: it is made, the question is run on it, and what came of it goes into the ledger.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::BisectArgs;
+use crate::bisect::builds::{self, Build, Copy};
+use crate::bisect::confidence::{Answer, Confidence, Tally};
+use crate::bisect::search::Known;
+use crate::cases::Case;
+use crate::cli::Failure;
+use crate::component::Spec;
+use crate::drive::drive;
+use crate::exit;
+use crate::expectation::Expected;
+use crate::ledger::{self, Entry, Ledger};
+use crate::load::profile::Profile;
+use crate::load::{self, LoadPlan};
+use crate::progress::Progress;
+use crate::provider::Provider;
+use crate::scenario::Arm;
+use crate::session::{Session, SessionError, Settings};
+use crate::verdict::{Expect, Label};
+
+/// What is asked of a build.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question {
+    /// Whether a case's failure is reproduced.
+    Case { case: &'static Case, arm: Arm },
+    /// Whether a load test is red.
+    Load { nodes: usize },
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Case { case, arm } => write!(f, "{} {arm}", case.folder),
+            Self::Load { nodes } => write!(f, "load of {nodes} nodes"),
+        }
+    }
+}
+
+/// What is known of each build, and what it takes to know more.
+pub(super) struct Asking {
+    settings: Settings,
+    part: builds::Part,
+    make: Make,
+    pub(super) confidence: Confidence,
+    pub(super) builds: Vec<Build>,
+    pub(super) told: Vec<Told>,
+    pub(super) question: String,
+    pub(super) ledger: PathBuf,
+    pub(super) out: PathBuf,
+}
+
+/// How a build is made.
+enum Make {
+    /// It is a release.
+    Release,
+    /// It is checked out of a copy of a repository, and built by a command, or as src: is.
+    Commit {
+        copy: Copy,
+        command: Option<String>,
+        within: std::time::Duration,
+    },
+}
+
+/// What is known of a build.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told {
+    pub(super) tally: Tally,
+    /// Why it can't be built.
+    pub(super) unbuildable: Option<String>,
+    /// The evidence of its runs, in order, with their labels.
+    pub(super) runs: Vec<(Label, String)>,
+}
+
+/// What a line of the ledger is called whose build could not be made.
+const UNBUILDABLE: &str = "it could not be built";
+
+impl Asking {
+    pub(super) async fn new(
+        args: &BisectArgs,
+        confidence: Confidence,
+        builds: Vec<Build>,
+    ) -> Result<Self, Failure> {
+        let settings = args.flags.settings();
+        let out = settings.out.join("bisect");
+        let failed = |e: std::io::Error| Failure::new(exit::ERROR, format!("\"{}\": {e}", out.display()));
+        std::fs::create_dir_all(&out).map_err(failed)?;
+        let make = match &args.repo {
+            None => Make::Release,
+            Some(repo) => Make::Commit {
+                copy: Copy::of(repo, out.join("checkout"))
+                    .await
+                    .map_err(|e| Failure::new(exit::ERROR, e.to_string()))?,
+                command: args.build.clone(),
+                within: args.build_timeout,
+            },
+        };
+        Ok(Self {
+            ledger: args
+                .ledger
+                .clone()
+                .unwrap_or_else(|| settings.out.join("ledger.jsonl")),
+            settings,
+            part: args.component,
+            make,
+            confidence,
+            told: vec![Told::default(); builds.len()],
+            builds,
+            question: String::new(),
+            out,
+        })
+    }
+
+    /// Takes up a question: what the ledger knows of it is not asked again.
+    pub(super) fn begin(&mut self, question: &Question, progress: &Progress) -> Result<(), Failure> {
+        self.question = match question {
+            Question::Load { .. } => format!("bisect: {question}"),
+            Question::Case { .. } => format!(
+                "bisect: {question}, {} pace, {}",
+                self.settings.pace, self.settings.provider
+            ),
+        };
+        self.told = vec![Told::default(); self.builds.len()];
+        let ledger = Ledger::read_if_there(&self.ledger)?;
+        let mut known = 0;
+        for entry in ledger
+            .entries
+            .iter()
+            .filter(|entry| entry.question.as_deref() == Some(&self.question))
+        {
+            if let Some(at) = self.builds.iter().position(|build| build.name == entry.build) {
+                self.told[at].take(entry);
+                known += 1;
+            }
+        }
+        if known > 0 {
+            progress.println(format!(
+                "{known} runs of this search are in \"{}\": it goes on",
+                self.ledger.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is known of each build, for the search.
+    pub(super) fn known(&self) -> Vec<Known> {
+        let known = |told: &Told| match (&told.unbuildable, self.confidence.answer(told.tally)) {
+            (Some(_), _) => Known::Unbuildable,
+            (None, Some(answer)) => Known::Answered(answer),
+            (None, None) => Known::Unasked,
+        };
+        self.told.iter().map(known).collect()
+    }
+
+    /// Makes a build, and runs the question on it until its answer is certain.
+    pub(super) async fn ask(
+        &mut self,
+        at: usize,
+        question: &Question,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let build = self.builds[at].clone();
+        let title = format!("{} of {}: {}", at + 1, self.builds.len(), shown(&build.name));
+        progress.println(format!("{title} {}", build.subject).trim_end());
+        let spec = match self.spec(&build).await {
+            Ok(spec) => spec,
+            Err(why) => return self.unbuildable(at, why, progress),
+        };
+        let selection = self.part.put(self.settings.selection.clone(), &spec);
+        let selection = selection.map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
+        let settings = Settings {
+            selection,
+            out: self.out.join(build.name.replace(['/', ':'], "-")),
+            ..self.settings.clone()
+        };
+        let session = match Session::open(settings, progress).await {
+            Ok(session) => session,
+            Err(SessionError::Component(error)) => return self.unbuildable(at, error.to_string(), progress),
+            Err(error) => return Err(Failure::new(exit::UNAVAILABLE, error.to_string())),
+        };
+        while self.confidence.answer(self.told[at].tally).is_none() {
+            let entry = one(question, &session, &build, progress, &title).await?;
+            let entry = Entry {
+                question: Some(self.question.clone()),
+                commits: match self.make {
+                    Make::Release => Vec::new(),
+                    Make::Commit { .. } => vec![build.name.clone()],
+                },
+                runner: Some("kubeclash bisect".to_owned()),
+                ..entry
+            };
+            self.keep(at, entry)?;
+            let Told { tally, runs, .. } = &self.told[at];
+            let label = runs.last().map_or(Label::Black, |(label, _)| *label);
+            progress.println(format!(
+                "{title}: {label} ({} with the failure, {} without, {} without a verdict)",
+                tally.shown, tally.absent, tally.black
+            ));
+        }
+        Ok(())
+    }
+
+    async fn spec(&self, build: &Build) -> Result<Spec, String> {
+        let spec = match &self.make {
+            Make::Release => build.name.clone(),
+            Make::Commit {
+                copy,
+                command,
+                within,
+            } => {
+                let checkout = copy.at(&build.name).await.map_err(|e| e.to_string())?;
+                match command {
+                    None => format!("src:{}", checkout.display()),
+                    Some(command) => {
+                        let folder = self.out.join("builds").join(&build.name);
+                        let (program, log) = (folder.join("program"), folder.join("build.log"));
+                        let made = builds::made(command, checkout, program, log, *within).await;
+                        format!("path:{}", made.map_err(|e| e.to_string())?.display())
+                    }
+                }
+            }
+        };
+        spec.parse().map_err(|e| format!("\"{spec}\": {e}"))
+    }
+
+    fn unbuildable(&mut self, at: usize, why: String, progress: &Progress) -> Result<(), Failure> {
+        let first = why.lines().next().unwrap_or_default();
+        progress.println(format!(
+            "{}: {UNBUILDABLE}: {first}",
+            shown(&self.builds[at].name)
+        ));
+        let entry = Entry {
+            build: self.builds[at].name.clone(),
+            question: Some(self.question.clone()),
+            verdict: Some(Label::Black),
+            title: UNBUILDABLE.to_owned(),
+            text: why,
+            date: Some(jiff::Timestamp::now().to_string()),
+            runner: Some("kubeclash bisect".to_owned()),
+            ..Entry::default()
+        };
+        self.keep(at, entry)
+    }
+
+    /// Puts a run into the ledger, before anything else is done with it.
+    fn keep(&mut self, at: usize, entry: Entry) -> Result<(), Failure> {
+        let entry = entry.named();
+        ledger::append(&self.ledger, std::slice::from_ref(&entry))?;
+        self.told[at].take(&entry);
+        Ok(())
+    }
+}
+
+impl Told {
+    fn take(&mut self, entry: &Entry) {
+        if entry.title == UNBUILDABLE {
+            self.unbuildable = Some(entry.text.clone());
+            return;
+        }
+        let label = entry.verdict.unwrap_or(Label::Black);
+        match label {
+            Label::Red => self.tally.shown += 1,
+            Label::Green => self.tally.absent += 1,
+            Label::Black => self.tally.black += 1,
+        }
+        self.runs
+            .push((label, entry.evidence.first().cloned().unwrap_or_default()));
+    }
+
+    /// What its runs come to, in a word.
+    pub(super) fn answer(&self, confidence: &Confidence) -> &'static str {
+        match (&self.unbuildable, confidence.answer(self.tally)) {
+            (Some(_), _) => "unbuildable",
+            (None, Some(Answer::Bad)) => "bad",
+            (None, Some(Answer::Good)) => "good",
+            (None, Some(Answer::Flaky)) => "flaky",
+            (None, Some(Answer::Black)) => "black",
+            (None, None) => "",
+        }
+    }
+}
+
+/// A build's name as short as people write it.
+pub(super) fn shown(name: &str) -> &str {
+    if name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        &name[..10]
+    } else {
+        name
+    }
+}
+
+/// Runs the question once.
+async fn one(
+    question: &Question,
+    session: &Session,
+    build: &Build,
+    progress: &Progress,
+    title: &str,
+) -> Result<Entry, Failure> {
+    let interrupt = crate::interrupt::token();
+    let task = progress.task(format!("{title}: {question}"));
+    let say = |what: &str| task.say(what);
+    let name = Some(build.name.as_str());
+    match *question {
+        Question::Case { case, arm } => {
+            let expected = Expected {
+                verdict: Expect::of(arm),
+                why: None,
+            };
+            let plan = session.plan(case, arm, case.variants[0], expected);
+            let finished = drive(&plan, &interrupt, &say).await;
+            let finished = finished.map_err(|error| failed(title, &error.to_string(), error.help()))?;
+            Ok(ledger::of_outcome(&finished.outcome, name))
+        }
+        Question::Load { nodes } => {
+            let usage = |why: String| Failure::new(exit::USAGE, why);
+            if session.settings().provider != Provider::Local {
+                return Err(usage(
+                    "load tests need hollow nodes, which kind has not".to_owned(),
+                ));
+            }
+            let plan = LoadPlan {
+                profile: Profile::of(nodes).map_err(|error| usage(error.to_string()))?,
+                apiserver_cpu: None,
+                liveness: Some(crate::experiment::Liveness::default()),
+                stop_at_red: true,
+                out: session.settings().out.clone(),
+            };
+            let finished = load::run(&plan, session, &interrupt, &say).await;
+            let finished = finished.map_err(|error| failed(title, &error.to_string(), error.help()))?;
+            Ok(ledger::of_load(&finished.run, &finished.evidence, name))
+        }
+    }
+}
+
+fn failed(title: &str, why: &str, help: Option<String>) -> Failure {
+    Failure::with_help(exit::UNAVAILABLE, format!("{title}: {why}"), help)
+}
+
+/// How many builds came to each answer, for the report.
+pub(super) fn counted(asking: &Asking) -> BTreeMap<&'static str, usize> {
+    asking.told.iter().fold(BTreeMap::new(), |mut counts, told| {
+        *counts.entry(told.answer(&asking.confidence)).or_default() += 1;
+        counts
+    })
+}

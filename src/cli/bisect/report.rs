@@ -1,0 +1,139 @@
+//! What a search leaves: a page, the same as JSON, and what git needs to go on from it.
+
+use serde_json::{Value, json};
+
+use super::ask::{Asking, counted, shown};
+use crate::bisect::search::End;
+use crate::cli::Failure;
+use crate::exit;
+
+/// Writes the reports, and gives what is told.
+pub(super) fn write(asking: &Asking, end: &End) -> Result<String, Failure> {
+    let files = [
+        ("bisect.md", markdown(asking, end)),
+        ("bisect.json", format!("{}\n", json_of(asking, end))),
+        ("bisect.log", git_log(asking)),
+    ];
+    for (name, text) in files {
+        let path = asking.out.join(name);
+        std::fs::write(&path, text)
+            .map_err(|e| Failure::new(exit::ERROR, format!("\"{}\": {e}", path.display())))?;
+    }
+    Ok(format!(
+        "{}\nreport: {}\nledger: {}\n",
+        verdict(asking, end),
+        asking.out.join("bisect.md").display(),
+        asking.ledger.display()
+    ))
+}
+
+fn named(asking: &Asking, at: usize) -> String {
+    let build = &asking.builds[at];
+    format!("{} {}", shown(&build.name), build.subject)
+        .trim_end()
+        .to_owned()
+}
+
+/// How it ended, in words.
+fn verdict(asking: &Asking, end: &End) -> String {
+    let answer = |at: usize| asking.told[at].answer(&asking.confidence);
+    match end {
+        End::Found(at) => format!("the first {} build is {}", answer(*at), named(asking, *at)),
+        End::Candidates(all) => {
+            let last = all.last().copied().unwrap_or_default();
+            let names: Vec<String> = all
+                .iter()
+                .map(|&at| format!("  {} ({})", named(asking, at), answer(at)))
+                .collect();
+            format!(
+                "the first {} build is one of these; those before the last tell nothing:\n{}",
+                answer(last),
+                names.join("\n")
+            )
+        }
+        End::BackAndForth(all) => {
+            let names: Vec<String> = all
+                .iter()
+                .map(|&at| format!("  {} ({})", named(asking, at), answer(at)))
+                .collect();
+            format!(
+                "no single build makes the difference: answers go back and forth, at or before each of\n{}",
+                names.join("\n")
+            )
+        }
+        End::NoDifference(why) => format!("nothing to find: {why}"),
+    }
+}
+
+fn markdown(asking: &Asking, end: &End) -> String {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let test = asking.confidence;
+    let mut text = format!(
+        "## Bisect: {}\n\n**{}**\n\nA build is asked until it is {:.0} times as likely to show the failure in at least {} of its runs as in at \
+         most {}, or the other way round ({} runs that agree); at most {} times.\n\n| | build | answer | with | without | no verdict | |\n|--:|---|---|--:|--:|--:|---|\n",
+        asking.question,
+        verdict(asking, end),
+        (1.0 - test.error) / test.error,
+        test.mostly,
+        test.rarely,
+        test.agreeing(),
+        test.most
+    );
+    for (at, (build, told)) in asking.builds.iter().zip(&asking.told).enumerate() {
+        let why = told.unbuildable.as_deref().unwrap_or(&build.subject);
+        let why = why.lines().next().unwrap_or_default();
+        text += &format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            at + 1,
+            cell(shown(&build.name)),
+            told.answer(&test),
+            told.tally.shown,
+            told.tally.absent,
+            told.tally.black,
+            cell(why)
+        );
+    }
+    let sides = match end {
+        End::Found(at) => vec![at - 1, *at],
+        End::Candidates(all) => all.iter().copied().collect(),
+        _ => Vec::new(),
+    };
+    if !sides.is_empty() {
+        text += "\n### Evidence\n\n";
+        for at in sides {
+            for (label, place) in &asking.told[at].runs {
+                text += &format!("- {}: {label}: `{place}`\n", cell(&named(asking, at)));
+            }
+        }
+    }
+    text
+}
+
+fn json_of(asking: &Asking, end: &End) -> Value {
+    let builds = asking.builds.iter().zip(&asking.told).map(|(build, told)| {
+        json!({
+            "build": build.name, "subject": build.subject, "answer": told.answer(&asking.confidence), "tally": told.tally,
+            "unbuildable": told.unbuildable,
+            "runs": told.runs.iter().map(|(label, place)| json!({"label": label, "evidence": place})).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "question": asking.question, "confidence": asking.confidence, "end": end, "verdict": verdict(asking, end),
+        "counts": counted(asking), "builds": builds.collect::<Vec<_>>(),
+    })
+}
+
+/// As `git bisect replay` reads it.
+fn git_log(asking: &Asking) -> String {
+    let mut text = "git bisect start --first-parent\n".to_owned();
+    for (build, told) in asking.builds.iter().zip(&asking.told) {
+        let word = match told.answer(&asking.confidence) {
+            "good" => "good",
+            "bad" => "bad",
+            "" => continue,
+            _ => "skip",
+        };
+        text += &format!("# {word}: {}\ngit bisect {word} {}\n", build.subject, build.name);
+    }
+    text
+}
