@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 /// Wald's sequential test (Sequential Tests of Statistical Hypotheses, 1945) between a build that shows the failure in a part
 /// `rarely` of its runs and one that shows it in a part `mostly`: it ends as soon as the runs so far are 1/error times as
 /// likely under the one as under the other. With the defaults that is after three runs that agree.
+///
+/// Runs that disagree are held against a third kind of build, one that tosses a coin: it takes as much to rule that out, and
+/// where the runs that are left can't, the build is flaky. A coin agrees with itself three times in one of four cases; a
+/// smaller error asks for more.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Confidence {
     /// How often a build without the failure shows it all the same.
@@ -31,6 +35,11 @@ impl Default for Confidence {
             black: 3,
         }
     }
+}
+
+/// So many times a ratio of likelihoods, as a logarithm.
+fn ratio(times: u32, likelihoods: f64) -> f64 {
+    f64::from(times) * likelihoods.ln()
 }
 
 /// How the runs of a build ended so far.
@@ -62,21 +71,40 @@ impl Confidence {
     /// What the runs so far come to; nothing where one more is needed.
     #[must_use]
     pub fn answer(&self, tally: Tally) -> Option<Answer> {
-        let shown = f64::from(tally.shown) * (self.mostly / self.rarely).ln();
-        let absent = f64::from(tally.absent) * ((1.0 - self.mostly) / (1.0 - self.rarely)).ln();
-        let bound = ((1.0 - self.error) / self.error).ln();
-        let ratio = shown + absent;
-        if ratio >= bound {
-            Some(Answer::Bad)
-        } else if ratio <= -bound {
-            Some(Answer::Good)
-        } else if tally.shown + tally.absent >= self.most {
+        let Tally { shown, absent, black } = tally;
+        let left = self.most.saturating_sub(shown + absent);
+        // A rounding error is no reason for one run more.
+        let bound = ((1.0 - self.error) / self.error).ln() - 1e-9;
+        let ratio = ratio(shown, self.mostly / self.rarely)
+            + ratio(absent, (1.0 - self.mostly) / (1.0 - self.rarely));
+        let likely = [(ratio, Answer::Bad), (-ratio, Answer::Good)];
+        let likely = likely.into_iter().find(|(ratio, _)| *ratio >= bound);
+        let answer = likely.map(|(_, answer)| answer);
+        if shown > 0 && absent > 0 {
+            let coin = |shown: u32, absent: u32| self.against_a_coin(shown, absent);
+            return match answer {
+                Some(answer) if coin(shown, absent) >= bound => Some(answer),
+                _ if left == 0 || coin(shown + left, absent).max(coin(shown, absent + left)) < bound => {
+                    Some(Answer::Flaky)
+                }
+                _ => None,
+            };
+        }
+        if answer.is_some() {
+            answer
+        } else if left == 0 {
             Some(Answer::Flaky)
-        } else if tally.black >= self.black {
+        } else if black >= self.black {
             Some(Answer::Black)
         } else {
             None
         }
+    }
+
+    /// How much likelier runs are under the kind of build that they look like than under a coin, as a logarithm.
+    fn against_a_coin(&self, shown: u32, absent: u32) -> f64 {
+        let often = if shown > absent { self.mostly } else { self.rarely };
+        ratio(shown, 2.0 * often) + ratio(absent, 2.0 * (1.0 - often))
     }
 
     /// How many runs that agree make an answer.
@@ -112,9 +140,15 @@ mod tests {
         assert_eq!(test.answer(tally(2, 0, 0)), None);
         assert_eq!(test.answer(tally(3, 0, 0)), Some(Answer::Bad));
         assert_eq!(test.answer(tally(0, 3, 2)), Some(Answer::Good));
-        assert_eq!(test.answer(tally(3, 1, 0)), None);
-        assert_eq!(test.answer(tally(4, 1, 0)), Some(Answer::Bad));
-        assert_eq!(test.answer(tally(5, 4, 0)), Some(Answer::Flaky));
+        assert_eq!(
+            test.answer(tally(1, 1, 0)),
+            Some(Answer::Flaky),
+            "nine runs can't rule a coin out"
+        );
+        let patient = Confidence { most: 30, ..test };
+        assert_eq!(patient.answer(tally(3, 1, 0)), None);
+        assert_eq!(patient.answer(tally(12, 1, 0)), Some(Answer::Bad));
+        assert_eq!(patient.answer(tally(9, 9, 0)), Some(Answer::Flaky));
         assert_eq!(test.answer(tally(1, 0, 3)), Some(Answer::Black));
         assert_eq!(test.agreeing(), 3);
     }
@@ -142,7 +176,7 @@ mod tests {
                         break answer;
                     }
                 };
-                wrong += u32::from(answer != Answer::Bad);
+                wrong += u32::from(answer == Answer::Good);
             }
             // 1 % of 400 are 4; six standard deviations more are 16.
             prop_assert!(wrong <= 16, "{wrong} of 400");

@@ -6,6 +6,7 @@
 )]
 
 mod attribution;
+mod bisect_live;
 mod browser;
 mod classify;
 mod classify_robust;

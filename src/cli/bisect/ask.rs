@@ -115,6 +115,11 @@ impl Asking {
         })
     }
 
+    /// Whether its builds are commits.
+    pub(super) fn of_commits(&self) -> bool {
+        matches!(self.make, Make::Commit { .. })
+    }
+
     /// Takes up a question: what the ledger knows of it is not asked again.
     pub(super) fn begin(&mut self, question: &Question, progress: &Progress) -> Result<(), Failure> {
         self.question = match question {

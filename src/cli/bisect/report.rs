@@ -12,9 +12,9 @@ pub(super) fn write(asking: &Asking, end: &End) -> Result<String, Failure> {
     let files = [
         ("bisect.md", markdown(asking, end)),
         ("bisect.json", format!("{}\n", json_of(asking, end))),
-        ("bisect.log", git_log(asking)),
     ];
-    for (name, text) in files {
+    let log = asking.of_commits().then(|| ("bisect.log", git_log(asking)));
+    for (name, text) in files.into_iter().chain(log) {
         let path = asking.out.join(name);
         std::fs::write(&path, text)
             .map_err(|e| Failure::new(exit::ERROR, format!("\"{}\": {e}", path.display())))?;
@@ -125,7 +125,17 @@ fn json_of(asking: &Asking, end: &End) -> Value {
 
 /// As `git bisect replay` reads it.
 fn git_log(asking: &Asking) -> String {
-    let mut text = "git bisect start --first-parent\n".to_owned();
+    // Where the older end is bad, git has to be told which word is the older one's.
+    let cure = asking
+        .told
+        .first()
+        .is_some_and(|told| told.answer(&asking.confidence) == "bad");
+    let terms = if cure {
+        " --term-old bad --term-new good"
+    } else {
+        ""
+    };
+    let mut text = format!("git bisect start --first-parent{terms}\n");
     for (build, told) in asking.builds.iter().zip(&asking.told) {
         let word = match told.answer(&asking.confidence) {
             "good" => "good",
