@@ -110,7 +110,7 @@ impl Confidence {
     /// How many runs that agree make an answer.
     #[must_use]
     pub fn agreeing(&self) -> u32 {
-        let all = |tally: fn(u32) -> Tally| (1..=self.most).find(|n| self.answer(tally(*n)) != None);
+        let all = |tally: fn(u32) -> Tally| (1..=self.most).find(|n| self.answer(tally(*n)).is_some());
         let shown = all(|shown| Tally {
             shown,
             ..Tally::default()

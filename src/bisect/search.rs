@@ -109,8 +109,8 @@ fn nearest(known: &[Known], from: usize, to: usize) -> Option<usize> {
 fn unconfirmed(known: &[Known], from: usize, to: usize) -> Option<usize> {
     let mut longest = (0, from);
     let mut row = 0;
-    for at in from..to {
-        row = if known[at] == Known::Unasked { row + 1 } else { 0 };
+    for (at, one) in known.iter().enumerate().take(to).skip(from) {
+        row = if *one == Known::Unasked { row + 1 } else { 0 };
         longest = longest.max((row, at));
     }
     let (row, last) = longest;

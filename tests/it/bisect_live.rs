@@ -160,7 +160,10 @@ async fn the_bad_commit_is_found_over_a_kill_9() {
     );
     // git takes it from here.
     let log = sandbox.path("out/bisect/bisect.log").display().to_string();
-    let copy = sandbox.path("out/bisect/checkout");
+    let mut inside = fs::read_dir(sandbox.path("out/bisect"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let copy = inside.find(|path| path.join(".git").exists()).unwrap();
     git(&copy, &["bisect", "replay", &log]);
     assert_eq!(git(&copy, &["rev-parse", "bisect/bad"]), first);
     // The user's own checkout is as it was.

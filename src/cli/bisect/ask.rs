@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::BisectArgs;
 use crate::bisect::builds::{self, Build, Copy};
@@ -10,7 +10,7 @@ use crate::bisect::confidence::{Answer, Confidence, Tally};
 use crate::bisect::search::Known;
 use crate::cases::Case;
 use crate::cli::Failure;
-use crate::component::Spec;
+use crate::component::{Sha256, Spec};
 use crate::drive::drive;
 use crate::exit;
 use crate::expectation::Expected;
@@ -92,7 +92,8 @@ impl Asking {
         let make = match &args.repo {
             None => Make::Release,
             Some(repo) => Make::Commit {
-                copy: Copy::of(repo, out.join("checkout"))
+                // Of each repository its own.
+                copy: Copy::of(repo, out.join(copy_of(repo)))
                     .await
                     .map_err(|e| Failure::new(exit::ERROR, e.to_string()))?,
                 command: args.build.clone(),
@@ -287,6 +288,14 @@ impl Told {
             (None, None) => "",
         }
     }
+}
+
+/// The name of a repository's copy.
+fn copy_of(repo: &Path) -> String {
+    let whole = std::fs::canonicalize(repo).unwrap_or_else(|_| repo.to_owned());
+    let mut digest = Sha256::default();
+    digest.update(whole.as_os_str().as_encoded_bytes());
+    format!("checkout-{}", &digest.finish()[..8])
 }
 
 /// A build's name as short as people write it.

@@ -71,7 +71,7 @@ fn markdown(asking: &Asking, end: &End) -> String {
     let mut text = format!(
         "## Bisect: {}\n\n**{}**\n\nA build is asked until it is {:.0} times as likely to show the failure in at least {} of its runs as in at \
          most {}, or the other way round ({} runs that agree); at most {} times.\n\n| | build | answer | with | without | no verdict | |\n|--:|---|---|--:|--:|--:|---|\n",
-        asking.question,
+        asking.question.trim_start_matches("bisect: "),
         verdict(asking, end),
         (1.0 - test.error) / test.error,
         test.mostly,
@@ -95,7 +95,7 @@ fn markdown(asking: &Asking, end: &End) -> String {
     }
     let sides = match end {
         End::Found(at) => vec![at - 1, *at],
-        End::Candidates(all) => all.iter().copied().collect(),
+        End::Candidates(all) => all.to_vec(),
         _ => Vec::new(),
     };
     if !sides.is_empty() {
@@ -136,10 +136,15 @@ fn git_log(asking: &Asking) -> String {
         ""
     };
     let mut text = format!("git bisect start --first-parent{terms}\n");
-    for (build, told) in asking.builds.iter().zip(&asking.told) {
-        let word = match told.answer(&asking.confidence) {
-            "good" => "good",
-            "bad" => "bad",
+    // The last word on the newer side counts for git: the oldest of these comes last.
+    let oldest = asking.told.first().map(|told| told.answer(&asking.confidence));
+    let answer = |at: usize| asking.told[at].answer(&asking.confidence);
+    let (older, newer): (Vec<usize>, Vec<usize>) = (0..asking.builds.len())
+        .partition(|&at| Some(answer(at)) == oldest || !["good", "bad"].contains(&answer(at)));
+    for at in older.into_iter().chain(newer.into_iter().rev()) {
+        let (build, word) = (&asking.builds[at], answer(at));
+        let word = match word {
+            "good" | "bad" => word,
             "" => continue,
             _ => "skip",
         };
