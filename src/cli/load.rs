@@ -39,6 +39,9 @@ pub struct LoadArgs {
     /// What befalls an API server that is overloaded
     #[command(flatten)]
     pub liveness: LivenessFlags,
+    /// Count etcd's keys that begin so, as in /registry/configmaps/, besides the usual ones; can be given several times
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Vec<String>,
     /// End the run at the first sign of the issue in its logs (see "kubeclash classify --list")
     #[arg(long)]
     pub stop_at_red: bool,
@@ -133,6 +136,7 @@ pub async fn run(args: &LoadArgs, progress: &Progress, style: &Style) -> Result<
         apiserver_cpu: args.liveness.apiserver_cpu,
         liveness: args.liveness.liveness(),
         stop_at_red: args.stop_at_red,
+        prefixes: args.prefix.clone(),
         out: session.settings().out.clone(),
         profile,
     };

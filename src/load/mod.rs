@@ -49,6 +49,8 @@ pub struct LoadPlan {
     pub liveness: Option<Liveness>,
     /// Whether the first sign of the issue in the logs ends it.
     pub stop_at_red: bool,
+    /// Which of etcd's keys are counted besides the usual ones, by how they begin.
+    pub prefixes: Vec<String>,
     /// Below which folder the evidence goes: `<out>/load/<nodes>/<run>`.
     pub out: PathBuf,
 }
@@ -141,6 +143,7 @@ async fn play(
     let options = MeasureOptions {
         zero: began.clock,
         logs: logs.into_iter().flatten().collect(),
+        prefixes: plan.prefixes.clone(),
         ..MeasureOptions::default()
     };
     let etcd = cluster.etcd();

@@ -15,7 +15,7 @@ use super::run::ClientRequests;
 /// How long one answer is waited for, as clusterloader2's client does.
 const ANSWER: Duration = Duration::from_secs(60);
 
-/// How long a step goes on trying one request.
+/// How long a request is tried again, from when it was due: an API server that never comes back ends no step later than this.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How long is waited before a request is sent again.
@@ -61,7 +61,7 @@ impl Batch<'_> {
             let due = start + Duration::from_secs_f64(n as f64 / self.rate);
             async move {
                 tokio::time::sleep_until(due.into()).await;
-                until_done(client, self.deed, &self.items[n], sent_here).await
+                until_done(client, self.deed, &self.items[n], due, sent_here).await
             }
         });
         let mut answers = requests.buffer_unordered(self.clients);
@@ -107,12 +107,12 @@ async fn until_done(
     client: &Client,
     deed: Deed,
     item: &Item,
+    due: Instant,
     sent: &Mutex<ClientRequests>,
 ) -> Result<(), String> {
     let note = |change: &dyn Fn(&mut ClientRequests)| {
         change(&mut sent.lock().unwrap_or_else(PoisonError::into_inner))
     };
-    let start = Instant::now();
     loop {
         let reason = match tokio::time::timeout(ANSWER, send(client, deed, item)).await {
             Ok(Ok(())) => {
@@ -131,7 +131,7 @@ async fn until_done(
                 said: format!("no answer within {} s", ANSWER.as_secs()),
             },
         };
-        let again = reason.passes && start.elapsed() < PATIENCE;
+        let again = reason.passes && due.elapsed() < PATIENCE;
         note(&|sent| {
             *sent.failed.entry(reason.name.clone()).or_default() += 1;
             sent.retried += u64::from(again);

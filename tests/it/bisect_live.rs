@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use kubeclash::component::ComponentName;
 use kubeclash::exit;
@@ -11,7 +12,10 @@ use kubeclash::ledger::Ledger;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::cli_sandbox::{Sandbox, binary, until};
+use crate::cli_sandbox::{Sandbox, binary, within};
+
+/// How long two runs may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many commits there are, and which is the first that ignores nodeFit, counted from 1.
 const COMMITS: usize = 14;
@@ -103,7 +107,7 @@ async fn the_bad_commit_is_found_over_a_kill_9() {
     ];
     let ledger = sandbox.path("out/ledger.jsonl");
     let mut running = sandbox.start(&args);
-    until("two runs in the ledger", || {
+    within(PATIENCE, "two runs in the ledger", || {
         running.assert_runs();
         let text = fs::read_to_string(&ledger).ok()?;
         (text.lines().count() >= 2).then_some(())

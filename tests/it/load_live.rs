@@ -70,7 +70,7 @@ fn until_objects_are_created(sandbox: &Sandbox, running: &mut Running) {
 #[tokio::test]
 async fn all_13_steps_at_the_smallest_profile_with_every_measurement() {
     let sandbox = Sandbox::new().await;
-    let ended = sandbox.run(&["load", "--format", "json"]);
+    let ended = sandbox.run(&["load", "--format", "json", "--prefix", "/registry/configmaps/"]);
     ended.assert(exit::EXPECTED, &[]);
     let run = LoadRun::parse("standard output", &ended.stdout).unwrap();
     let dir = evidence(&sandbox);
@@ -93,20 +93,26 @@ async fn all_13_steps_at_the_smallest_profile_with_every_measurement() {
     // What was sent is what the API server counted, and what the pods came to.
     let measured = &run.measured;
     assert_eq!(measured.missing, Vec::<String>::new());
-    assert!(run.requests.failed.is_empty(), "{:?}", run.requests);
+    // A busy API server may ask for patience; nothing else goes wrong.
+    let reasons: Vec<&str> = run.requests.failed.keys().map(String::as_str).collect();
+    assert!(reasons.is_empty() || reasons == ["429"], "{:?}", run.requests);
+    let again = run.requests.failed.values().sum::<u64>();
     let posted = |resource: &str| {
         let rows = measured.latency.rows.iter();
         let posts = rows.filter(|row| row.verb == "POST" && row.resource == resource);
         posts.map(|row| row.took.count).sum::<u64>()
     };
-    assert_eq!(
-        (posted("deployments"), posted("jobs"), posted("daemonsets")),
-        (104, 3, 1)
-    );
-    assert_eq!(
-        (posted("services"), posted("configmaps"), posted("secrets")),
-        (52, 104, 104)
-    );
+    for (resource, sent) in [
+        ("deployments", 104),
+        ("jobs", 3),
+        ("daemonsets", 1),
+        ("services", 52),
+        ("configmaps", 104),
+        ("secrets", 104),
+    ] {
+        let posted = posted(resource);
+        assert!((sent..=sent + again).contains(&posted), "{resource}: {posted}");
+    }
     assert!(measured.pods.created >= 1_090, "{}", measured.pods.created);
     let started = measured.pods.start_up.unwrap();
     assert!(started.count > 1_000, "{started:?}");
@@ -125,6 +131,12 @@ async fn all_13_steps_at_the_smallest_profile_with_every_measurement() {
         assert!(process.cpu_s > 0.0 && process.peak_bytes > 0, "{process:?}");
     }
     assert!(measured.etcd.peak_keys > 1_000, "{}", measured.etcd.peak_keys);
+    let maps = measured
+        .etcd
+        .curve
+        .iter()
+        .filter_map(|moment| moment.size.keys.get("/registry/configmaps/"));
+    assert!(maps.max().is_some_and(|most| *most >= 104));
 
     // Announced in order, as the load tool of the seed does; and anybody's logs can be judged again.
     let log = fs::read_to_string(dir.join("logs/load.log")).unwrap();

@@ -11,7 +11,7 @@ use crate::bisect::search::Known;
 use crate::cases::Case;
 use crate::cli::Failure;
 use crate::component::{Sha256, Spec};
-use crate::drive::drive;
+use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
 use crate::ledger::{self, Entry, Ledger};
@@ -326,9 +326,10 @@ async fn one(
                 why: None,
             };
             let plan = session.plan(case, arm, case.variants[0], expected);
-            let finished = drive(&plan, &interrupt, &say).await;
-            let finished = finished.map_err(|error| failed(title, &error.to_string(), error.help()))?;
-            Ok(ledger::of_outcome(&finished.outcome, name))
+            match drive(&plan, &interrupt, &say).await {
+                Ok(finished) => Ok(ledger::of_outcome(&finished.outcome, name)),
+                Err(error) => without_verdict(error, build, title),
+            }
         }
         Question::Load { nodes } => {
             let usage = |why: String| Failure::new(exit::USAGE, why);
@@ -342,17 +343,34 @@ async fn one(
                 apiserver_cpu: None,
                 liveness: Some(crate::experiment::Liveness::default()),
                 stop_at_red: true,
+                prefixes: Vec::new(),
                 out: session.settings().out.clone(),
             };
-            let finished = load::run(&plan, session, &interrupt, &say).await;
-            let finished = finished.map_err(|error| failed(title, &error.to_string(), error.help()))?;
-            Ok(ledger::of_load(&finished.run, &finished.evidence, name))
+            match load::run(&plan, session, &interrupt, &say).await {
+                Ok(finished) => Ok(ledger::of_load(&finished.run, &finished.evidence, name)),
+                Err(error) => without_verdict(error, build, title),
+            }
         }
     }
 }
 
-fn failed(title: &str, why: &str, help: Option<String>) -> Failure {
-    Failure::with_help(exit::UNAVAILABLE, format!("{title}: {why}"), help)
+/// A run that broke off: of a build that does not start, say, which is no reason to end the search.
+fn without_verdict(error: DriveError, build: &Build, title: &str) -> Result<Entry, Failure> {
+    match error {
+        DriveError::Provider(_) | DriveError::Recorder(_) | DriveError::Step { .. } => Ok(Entry {
+            build: build.name.clone(),
+            date: Some(jiff::Timestamp::now().to_string()),
+            verdict: Some(Label::Black),
+            title: "it broke off".to_owned(),
+            text: error.to_string(),
+            ..Entry::default()
+        }),
+        error => Err(Failure::with_help(
+            exit::UNAVAILABLE,
+            format!("{title}: {error}"),
+            error.help(),
+        )),
+    }
 }
 
 /// How many builds came to each answer, for the report.
