@@ -84,7 +84,7 @@ pub enum What {
 }
 
 /// The one case that a word names.
-fn case(word: &str) -> Result<&'static Case, String> {
+pub(super) fn case(word: &str) -> Result<&'static Case, String> {
     let called: Vec<&Case> = cases::ALL.iter().filter(|case| case.is_called(word)).collect();
     match called[..] {
         [case] => Ok(case),

@@ -9,12 +9,13 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 
 use self::ask::{Asking, Question};
+use super::bench::case;
 use super::flags::{RunFlags, time};
 use super::{Failure, arms};
 use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next};
-use crate::cases::{self, Case};
+use crate::cases::Case;
 use crate::exit;
 use crate::progress::Progress;
 use crate::scenario::Arm;
@@ -85,15 +86,6 @@ pub struct BisectArgs {
     /// On what
     #[command(flatten)]
     pub flags: RunFlags,
-}
-
-fn case(word: &str) -> Result<&'static Case, String> {
-    let called: Vec<&Case> = cases::ALL.iter().filter(|case| case.is_called(word)).collect();
-    match called[..] {
-        [case] => Ok(case),
-        [] => Err("no case is called so: see \"kubeclash list\"".to_owned()),
-        _ => Err("more than one case is called so".to_owned()),
-    }
 }
 
 fn arm(word: &str) -> Result<Arm, String> {
