@@ -16,7 +16,7 @@
 //! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
 //! - [`signature`]: what is looked for in logs, anybody's, and what that comes to.
 //! - [`expectation`]: what arms are expected to end with.
-//! - [`drive`]: the one function that knows every stage. [`evidence`], [`agreement`],
+//! - [`drive`]: the one function that knows every stage; [`load`]: the same of a load test, and what measures it. [`evidence`], [`agreement`],
 //!   [`comparison`], [`ledger`], [`bisect`], [`report`]: what is left, what several runs come to, and views on it.
 //! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
 //!
