@@ -72,11 +72,13 @@ impl Made {
             .iter()
             .map(|(path, file)| (*path, std::fs::read(file).unwrap()));
         let layer = tar_of(files.collect());
+        // One of the same content would be the same image, and its containers would be another test's.
+        let own = uuid::Uuid::new_v4().simple().to_string();
         let config = json!({
-            "architecture": arch, "os": "linux", "config": config,
+            "author": own, "architecture": arch, "os": "linux", "config": config,
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
         });
-        let reference = format!("kubeclash-test/{name}:{}", uuid::Uuid::new_v4().simple());
+        let reference = format!("kubeclash-test/{name}:{own}");
         let manifest = json!([{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]);
         let archive = tar_of(vec![
             ("manifest.json", serde_json::to_vec(&manifest).unwrap()),

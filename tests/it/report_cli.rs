@@ -45,7 +45,7 @@ fn all_reports_come_of_one_folder_of_evidence() {
     assert!(read(&files[0]).contains("\"id\":\"c3-broken-with-hpa\""));
     let report = junit(&files[1]);
     assert_eq!((report.tests, report.failures, report.errors), (arms, 0, 0));
-    assert_eq!(report.test_suites.len(), 7);
+    assert_eq!(report.test_suites.len(), kubeclash::cases::ALL.len());
     assert!(read(&files[2]).starts_with("## kubeclash\n"));
     // Nothing is left of how they were written, and they are as readable as other files.
     for folder in ["a", "b"] {
@@ -123,15 +123,15 @@ fn of_several_runs_of_an_arm_and_build_the_last_counts() {
     let ended = world.run(&["report", &out, "--junit", &xml_name]);
     ended.assert(
         0,
-        &["left out: 18 × older runs of the same arm and build (--all takes them in)"],
+        &["left out: 20 × older runs of the same arm and build (--all takes them in)"],
     );
     let report = junit(&xml);
-    assert_eq!((report.tests, report.failures), (36, 1));
+    assert_eq!((report.tests, report.failures), (40, 1));
     assert!(!read(&xml).contains("20260101T000000Z-a"));
     world
         .run(&["report", &out, "--junit", &xml_name, "--all"])
         .assert(0, &[]);
-    assert_eq!(junit(&xml).tests, 54);
+    assert_eq!(junit(&xml).tests, 60);
 }
 
 #[test]
