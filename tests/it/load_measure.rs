@@ -133,19 +133,19 @@ async fn figures_agree_with_what_was_done() {
     let client = cluster.client();
     let pods = Api::<Pod>::default_namespaced(client.clone());
     let measuring = traces.measure(client).await;
-    measuring.step(LoadStep::CreateObjects);
+    step(&measuring, LoadStep::CreateObjects, &pods).await;
     create(&pods, 0..PODS).await;
     let all = PodCounts {
         here: PODS,
         running: PODS,
     };
     pods_are(&measuring, all).await;
-    measuring.step(LoadStep::DeleteObjects);
+    step(&measuring, LoadStep::DeleteObjects, &pods).await;
     pods.delete_collection(&DeleteParams::default(), &ListParams::default())
         .await
         .unwrap();
     pods_are(&measuring, PodCounts::default()).await;
-    measuring.step(LoadStep::CollectMeasurements);
+    step(&measuring, LoadStep::CollectMeasurements, &pods).await;
     for _ in 0..3 {
         pods.list(&ListParams::default()).await.unwrap();
     }
@@ -314,10 +314,7 @@ async fn a_killed_api_server_is_measured_before_and_after() {
     create(&pods, 0..8).await;
     pods_are(&measuring, PodCounts { here: 8, running: 8 }).await;
     // What it answered is looked at before it goes.
-    measuring.step(LoadStep::ScaleObjects);
-    tokio::time::timeout(PATIENCE, looked(&measuring, &pods))
-        .await
-        .unwrap();
+    step(&measuring, LoadStep::ScaleObjects, &pods).await;
     let (_, pid) = processes
         .iter()
         .find(|(name, _)| name == "kube-apiserver")
@@ -379,6 +376,14 @@ async fn a_killed_api_server_is_measured_before_and_after() {
         "{:?}",
         measured.missing
     );
+}
+
+/// Begins a step, and waits for the look from which on requests are counted as its own.
+async fn step(measuring: &Measuring, step: LoadStep, pods: &Api<Pod>) {
+    measuring.step(step);
+    tokio::time::timeout(PATIENCE, looked(measuring, pods))
+        .await
+        .unwrap();
 }
 
 /// Waits until a look has seen all that was asked before: one that began after it.

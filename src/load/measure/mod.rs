@@ -202,6 +202,9 @@ impl Measuring {
     }
 
     /// Says that a step begins, and the one before it ends.
+    ///
+    /// Returns at once. Pods are its own from now on; requests from the look on that is taken now and ends soon after
+    /// ([`Measuring::looks`]): what is answered meanwhile still counts for the step before it.
     pub fn step(&self, step: LoadStep) {
         let mut logs = lock(&self.state.logs);
         logs.read();
