@@ -1,10 +1,10 @@
-//! Images of one static program each, as a docker-archive: what `docker load`, `ctr images import` and
-//! `kind load image-archive` take.
+//! Images, as a docker-archive: what `docker load`, `ctr images import` and `kind load image-archive` take.
 //!
 //! Nothing in it depends on when or by whom it is written, so that the same programs make the same images.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -15,45 +15,123 @@ use crate::component::{Platform, Sha256};
 /// Where a container looks for a program that is named without a path, as kubeadm names those of a control plane.
 const PATH: &str = "PATH=/usr/local/bin:/usr/bin:/bin";
 
-/// An image of one program.
+/// An image of one layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
     /// What it is called: `registry.k8s.io/pause:3.10.2`.
     pub(crate) reference: String,
-    /// The program on this machine; static, as there is nothing beside it.
-    pub(crate) program: PathBuf,
-    /// Where it is in the image, absolute; also the image's entrypoint.
-    pub(crate) path: String,
+    /// What is in it, by its absolute path; folders that lead there are root's, unless they are named themselves.
+    pub(crate) content: BTreeMap<PathBuf, Content>,
+    /// The program that it starts, absolute.
+    pub(crate) entrypoint: String,
+    /// More environment than `PATH`: `NAME=value`.
+    pub(crate) env: Vec<String>,
+    /// Who runs it, and whose is what is not root's; root if not said.
+    pub(crate) user: Option<u32>,
+}
+
+/// One thing in an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A program of this machine.
+    Program(PathBuf),
+    /// A file with this text.
+    Text(String),
+    /// A folder that the image's user writes to.
+    Writable,
+    /// One that everybody writes to, as `/tmp`.
+    Scratch,
 }
 
 impl Image {
-    /// With the program below `/usr/local/bin`.
+    /// Of one static program, below `/usr/local/bin`, with nothing beside it.
     pub(crate) fn new(reference: impl Into<String>, name: &str, program: &Path) -> Self {
+        let path = format!("/usr/local/bin/{name}");
         Self {
             reference: reference.into(),
-            program: program.to_owned(),
-            path: format!("/usr/local/bin/{name}"),
+            content: BTreeMap::from([(PathBuf::from(&path), Content::Program(program.to_owned()))]),
+            entrypoint: path,
+            env: Vec::new(),
+            user: None,
         }
     }
 
-    /// Its only layer, to be read: a tar of the program and of the folders that lead to it.
-    fn layer(&self) -> io::Result<(u64, impl Read)> {
-        let file = File::open(&self.program)?;
-        let size = file.metadata()?.len();
-        let path = Path::new(self.path.trim_start_matches('/'));
-        let mut folders: Vec<_> = path.ancestors().skip(1).collect();
-        folders.retain(|folder| !folder.as_os_str().is_empty());
-        let mut head = Vec::new();
-        for folder in folders.into_iter().rev() {
-            let header = header(&folder.join(""), EntryType::Directory, 0o755, 0)?;
-            head.extend_from_slice(header.as_bytes());
+    /// Its only layer, to be read: a tar of its content and of the folders that lead to it.
+    fn layer(&self) -> io::Result<(u64, Box<dyn Read>)> {
+        let mut length = 0;
+        let mut layer: Box<dyn Read> = Box::new(io::empty());
+        let mut add = |header: Header, content: Box<dyn Read>| -> io::Result<()> {
+            let size = header.size()?;
+            let tail = (BLOCK - size % BLOCK) % BLOCK;
+            length += BLOCK + size + tail;
+            let before = std::mem::replace(&mut layer, Box::new(io::empty()));
+            let head = Cursor::new(header.as_bytes().to_vec());
+            layer = Box::new(
+                before
+                    .chain(head)
+                    .chain(content.take(size))
+                    .chain(io::repeat(0).take(tail)),
+            );
+            Ok(())
+        };
+        let mut there = std::collections::BTreeSet::new();
+        for (path, content) in &self.content {
+            let path = path.strip_prefix("/").unwrap_or(path);
+            let mut above: Vec<_> = path.ancestors().skip(1).collect();
+            above.retain(|folder| !folder.as_os_str().is_empty());
+            for folder in above.into_iter().rev() {
+                if there.insert(folder) {
+                    add(
+                        header(&folder.join(""), EntryType::Directory, 0o755, 0)?,
+                        Box::new(io::empty()),
+                    )?;
+                }
+            }
+            there.insert(path);
+            match content {
+                Content::Program(file) => {
+                    let file = File::open(file)?;
+                    let size = file.metadata()?.len();
+                    add(header(path, EntryType::Regular, 0o755, size)?, Box::new(file))?;
+                }
+                Content::Text(text) => {
+                    let header = header(path, EntryType::Regular, 0o644, text.len() as u64)?;
+                    add(header, Box::new(Cursor::new(text.clone())))?;
+                }
+                Content::Writable | Content::Scratch => {
+                    let mut folder = header(&path.join(""), EntryType::Directory, 0o1777, 0)?;
+                    if *content == Content::Writable {
+                        let user = u64::from(self.user.unwrap_or_default());
+                        folder.set_uid(user);
+                        folder.set_gid(user);
+                        folder.set_mode(0o755);
+                        folder.set_cksum();
+                    }
+                    add(folder, Box::new(io::empty()))?;
+                }
+            }
         }
-        head.extend_from_slice(header(path, EntryType::Regular, 0o755, size)?.as_bytes());
-        // Up to the end of the program's last block, and the two empty ones that end a tar.
-        let tail = (BLOCK - size % BLOCK) % BLOCK + 2 * BLOCK;
-        let length = head.len() as u64 + size + tail;
-        let layer = io::Cursor::new(head).chain(file.take(size));
-        Ok((length, layer.chain(io::repeat(0).take(tail))))
+        // Two empty blocks end a tar.
+        Ok((
+            length + 2 * BLOCK,
+            Box::new(layer.chain(io::repeat(0).take(2 * BLOCK))),
+        ))
+    }
+
+    fn config(&self, layer: &str, platform: &Platform) -> serde_json::Value {
+        let env = std::iter::once(PATH).chain(self.env.iter().map(String::as_str));
+        let mut config = json!({"Entrypoint": [self.entrypoint], "Env": env.collect::<Vec<_>>()});
+        if let Some(user) = self.user {
+            config["User"] = format!("{user}:{user}").into();
+        }
+        json!({
+            "architecture": platform.arch,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": config,
+            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer}")]},
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "kubeclash"}],
+        })
     }
 }
 
@@ -95,21 +173,13 @@ pub(crate) fn write(out: impl Write, images: &[Image], platform: &Platform) -> i
         let mut digest = Hashing::default();
         io::copy(&mut layer, &mut digest)?;
         let digest = digest.0.finish();
-        let config = json!({
-            "architecture": platform.arch,
-            "os": "linux",
-            "created": "1970-01-01T00:00:00Z",
-            "config": {"Entrypoint": [image.path], "Env": [PATH]},
-            "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{digest}")]},
-            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "kubeclash"}],
-        })
-        .to_string();
+        let config = image.config(&digest, platform).to_string();
         let mut id = Sha256::default();
         id.update(config.as_bytes());
         let (layer_file, config_file) = (format!("{digest}/layer.tar"), format!("{}.json", id.finish()));
         let (size_again, mut layer) = image.layer()?;
         if size_again != size {
-            let changed = format!("\"{}\" was changed while it was read", image.program.display());
+            let changed = format!("a program of {} was changed while it was read", image.reference);
             return Err(io::Error::other(changed));
         }
         add(&layer_file, size, &mut layer)?;

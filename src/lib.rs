@@ -58,6 +58,7 @@ pub mod ledger;
 pub mod bisect;
 pub mod report;
 pub mod session;
+pub mod submit;
 pub mod check;
 pub mod prelude;
 pub mod progress;

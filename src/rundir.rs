@@ -31,6 +31,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::engine::Engine;
 
+pub(crate) use leftovers::lives;
 pub use leftovers::{Leftover, killed_runs, leftovers, sweep};
 
 /// The environment variable by which a child process says whose it is.
@@ -104,6 +105,13 @@ impl RunDir {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it is called, unmistakably: twelve hexadecimal digits.
+    pub(crate) fn id(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.strip_prefix(PREFIX))
+            .unwrap_or_default()
     }
 
     /// Leaves the directory in place when this value is dropped.

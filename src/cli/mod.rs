@@ -11,6 +11,7 @@ pub mod etcd_size;
 pub mod expect;
 pub mod fidelity;
 pub mod flags;
+pub mod image;
 pub mod ledger;
 pub mod list;
 pub mod load;
@@ -22,6 +23,7 @@ pub mod results;
 pub mod run;
 pub mod shard;
 pub mod specs;
+pub mod submit;
 pub mod sweep;
 
 use std::io::IsTerminal;
@@ -99,6 +101,13 @@ pub enum Verb {
     Compare(Box<compare::CompareArgs>),
     /// List cases × arms × builds, for the jobs of a CI system
     Matrix(matrix::MatrixArgs),
+    /// Run the jobs of a matrix as Kubernetes Jobs on a cluster that you name
+    Submit(Box<submit::SubmitArgs>),
+    /// Make a container image of this program and of components
+    Image(Box<image::ImageArgs>),
+    /// Run a command in a Job's container, and keep its results until they are fetched: used by "submit"
+    #[command(hide = true)]
+    Worker(submit::WorkerArgs),
     /// Make a page of the results on several releases
     Results(results::ResultsArgs),
     /// Find and remove what a killed run left behind
@@ -230,6 +239,8 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Verb::Compare(args) => patience(args.flags.provider),
         Verb::Load(args) => patience(args.flags.provider),
         Verb::Bisect(args) => patience(args.flags.provider),
+        Verb::Submit(_) => submit::PATIENCE,
+        Verb::Worker(_) => patience(Provider::Kind),
         _ => Duration::ZERO,
     };
     let interrupt = crate::interrupt::token();
@@ -239,6 +250,9 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Compare(args) => return compare::run(&args, &progress, &style).await,
             Verb::Load(args) => return load::run(&args, &progress, &style).await,
             Verb::Matrix(args) => matrix::run(&args, &progress)?,
+            Verb::Submit(args) => return submit::run(&args, &progress, &style).await,
+            Verb::Image(args) => image::run(&args, &progress).await?,
+            Verb::Worker(args) => return submit::work(&args).await,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
             Verb::Components(args) => components::run(&args, &progress).await?,

@@ -46,7 +46,7 @@ pub enum NodeImageVerb {
 }
 
 /// An image's reference, as an engine takes it.
-fn reference(text: &str) -> Result<String, String> {
+pub(super) fn reference(text: &str) -> Result<String, String> {
     match text.parse::<oci_client::Reference>() {
         Ok(reference) if reference.digest().is_none() => Ok(text.to_owned()),
         Ok(_) => Err("it must be a name and a tag, without a digest".to_owned()),

@@ -200,7 +200,7 @@ pub fn run(args: &ReportArgs, style: &Style) -> Result<(), Failure> {
 }
 
 /// What there is below some folders, in the order of the cases.
-fn material(dirs: &[PathBuf], all: bool) -> Material {
+pub(super) fn material(dirs: &[PathBuf], all: bool) -> Material {
     let mut material = Material::default();
     let mut runs: Vec<PathBuf> = Vec::new();
     for run in dirs.iter().flat_map(|dir| evidence::runs(dir)) {

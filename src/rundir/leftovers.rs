@@ -335,6 +335,13 @@ fn all_processes() -> System {
     system
 }
 
+/// Whether the kubeclash of a run lives, by the run's id.
+pub(crate) fn lives(id: &str) -> bool {
+    let run = root().join(format!("{PREFIX}{id}"));
+    // An id comes from elsewhere, too.
+    id.bytes().all(|byte| byte.is_ascii_hexdigit()) && owner_lives(&all_processes(), &run)
+}
+
 /// The lock tells. Where a file system has none, the recorded process does; a garbled record is nobody.
 fn owner_lives(system: &System, run: &Path) -> bool {
     let Ok(file) = File::open(run.join(OWNER)) else {
