@@ -91,6 +91,39 @@ pub fn next(known: &[Known]) -> Next {
     }
 }
 
+/// What to ask next on several machines at once, in order: at most so many builds, of which each tells something whatever the
+/// others say. With one machine that is what [`next`] asks.
+///
+/// Both ends; then what parts the builds between the last of the old and the first of the new into rows of one length.
+#[must_use]
+pub fn next_together(known: &[Known], machines: usize) -> Vec<usize> {
+    let Next::Ask(first) = next(known) else {
+        return Vec::new();
+    };
+    let ends = [0, known.len() - 1];
+    let mut ask: Vec<usize> = ends
+        .into_iter()
+        .filter(|&at| known[at] == Known::Unasked)
+        .collect();
+    if ask.is_empty() {
+        let new = changes(known).first().copied().unwrap_or_default();
+        let from = (0..new).rfind(|&at| known[at].tells()).unwrap_or_default() + 1;
+        for part in 1..=machines {
+            let point = from + new.saturating_sub(from) * part / (machines + 1);
+            let unasked = (from..new).filter(|at| known[*at] == Known::Unasked && !ask.contains(at));
+            ask.extend(unasked.min_by_key(|&at| (at.abs_diff(point), at)));
+        }
+    }
+    if ask.is_empty() {
+        // What confirms the change is asked build by build: each answer may end the search.
+        ask.push(first);
+    }
+    ask.dedup();
+    ask.truncate(machines.max(1));
+    ask.sort_unstable();
+    ask
+}
+
 /// The builds that answer otherwise than the last before them that tells anything.
 fn changes(known: &[Known]) -> Vec<usize> {
     let telling: Vec<usize> = (0..known.len()).filter(|&at| known[at].tells()).collect();
@@ -122,6 +155,57 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The same with several machines: how it ended, and in how many rounds.
+    fn together(truth: &[Known], machines: usize) -> (End, usize) {
+        let mut known = vec![Known::Unasked; truth.len()];
+        for round in 0.. {
+            let ask = next_together(&known, machines);
+            assert!(ask.len() <= machines && ask.is_sorted(), "{ask:?}");
+            for &at in &ask {
+                assert_eq!(known[at], Known::Unasked, "asked twice");
+                known[at] = truth[at];
+            }
+            if let Next::Over(end) = next(&known) {
+                assert_eq!(next_together(&known, machines), [0; 0]);
+                return (end, round + 1);
+            }
+            assert!(!ask.is_empty());
+        }
+        unreachable!()
+    }
+
+    proptest! {
+        #[test]
+        fn several_machines_find_what_one_finds(
+            truth in proptest::collection::vec(prop_oneof![
+                4 => Just(0_u8), 1 => Just(1), 1 => Just(2)], 2..60),
+            at in 1_usize..59,
+            machines in 1_usize..6,
+        ) {
+            let len = truth.len();
+            let at = at.min(len - 1);
+            let truth: Vec<Known> = truth.iter().enumerate().map(|(n, kind)| match kind {
+                1 if n > 0 && n + 1 < len => Known::Unbuildable,
+                2 if n > 0 && n + 1 < len => Known::Answered(Answer::Flaky),
+                _ if n < at => Known::Answered(Answer::Good),
+                _ => Known::Answered(Answer::Bad),
+            }).collect();
+            let (end, asked) = search(&truth);
+            let (together, rounds) = together(&truth, machines);
+            prop_assert_eq!(&together, &end);
+            prop_assert!(rounds <= asked);
+        }
+    }
+
+    #[test]
+    fn three_machines_need_half_the_rounds() {
+        let truth: Vec<Known> = (0..1_000)
+            .map(|n| Known::Answered(if n < 617 { Answer::Good } else { Answer::Bad }))
+            .collect();
+        let (one, three) = (together(&truth, 1).1, together(&truth, 3).1);
+        assert!(three * 3 <= one * 2, "{three} rounds, and {one} of one machine");
+    }
 
     /// Asks until it is over; how it ended, and how many builds were asked.
     fn search(truth: &[Known]) -> (End, usize) {

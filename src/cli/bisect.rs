@@ -11,10 +11,11 @@ use clap::{ArgGroup, Args};
 use self::ask::{Asking, Question};
 use super::bench::case;
 use super::flags::{RunFlags, time};
+use super::matrix::{self, Listed, MatrixFormat};
 use super::{Failure, arms};
 use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
-use crate::bisect::search::{End, Known, Next, next};
+use crate::bisect::search::{End, Known, Next, next, next_together};
 use crate::cases::Case;
 use crate::exit;
 use crate::progress::Progress;
@@ -33,7 +34,10 @@ use crate::scenario::Arm;
     after_help = "Examples:\n  kubeclash bisect --versions v1.30.14,v1.32.7,v1.34.4,v1.36.3 --bad v1.30.14 --good v1.36.3 --case c8\n  \
                   kubeclash bisect --repo ../descheduler --good v0.35.0 --bad HEAD --case c5 --arm control --component descheduler\n  \
                   kubeclash bisect --repo . --good main --bad HEAD --load 100,500 --component apiserver \\\n      \
-                  --build 'go build -o \"$KUBECLASH_OUT\" ./cmd/kube-apiserver'"
+                  --build 'go build -o \"$KUBECLASH_OUT\" ./cmd/kube-apiserver'\n  \
+                  kubeclash bisect --versions v1.30.14,v1.32.7,v1.34.4,v1.36.3 --bad v1.30.14 --good v1.36.3 --case c8 --next 2 --format github\n\n\
+                  A step on another machine is a job of --next; \"kubeclash ledger add\" merges what comes back, and --next goes on\n\
+                  from there (docs/more-than-one-machine.md)."
 )]
 pub struct BisectArgs {
     /// A build without the failure: one of --versions, or a revision of --repo
@@ -80,6 +84,15 @@ pub struct BisectArgs {
     /// How many runs a build gets at most; then it is flaky
     #[arg(long, value_name = "N", default_value_t = Confidence::default().most, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub most: u32,
+    /// Run nothing, and list what would be asked next on so many machines: each job asks one build, as --only does
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "only")]
+    pub next: Option<u16>,
+    /// How --next is printed
+    #[arg(long, value_enum, default_value_t = MatrixFormat::Text, requires = "next")]
+    pub format: MatrixFormat,
+    /// Ask this build until its answer is certain, and no other: one of --versions, or a commit of --repo
+    #[arg(long, value_name = "BUILD")]
+    pub only: Option<String>,
     /// The ledger that every run goes into; by default ledger.jsonl in the folder of --out
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
@@ -165,6 +178,14 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
         Some(case) => questions.push(Question::Case { case, arm: args.arm }),
         None => questions.extend(args.load.iter().map(|&nodes| Question::Load { nodes })),
     }
+    if let Some(machines) = args.next {
+        let jobs = steps(&mut asking, &questions, machines.into(), progress)?;
+        matrix::print(args.format, &jobs)?;
+        return Ok(exit::EXPECTED);
+    }
+    if let Some(build) = &args.only {
+        return only(&mut asking, &questions, build, progress).await;
+    }
     let mut end = End::NoDifference("nothing was asked".to_owned());
     for (at, question) in questions.iter().enumerate() {
         end = search(&mut asking, question, progress).await?;
@@ -189,6 +210,61 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
         End::Found(_) => exit::EXPECTED,
         End::Candidates(_) | End::BackAndForth(_) | End::NoDifference(_) => exit::INCONCLUSIVE,
     })
+}
+
+/// The builds that would be asked next, each as a job.
+fn steps(
+    asking: &mut Asking,
+    questions: &[Question],
+    machines: usize,
+    progress: &Progress,
+) -> Result<Vec<Listed>, Failure> {
+    let said: Vec<String> = std::env::args().collect();
+    for question in questions {
+        asking.begin(question, progress)?;
+        let known = asking.known();
+        match next(&known) {
+            Next::Ask(_) => {
+                let at = next_together(&known, machines);
+                return Ok(at
+                    .into_iter()
+                    .map(|at| asking.listed(at, question, &said))
+                    .collect());
+            }
+            Next::Over(end) => {
+                let over = report::verdict(asking, &end);
+                progress.println(format!("{question}: {over}"));
+                if !matches!(end, End::NoDifference(_)) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Asks one build, and gives the exit code: 0 where it is good or bad.
+async fn only(
+    asking: &mut Asking,
+    questions: &[Question],
+    build: &str,
+    progress: &Progress,
+) -> Result<u8, Failure> {
+    let mut tells = true;
+    for question in questions {
+        asking.begin(question, progress)?;
+        let at = asking.at(build).map_err(|why| Failure::new(exit::USAGE, why))?;
+        if asking.known()[at] == Known::Unasked {
+            asking.ask(at, question, progress).await?;
+        }
+        let answer = asking.told[at].answer(&asking.confidence);
+        super::say(&format!(
+            "{question}: {} is {answer}\n",
+            ask::shown(&asking.builds[at].name)
+        ));
+        tells &= ["good", "bad"].contains(&answer);
+    }
+    Ok(if tells { exit::EXPECTED } else { exit::INCONCLUSIVE })
 }
 
 async fn search(asking: &mut Asking, question: &Question, progress: &Progress) -> Result<End, Failure> {

@@ -1,4 +1,4 @@
-//! `kubeclash matrix`: cases × arms × builds, as the jobs of a CI system.
+//! `kubeclash matrix`: cases × arms × builds, and load tests, as the jobs of a CI system or of `kubeclash submit`.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,23 @@ use super::shard::Shard;
 use super::specs::SpecSet;
 use crate::cases::Case;
 use crate::exit;
+use crate::load::profile::Profile;
 use crate::progress::Progress;
 use crate::scenario::Arm;
 use crate::shell::quoted;
 
-/// List cases × arms × builds, for the jobs of a CI system.
+/// List cases × arms × builds, and load tests, for the jobs of a CI system or of "kubeclash submit".
 ///
-/// Each job is a case, an arm and a set of specs (see "kubeclash compare --help"); the variants of a case are one job.
-/// In JSON, "args" has the flags of "kubeclash run" for it, quoted for a shell, and each component its own field.
+/// Each job is a case, an arm and a set of specs (see "kubeclash compare --help"); the variants of a case are one job. With
+/// --load, each number of nodes is a job as well; cases are then listed only where they are named. In JSON, "command" is what
+/// follows "kubeclash", quoted for a shell, "args" the same without the verb, and each component has its own field.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash matrix --spec old: --spec new:scheduler=image:me/scheduler:pr-12\n  \
+                  kubeclash matrix --load 100,1000 --spec old: --spec new:apiserver=path:./kube-apiserver\n  \
                   echo \"jobs=$(kubeclash matrix --format github)\" >> \"$GITHUB_OUTPUT\"\n\n  \
                   strategy:\n    matrix: ${{ fromJSON(needs.list.outputs.jobs) }}\n  \
-                  …\n    run: kubeclash run ${{ matrix.args }}\n\n\
+                  …\n    run: kubeclash ${{ matrix.command }}\n\n\
                   Instead of a matrix of arms, a job can run a part of them: kubeclash run --shard 2/5. Every arm is in\n\
                   exactly one part. A part that is empty, as there are fewer arms than parts, is no error: exit code 0."
 )]
@@ -32,6 +35,9 @@ pub struct MatrixArgs {
     /// Which arms
     #[command(flatten)]
     pub arms: ArmFlags,
+    /// A load test of so many nodes each
+    #[arg(long, value_name = "NODES", value_delimiter = ',', value_parser = nodes)]
+    pub load: Vec<usize>,
     /// A set of specs, NAME:COMPONENT=SPEC,…; can be given several times [default: one without a name, the defaults]
     #[arg(long = "spec", value_name = "SET", value_parser = |text: &str| text.parse::<SpecSet>())]
     pub specs: Vec<SpecSet>,
@@ -44,6 +50,15 @@ pub struct MatrixArgs {
     /// A folder of cases to read in place of the built-in manifests
     #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
     pub manifests: Option<PathBuf>,
+}
+
+/// A number of nodes for which there is a profile.
+fn nodes(text: &str) -> Result<usize, String> {
+    let nodes = text
+        .parse()
+        .map_err(|_| "it must be a number of nodes, as in 100".to_owned())?;
+    Profile::of(nodes).map_err(|error| error.to_string())?;
+    Ok(nodes)
 }
 
 /// How a matrix is printed.
@@ -63,10 +78,44 @@ const GITHUB_JOBS: usize = 256;
 /// One job.
 #[derive(Debug, Clone)]
 struct Job<'a> {
-    case: &'static Case,
-    arm: Arm,
+    what: What,
     set: Option<&'a SpecSet>,
     weight: u64,
+}
+
+/// What a job runs.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// An arm of a case, with all its variants.
+    Arm { case: &'static Case, arm: Arm },
+    /// A load test.
+    Load { nodes: usize },
+}
+
+impl What {
+    fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self::Arm { case, arm },
+                Self::Arm {
+                    case: theirs,
+                    arm: other,
+                },
+            ) => case.folder == theirs.folder && arm == other,
+            (Self::Load { nodes }, Self::Load { nodes: other }) => nodes == other,
+            _ => false,
+        }
+    }
+}
+
+/// A job as it is printed.
+pub(super) struct Listed {
+    /// What it is called in a list: `c5 broken, new`.
+    pub(super) name: String,
+    /// What follows `kubeclash`.
+    pub(super) command: Vec<String>,
+    /// What else there is of it.
+    pub(super) more: Map<String, Value>,
 }
 
 /// Lists the jobs.
@@ -74,46 +123,49 @@ struct Job<'a> {
 /// # Errors
 /// When a word calls no case, two sets have one name, or there are more jobs than a matrix can have.
 pub fn run(args: &MatrixArgs, progress: &Progress) -> Result<(), Failure> {
-    let selected = args.arms.selected()?;
     for (at, set) in args.specs.iter().enumerate() {
         if args.specs[..at].iter().any(|before| before.name == set.name) {
             let message = format!("two sets are called \"{}\"", set.name);
             return Err(Failure::new(exit::USAGE, message));
         }
     }
-    let all = jobs(&selected, args);
+    let all = jobs(args)?;
     let of = all.len();
     let mine = args.shard.of(all, |job| job.weight);
     if mine.is_empty() {
         progress.println(format!("shard {} is empty: there are {of} jobs", args.shard));
     }
-    match args.format {
+    print(args.format, &mine.iter().map(Job::listed).collect::<Vec<_>>())
+}
+
+/// Prints jobs.
+///
+/// # Errors
+/// When there are more than a matrix can have.
+pub(super) fn print(format: MatrixFormat, jobs: &[Listed]) -> Result<(), Failure> {
+    match format {
         MatrixFormat::Text => {
-            for job in &mine {
-                super::say(&format!(
-                    "{:<40}  kubeclash run {}\n",
-                    job.name(),
-                    line(&job.arguments())
-                ));
+            for job in jobs {
+                super::say(&format!("{:<40}  kubeclash {}\n", job.name, line(&job.command)));
             }
         }
         MatrixFormat::Json => {
-            for job in &mine {
+            for job in jobs {
                 super::say(&format!("{}\n", job.object()));
             }
         }
-        MatrixFormat::Github if mine.len() > GITHUB_JOBS => {
+        MatrixFormat::Github if jobs.len() > GITHUB_JOBS => {
             return Err(Failure::with_help(
                 exit::USAGE,
                 format!(
                     "{} jobs, and a matrix of GitHub has {GITHUB_JOBS} at most",
-                    mine.len()
+                    jobs.len()
                 ),
                 Some("choose cases or arms, or a part of them with --shard K/N".to_owned()),
             ));
         }
         MatrixFormat::Github => {
-            let include: Vec<Value> = mine.iter().map(Job::object).collect();
+            let include: Vec<Value> = jobs.iter().map(Listed::object).collect();
             super::say(&format!("{}\n", json!({ "include": include })));
         }
     }
@@ -121,63 +173,101 @@ pub fn run(args: &MatrixArgs, progress: &Progress) -> Result<(), Failure> {
 }
 
 /// The jobs of all sets; the variants of an arm are one.
-fn jobs<'a>(selected: &[Selected], args: &'a MatrixArgs) -> Vec<Job<'a>> {
+fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     let sets: Vec<Option<&SpecSet>> = match args.specs.as_slice() {
         [] => vec![None],
         sets => sets.iter().map(Some).collect(),
     };
+    let cases_are_meant = args.load.is_empty() || !args.arms.cases.is_empty();
+    let selected: Vec<Selected> = if cases_are_meant {
+        args.arms.selected()?
+    } else {
+        Vec::new()
+    };
+    let arms = selected.iter().map(|chosen| {
+        let (case, arm) = (chosen.case, chosen.arm);
+        (What::Arm { case, arm }, chosen.weight(args.manifests.as_deref()))
+    });
+    let loads = args
+        .load
+        .iter()
+        .map(|&nodes| (What::Load { nodes }, seconds(nodes)));
     let mut jobs: Vec<Job<'_>> = Vec::new();
-    for chosen in selected {
-        let weight = chosen.weight(args.manifests.as_deref());
+    for (what, weight) in arms.chain(loads) {
         for &set in &sets {
-            let same = |job: &&mut Job<'_>| {
-                (job.case.folder, job.arm) == (chosen.case.folder, chosen.arm) && job.set == set
-            };
-            match jobs.iter_mut().find(same) {
+            match jobs.iter_mut().find(|job| job.what.is(what) && job.set == set) {
                 Some(job) => job.weight += weight,
-                None => jobs.push(Job {
-                    case: chosen.case,
-                    arm: chosen.arm,
-                    set,
-                    weight,
-                }),
+                None => jobs.push(Job { what, set, weight }),
             }
         }
     }
-    jobs
+    Ok(jobs)
+}
+
+/// About how long a load test takes on two cores: what docs/scale.md has of 100 to 5,000 nodes, as a line.
+fn seconds(nodes: usize) -> u64 {
+    45 + nodes as u64 * 32 / 1_000
 }
 
 impl Job<'_> {
     /// Its name in a list of jobs: `c5 broken, new`.
     fn name(&self) -> String {
         let set = self.set.map_or_else(String::new, |set| format!(", {}", set.name));
-        format!("{} {}{set}", self.case.id(), self.arm)
+        match self.what {
+            What::Arm { case, arm } => format!("{} {arm}{set}", case.id()),
+            What::Load { nodes } => format!("load {nodes}{set}"),
+        }
     }
 
-    /// What `run` takes for it.
+    /// What the verb takes for it.
     fn arguments(&self) -> Vec<String> {
-        let arm = [
-            self.case.folder.to_owned(),
-            "--arm".to_owned(),
-            self.arm.to_string(),
-        ];
+        let own = match self.what {
+            What::Arm { case, arm } => [case.folder.to_owned(), "--arm".to_owned(), arm.to_string()].to_vec(),
+            What::Load { nodes } => ["--nodes".to_owned(), nodes.to_string()].to_vec(),
+        };
         let specs = self.set.into_iter().flat_map(SpecSet::arguments);
-        arm.into_iter().chain(specs).collect()
+        own.into_iter().chain(specs).collect()
     }
 
-    fn object(&self) -> Value {
-        let mut object = Map::new();
-        let mut put = |key: &str, value: Value| drop(object.insert(key.to_owned(), value));
-        put("name", self.name().into());
-        put("case", self.case.folder.into());
-        put("id", self.case.id().into());
-        put("arm", self.arm.to_string().into());
+    fn listed(&self) -> Listed {
+        let verb = match self.what {
+            What::Arm { .. } => "run",
+            What::Load { .. } => "load",
+        };
+        let mut more = Map::new();
+        let mut put = |key: &str, value: Value| drop(more.insert(key.to_owned(), value));
+        match self.what {
+            What::Arm { case, arm } => {
+                put("case", case.folder.into());
+                put("id", case.id().into());
+                put("arm", arm.to_string().into());
+            }
+            What::Load { nodes } => {
+                put("id", format!("load-{nodes}").into());
+                put("nodes", nodes.into());
+            }
+        }
         put("spec", self.set.map_or("", |set| &set.name).into());
         put("args", line(&self.arguments()).into());
         put("weight", self.weight.into());
         for (key, value) in self.set.into_iter().flat_map(|set| &set.said) {
             put(&key.replace('-', "_"), value.clone().into());
         }
+        Listed {
+            name: self.name(),
+            command: std::iter::once(verb.to_owned()).chain(self.arguments()).collect(),
+            more,
+        }
+    }
+}
+
+impl Listed {
+    fn object(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("name".to_owned(), self.name.clone().into());
+        object.insert("verb".to_owned(), self.command[0].clone().into());
+        object.insert("command".to_owned(), line(&self.command).into());
+        object.extend(self.more.clone());
         Value::Object(object)
     }
 }
@@ -207,8 +297,8 @@ mod tests {
 
     fn objects(words: &[&str]) -> Vec<Value> {
         let args = args(words);
-        let selected = args.arms.selected().unwrap();
-        jobs(&selected, &args).iter().map(Job::object).collect()
+        let listed = jobs(&args).unwrap();
+        listed.iter().map(|job| job.listed().object()).collect()
     }
 
     #[test]
@@ -240,11 +330,58 @@ mod tests {
         assert_eq!(
             sets[5],
             json!({
-                "name": "c5 broken, new", "case": "c5_remove_duplicates_loop", "id": "c5", "arm": "broken", "spec": "new",
+                "name": "c5 broken, new", "verb": "run",
+                "command": "run c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0", "case": "c5_remove_duplicates_loop", "id": "c5", "arm": "broken", "spec": "new",
                 "args": "c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0",
                 "weight": 35, "scheduler": "path:./it's", "kwok": "v0.8.0",
             })
         );
+    }
+
+    #[test]
+    fn load_tests_are_jobs_and_cases_beside_them_only_where_they_are_named() {
+        let loads = objects(&[
+            "--load",
+            "100,5000",
+            "--spec",
+            "old:",
+            "--spec",
+            "new:etcd=v3.5.0",
+        ]);
+        let commands: Vec<&str> = loads.iter().filter_map(|job| job["command"].as_str()).collect();
+        assert_eq!(
+            commands,
+            [
+                "load --nodes 100",
+                "load --nodes 100 --etcd v3.5.0",
+                "load --nodes 5000",
+                "load --nodes 5000 --etcd v3.5.0",
+            ]
+        );
+        assert_eq!(loads[3]["name"], "load 5000, new");
+        assert!(loads[3]["weight"].as_u64() > loads[0]["weight"].as_u64());
+        assert_eq!(objects(&["c7", "--load", "100"]).len(), 3);
+        assert!(<Line as clap::Parser>::try_parse_from(["matrix", "--load", "many"]).is_err());
+    }
+
+    #[test]
+    fn what_is_listed_can_be_run() {
+        let words = [
+            "--load",
+            "100",
+            "*",
+            "--spec",
+            "old:",
+            "--spec",
+            "new:scheduler=path:./it's",
+        ];
+        let jobs = objects(&words);
+        assert_eq!(jobs.len(), 2 * (2 * crate::cases::ALL.len() + 1));
+        for job in jobs {
+            let command = shlex::split(job["command"].as_str().unwrap()).unwrap();
+            let words = std::iter::once("kubeclash".to_owned()).chain(command);
+            <crate::cli::Cli as clap::Parser>::try_parse_from(words).unwrap_or_else(|e| panic!("{e}"));
+        }
     }
 
     #[test]

@@ -1,47 +1,75 @@
 //! Runs of our own, as entries: out of the `verdict.json` of a case and the `load.json` of a load test.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::entry::{Entry, Setup};
+use super::file::Ledger;
 use crate::evidence::{self, Outcome};
 use crate::load;
 use crate::load::run::LoadRun;
 use crate::timeline::ComponentVersion;
 use crate::verdict::Label;
 
+/// What a ledger is called that lies among evidence.
+const FILE: &str = "ledger.jsonl";
+
 /// How many folders deep load tests are looked for: a profile, a run, and what somebody sorted these into.
 const DEPTH: usize = 8;
 
-/// The runs of cases and of load tests below a folder, in order of their folders' names.
+/// The runs of cases and of load tests below a folder, in order of their folders' names; and before them those of every
+/// `ledger.jsonl` there, as they stand: what another machine has noted down, say. A run is what its ledger says of it.
 ///
 /// `build` is what the build is called; without it, by the release of the API server.
 ///
 /// # Errors
 /// When one can't be read; in words.
 pub fn recorded(dir: &Path, build: Option<&str>) -> Result<Vec<Entry>, String> {
-    let mut entries = Vec::new();
-    for outcome in evidence::outcomes(dir)? {
-        entries.push(of_outcome(&outcome, build).named());
+    let mut entries: Vec<Entry> = Vec::new();
+    for folder in folders(dir, FILE) {
+        let ledger = Ledger::read(&folder.join(FILE)).map_err(|error| error.to_string())?;
+        entries.extend(ledger.entries);
     }
-    let mut loads = Vec::new();
-    find(dir, 0, &mut loads);
-    loads.sort();
-    for folder in loads {
+    // A run's folder has a name of its own, wherever it has been moved to.
+    let name = |folder: &Path| folder.file_name().map(ToOwned::to_owned);
+    let noted: BTreeSet<_> = entries
+        .iter()
+        .flat_map(|entry| &entry.evidence)
+        .filter_map(|evidence| name(Path::new(evidence)))
+        .collect();
+    let is_new = |folder: &Path| name(folder).is_none_or(|name| !noted.contains(&name));
+    for outcome in evidence::outcomes(dir)? {
+        if is_new(&outcome.evidence) {
+            entries.push(of_outcome(&outcome, build).named());
+        }
+    }
+    for folder in folders(dir, load::RUN) {
+        if !is_new(&folder) {
+            continue;
+        }
         let run = LoadRun::read(&folder.join(load::RUN)).map_err(|error| error.to_string())?;
         entries.push(of_load(&run, &folder, build).named());
     }
     Ok(entries)
 }
 
-fn find(dir: &Path, depth: usize, found: &mut Vec<std::path::PathBuf>) {
-    if dir.join(load::RUN).is_file() {
+/// The folders that have a file, in order of their names.
+fn folders(dir: &Path, file: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    find(dir, file, 0, &mut found);
+    found.sort();
+    found
+}
+
+fn find(dir: &Path, file: &str, depth: usize, found: &mut Vec<PathBuf>) {
+    if dir.join(file).is_file() {
         found.push(dir.to_owned());
-    } else if depth < DEPTH {
+    }
+    if depth < DEPTH {
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
         // Links are not followed: a folder that lies in itself has no end.
         let dirs = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        dirs.for_each(|entry| find(&entry.path(), depth + 1, found));
+        dirs.for_each(|entry| find(&entry.path(), file, depth + 1, found));
     }
 }
 

@@ -240,6 +240,6 @@ mod tests {
                 "registry.k8s.io/pause:3.10.2",
             ]
         );
-        assert_eq!(images[0].path, "/usr/local/bin/kube-apiserver");
+        assert_eq!(images[0].entrypoint, "/usr/local/bin/kube-apiserver");
     }
 }

@@ -7,6 +7,7 @@
 
 mod attribution;
 mod bisect_live;
+mod bisect_steps;
 mod browser;
 mod classify;
 mod classify_robust;
@@ -45,6 +46,7 @@ mod kind_ci;
 mod kind_live;
 mod kind_live_arms;
 mod kind_live_sandbox;
+mod kind_live_submit;
 mod kind_preflight;
 mod kind_sweep;
 mod ledger;
@@ -58,4 +60,5 @@ mod quick_start;
 mod report_browser;
 mod report_cli;
 mod report_evidence;
+mod submit;
 mod workflows;

@@ -10,6 +10,7 @@ use crate::bisect::confidence::{Answer, Confidence, Tally};
 use crate::bisect::search::Known;
 use crate::cases::Case;
 use crate::cli::Failure;
+use crate::cli::matrix::Listed;
 use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
@@ -162,6 +163,41 @@ impl Asking {
         self.told.iter().map(known).collect()
     }
 
+    /// The place of a build by its name, which a commit's beginning is as well.
+    pub(super) fn at(&self, name: &str) -> Result<usize, String> {
+        let is = |build: &Build| {
+            let abbreviated = self.of_commits() && name.len() >= 4 && build.name.starts_with(name);
+            build.name == name || abbreviated
+        };
+        let mut places = (0..self.builds.len()).filter(|&at| is(&self.builds[at]));
+        match (places.next(), places.next()) {
+            (Some(at), None) => Ok(at),
+            (Some(_), Some(_)) => Err(format!("--only: \"{name}\" begins more than one commit")),
+            (None, _) => Err(format!("--only: \"{name}\" is no build between --good and --bad")),
+        }
+    }
+
+    /// Asking a build, as a job for another machine: what was said here, about that build.
+    pub(super) fn listed(&self, at: usize, question: &Question, said: &[String]) -> Listed {
+        let build = &self.builds[at];
+        let mut command = vec!["bisect".to_owned()];
+        command.extend(repeated(said));
+        match question {
+            Question::Load { nodes } => command.extend(["--load".to_owned(), nodes.to_string()]),
+            Question::Case { .. } => {}
+        }
+        command.extend(["--only".to_owned(), build.name.clone()]);
+        let more = [("build", build.name.clone()), ("question", self.question.clone())];
+        Listed {
+            name: format!("{} {question}", shown(&build.name)),
+            command,
+            more: more
+                .map(|(key, value)| (key.to_owned(), value.into()))
+                .into_iter()
+                .collect(),
+        }
+    }
+
     /// Makes a build, and runs the question on it until its answer is certain.
     pub(super) async fn ask(
         &mut self,
@@ -290,6 +326,24 @@ impl Told {
     }
 }
 
+/// What was said behind the verb, without what is about listing, about this machine, or said anew: of each job its own.
+fn repeated(said: &[String]) -> Vec<String> {
+    const LEFT_OUT: [&str; 6] = ["--next", "--format", "--ledger", "--out", "--color", "--load"];
+    let mut words = said.iter().skip_while(|word| *word != "bisect").skip(1);
+    let mut repeated = Vec::new();
+    while let Some(word) = words.next() {
+        let (flag, value) = word
+            .split_once('=')
+            .map_or((&**word, None), |(flag, value)| (flag, Some(value)));
+        if !LEFT_OUT.contains(&flag) {
+            repeated.push(word.clone());
+        } else if value.is_none() {
+            words.next();
+        }
+    }
+    repeated
+}
+
 /// The name of a repository's copy.
 fn copy_of(repo: &Path) -> String {
     let whole = std::fs::canonicalize(repo).unwrap_or_else(|_| repo.to_owned());
@@ -379,4 +433,20 @@ pub(super) fn counted(asking: &Asking) -> BTreeMap<&'static str, usize> {
         *counts.entry(told.answer(&asking.confidence)).or_default() += 1;
         counts
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_repeats_what_was_asked_and_nothing_of_where() {
+        let said = "kubeclash --color never bisect --good a --bad=b --case c8 --next 3 --format=json --ledger x --out=y \
+                    --scheduler-arg=--v=5 --load 100,500";
+        let said: Vec<String> = said.split_whitespace().map(str::to_owned).collect();
+        assert_eq!(
+            repeated(&said).join(" "),
+            "--good a --bad=b --case c8 --scheduler-arg=--v=5"
+        );
+    }
 }

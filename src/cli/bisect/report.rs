@@ -35,7 +35,7 @@ fn named(asking: &Asking, at: usize) -> String {
 }
 
 /// How it ended, in words.
-fn verdict(asking: &Asking, end: &End) -> String {
+pub(super) fn verdict(asking: &Asking, end: &End) -> String {
     let answer = |at: usize| asking.told[at].answer(&asking.confidence);
     match end {
         End::Found(at) => format!("the first {} build is {}", answer(*at), named(asking, *at)),

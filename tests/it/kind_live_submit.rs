@@ -1,0 +1,317 @@
+//! Steps on somebody's cluster: a real kubelet runs the Jobs, results come back, and nothing stays there, however it ends.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client, ResourceExt};
+use kubeclash::cli::flags::RunFlags;
+use kubeclash::exit;
+use kubeclash::progress::Progress;
+use kubeclash::provider::{Cluster, Provider};
+use kubeclash::scenario::Shape;
+use kubeclash::session::Session;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::cli_sandbox::{self, Ended, Running, within};
+use crate::kind_live_sandbox::{CLUSTER, KindSandbox, docker, outcomes};
+
+/// What the image of these tests is called.
+const IMAGE: &str = "kubeclash/kubeclash:test";
+
+/// A cluster of kind with our image in its worker.
+struct Theirs {
+    cluster: Cluster,
+    session: Session,
+    sandbox: KindSandbox,
+}
+
+impl Theirs {
+    async fn up(sandbox: KindSandbox) -> Self {
+        let mut settings = RunFlags::from_environment().unwrap().settings();
+        settings.provider = Provider::Kind;
+        settings.on_kind.image = Some(sandbox.image().to_owned());
+        let session = Session::open(settings, &Progress::detect()).await.unwrap();
+        let shape = Shape {
+            workers: 1,
+            worker_cpu: 8,
+        };
+        let order = session.order(shape, sandbox.path("logs"));
+        let cluster = Provider::Kind.up(order, &|_| ()).await.unwrap();
+        let theirs = Self {
+            cluster,
+            session,
+            sandbox,
+        };
+        theirs.load();
+        theirs
+    }
+
+    /// What "kind load image-archive" does.
+    fn load(&self) {
+        let archive = self.sandbox.path("image.tar");
+        let made = self
+            .sandbox
+            .run(&["image", "--tag", IMAGE, "--out", archive.to_str().unwrap()]);
+        made.assert(exit::EXPECTED, &[]);
+        let run = self.cluster.kubeconfig();
+        let run = run.parent().unwrap().display().to_string();
+        let label = format!("label=kubeclash.run={run}");
+        let nodes = docker(&["ps", "--quiet", "--filter", &label, "--filter", "name=worker"]).unwrap();
+        assert_eq!(nodes.lines().count(), 1, "{nodes}");
+        let import = [
+            "exec", "-i", &nodes, "ctr", "-n", "k8s.io", "images", "import", "-",
+        ];
+        let status = Command::new("docker")
+            .args(import)
+            .stdin(fs::File::open(&archive).unwrap())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        fs::remove_file(archive).unwrap();
+    }
+
+    fn client(&self) -> &Client {
+        self.cluster.client()
+    }
+
+    fn args<'a>(&self, kubeconfig: &'a str, out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        let ours = [
+            "submit",
+            "--kubeconfig",
+            kubeconfig,
+            "--context",
+            "kubeclash",
+            "--out",
+            out,
+            "--format",
+            "json",
+            "--cpu",
+            "250m",
+            "--memory",
+            "2Gi",
+        ];
+        [&ours, more].concat()
+    }
+
+    fn submit(&self, out: &str, more: &[&str]) -> Ended {
+        let kubeconfig = self.cluster.kubeconfig().display().to_string();
+        let out = self.sandbox.path(out).display().to_string();
+        self.sandbox.run(&self.args(&kubeconfig, &out, more))
+    }
+
+    fn start(&self, out: &str, more: &[&str]) -> Running {
+        let kubeconfig = self.cluster.kubeconfig().display().to_string();
+        let out = self.sandbox.path(out).display().to_string();
+        self.sandbox.start(&self.args(&kubeconfig, &out, more))
+    }
+
+    async fn jobs(&self) -> Vec<String> {
+        let jobs = Api::<Job>::all(self.client().clone())
+            .list(&ListParams::default())
+            .await;
+        jobs.unwrap().iter().map(ResourceExt::name_any).collect()
+    }
+
+    async fn pods(&self) -> Vec<Pod> {
+        let pods = Api::<Pod>::default_namespaced(self.client().clone());
+        pods.list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// That nothing of a submission is on the cluster, or here.
+    async fn assert_nothing_left(&self) {
+        assert_eq!(self.jobs().await, [""; 0]);
+        let pods: Vec<String> = self.pods().await.iter().map(ResourceExt::name_any).collect();
+        assert_eq!(pods, [""; 0]);
+        let secrets = Api::<Secret>::default_namespaced(self.client().clone());
+        assert_eq!(secrets.list(&ListParams::default()).await.unwrap().items.len(), 0);
+        self.sandbox.assert_clean();
+    }
+
+    /// Waits until a pod's program is at work.
+    async fn until_at_work(&self, running: &mut Running) {
+        let deadline = std::time::Instant::now() + CLUSTER;
+        loop {
+            running.assert_runs();
+            let pods = self.pods().await;
+            if pods.iter().any(|pod| {
+                pod.status
+                    .as_ref()
+                    .is_some_and(|status| status.phase.as_deref() == Some("Running"))
+            }) {
+                return;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no pod runs: {}",
+                running.said()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn read(file: &Path) -> Value {
+    serde_json::from_reader(io::BufReader::new(fs::File::open(file).unwrap())).unwrap()
+}
+
+fn verdicts(folder: &Path) -> Vec<PathBuf> {
+    let mut files = cli_sandbox::files_below(folder);
+    files.retain(|file| file.ends_with("verdict.json"));
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_run_as_jobs_and_nothing_of_them_stays() {
+    let Some(sandbox) = KindSandbox::of("kubeclash submit on kind").await else {
+        return;
+    };
+    cli_sandbox::components().await;
+    let theirs = Theirs::up(sandbox).await;
+
+    two_steps_of_a_matrix_come_back(&theirs).await;
+    what_can_not_run_says_why(&theirs).await;
+    an_interruption_removes_all(&theirs).await;
+    kill_9_is_swept(&theirs).await;
+
+    let Theirs {
+        cluster,
+        session,
+        sandbox,
+    } = theirs;
+    cluster.down(true).await;
+    session.close().await;
+    sandbox.assert_nothing_left();
+}
+
+/// Both arms of a case, as "kubeclash matrix" lists them; one pod after the other, on a small machine.
+async fn two_steps_of_a_matrix_come_back(theirs: &Theirs) {
+    let matrix = theirs.sandbox.run(&["matrix", "c7", "--format", "json"]);
+    let file = theirs.sandbox.path("jobs.jsonl").display().to_string();
+    fs::write(&file, matrix.stdout).unwrap();
+    let ended = theirs.submit("matrix", &["--image", IMAGE, "--from", &file, "--jobs", "1"]);
+    ended.assert(exit::EXPECTED, &[]);
+    theirs.assert_nothing_left().await;
+    let mut steps = outcomes(&ended);
+    steps.sort_by_key(|step| step["name"].to_string());
+    let said: Vec<_> = steps
+        .iter()
+        .map(|step| (step["name"].clone(), step["code"].clone()))
+        .collect();
+    assert_eq!(
+        said,
+        [(json!("c7 broken"), json!(0)), (json!("c7 control"), json!(0))],
+        "{ended}"
+    );
+    for (step, verdict) in steps.iter().zip(["reproduced", "absent"]) {
+        let folder = PathBuf::from(step["results"].as_str().unwrap());
+        let verdicts = verdicts(&folder);
+        assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+        assert_eq!(read(&verdicts[0])["verdict"], verdict);
+        let log = fs::read_to_string(folder.join("console.log")).unwrap();
+        assert!(log.contains("c7_taint_recreate_loop"), "{log}");
+    }
+    // They are what a run here leaves: any other verb takes them.
+    let out = theirs.sandbox.path("matrix").display().to_string();
+    let reported = theirs.sandbox.run(&["report", &out]);
+    reported.assert(exit::EXPECTED, &[]);
+    assert!(reported.stdout.contains("2 arms"), "{reported}");
+    let ledger = theirs.sandbox.path("ledger.jsonl").display().to_string();
+    let added = theirs.sandbox.run(&["ledger", "add", &out, "--ledger", &ledger]);
+    added.assert(exit::EXPECTED, &["2 of 2 runs added"]);
+}
+
+async fn what_can_not_run_says_why(theirs: &Theirs) {
+    for (why, more) in [
+        ("InvalidImageName", &["--image", "Not:An:Image"][..]),
+        ("--timeout", &["--image", IMAGE, "--timeout", "6s"]),
+        (
+            "its container ended with",
+            &["--image", IMAGE, "--memory", "16Mi"],
+        ),
+    ] {
+        let ended = theirs.submit("bad", &[more, &["--", "run", "c7", "--arm", "control"]].concat());
+        ended.assert(exit::UNAVAILABLE, &[]);
+        let step = &outcomes(&ended)[0];
+        assert!(step["why"].as_str().unwrap().contains(why), "no {why} in {ended}");
+        assert_eq!(step["results"], Value::Null);
+        theirs.assert_nothing_left().await;
+    }
+}
+
+async fn an_interruption_removes_all(theirs: &Theirs) {
+    let mut running = theirs.start("interrupted", &["--image", IMAGE, "--", "run", "c7"]);
+    theirs.until_at_work(&mut running).await;
+    running.signal(Signal::SIGINT);
+    let status = within(CLUSTER, "the end of a submission", || {
+        running.child.try_wait().unwrap()
+    });
+    assert_eq!(
+        status.code(),
+        Some(exit::INTERRUPTED.into()),
+        "{}",
+        running.said()
+    );
+    theirs.assert_nothing_left().await;
+}
+
+async fn kill_9_is_swept(theirs: &Theirs) {
+    let mut running = theirs.start("killed", &["--image", IMAGE, "--", "run", "c7"]);
+    theirs.until_at_work(&mut running).await;
+    let kubeconfig = theirs.cluster.kubeconfig().display().to_string();
+    let sweep = [
+        "submit",
+        "--kubeconfig",
+        &kubeconfig,
+        "--context",
+        "kubeclash",
+        "--sweep",
+    ];
+    // Somebody waits for it.
+    assert_eq!(theirs.sandbox.run(&sweep).stdout, "nothing was left behind\n");
+    running.signal(Signal::SIGKILL);
+    running.end();
+    let jobs = theirs.jobs().await;
+    assert_eq!(jobs.len(), 1);
+    // Another machine's is none of our business.
+    let mut other = Api::<Job>::default_namespaced(theirs.client().clone())
+        .get(&jobs[0])
+        .await
+        .unwrap();
+    let annotations = other.annotations_mut();
+    annotations.insert("kubeclash.dev/submitter".to_owned(), "another".to_owned());
+    other.metadata.name = Some("kubeclash-another".to_owned());
+    other.metadata.uid = None;
+    other.metadata.resource_version = None;
+    let spec = other.spec.as_mut().unwrap();
+    spec.selector = None;
+    spec.suspend = Some(true);
+    spec.template.metadata.as_mut().unwrap().labels = None;
+    let apis = Api::<Job>::default_namespaced(theirs.client().clone());
+    apis.create(&PostParams::default(), &other).await.unwrap();
+
+    let dry = theirs.sandbox.run(&[&sweep[..], &["--dry-run"]].concat());
+    assert!(dry.stdout.contains(&format!("would remove {}", jobs[0])), "{dry}");
+    assert!(
+        dry.stdout
+            .contains("left alone: kubeclash-another, submitted by another"),
+        "{dry}"
+    );
+    assert_eq!(theirs.jobs().await.len(), 2);
+    let swept = theirs.sandbox.run(&sweep);
+    swept.assert(exit::EXPECTED, &[]);
+    assert_eq!(theirs.jobs().await, ["kubeclash-another"]);
+    let gone = kube::api::DeleteParams::background();
+    apis.delete("kubeclash-another", &gone).await.unwrap();
+    // What a killed program leaves here is another sweep's.
+    theirs.sandbox.run(&["sweep"]).assert(exit::EXPECTED, &[]);
+    let there = async { while !theirs.jobs().await.is_empty() {} };
+    tokio::time::timeout(CLUSTER, there).await.unwrap();
+    theirs.assert_nothing_left().await;
+}
