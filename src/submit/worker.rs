@@ -55,10 +55,11 @@ pub async fn run(command: &[String]) -> io::Result<u8> {
             child.wait().await?
         }
     };
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(exit::ERROR);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let code = code.unwrap_or_else(|| {
+        eprintln!("the command was killed: {status}; had it too little memory?");
+        exit::ERROR
+    });
     let ended = serde_json::to_string(&Ended { code })?;
     // Whoever looks finds all of it or none.
     fs::write("ended.part", ended)?;

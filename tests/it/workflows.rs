@@ -217,6 +217,88 @@ async fn the_action_builds_its_own_program() {
     assert!(help.status.success() && !help.stdout.is_empty(), "{help:?}");
 }
 
+/// The sweep's own steps, with a program that is there.
+async fn sweep(given: &[(&str, &str)]) -> (Runner, PathBuf) {
+    let workflow = read(".github/workflows/sweep.yml");
+    let mut runner = Runner::new(&workflow["on"]["workflow_call"]["inputs"], given).await;
+    let folder = runner.sandbox.path("home");
+    std::os::unix::fs::symlink(PROGRAM, folder.join("kubeclash")).unwrap();
+    let list = step(&workflow, "list", "List");
+    let end = runner.run(&list, &folder);
+    assert_eq!(end.code, Some(0), "{end}");
+    (runner, folder)
+}
+
+fn step(workflow: &Value, job: &str, name: &str) -> Value {
+    let steps = shell_steps(&workflow["jobs"][job]["steps"]);
+    steps.into_iter().find(|step| step["name"] == name).unwrap()
+}
+
+fn jobs(runner: &Runner) -> Vec<Value> {
+    let jobs: Value = serde_json::from_str(runner.output("steps.list.outputs.jobs")).unwrap();
+    jobs["include"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_lists_runs_and_merges() {
+    let workflow = read(".github/workflows/sweep.yml");
+    let given = [("matrix", "c7 --arm broken --spec 'mine:scheduler=v1.36.3'")];
+    let (mut runner, folder) = sweep(&given).await;
+    assert_eq!(runner.output("steps.list.outputs.some"), "true");
+    let [job] = &jobs(&runner)[..] else {
+        panic!("{:?}", jobs(&runner))
+    };
+    let command = job["command"].as_str().unwrap().to_owned();
+    runner.context.insert("matrix.command".to_owned(), command);
+    for (of, name) in [("run", "Run"), ("merge", "Merge")] {
+        let end = runner.run(&step(&workflow, of, name), &folder);
+        assert_eq!(end.code, Some(0), "{end}");
+    }
+    let summary = runner.summary();
+    assert!(summary.contains("c7_taint_recreate_loop"), "{summary}");
+    let ledger = fs::read_to_string(folder.join("ledger.jsonl")).unwrap();
+    assert_eq!(ledger.lines().count(), 1, "{ledger}");
+    assert!(folder.join("report.html").is_file());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_of_a_search_says_what_the_next_one_asks_or_where_it_ended() {
+    let workflow = read(".github/workflows/sweep.yml");
+    let search = "--versions v1.34.4,v1.35.4,v1.36.3 --bad v1.34.4 --good v1.36.3 --case c1";
+    let (mut runner, folder) = sweep(&[("bisect", search), ("machines", "2")]).await;
+    let asked: Vec<String> = jobs(&runner).iter().map(|job| text(&job["build"])).collect();
+    assert_eq!(asked, ["v1.34.4", "v1.36.3"]);
+    let merge = step(&workflow, "merge", "Merge");
+    let mut answered = |builds: &[(&str, &str)]| {
+        for (build, verdict) in builds {
+            let of_job = folder.join("evidence").join(build);
+            fs::create_dir_all(&of_job).unwrap();
+            let line = |run: u8| {
+                let question = "bisect: c1_cpu_spike_overscale broken, fast pace, local";
+                format!(
+                    "{}\n",
+                    serde_json::json!({"build": build, "question": question, "verdict": verdict, "title": run.to_string()})
+                )
+            };
+            fs::write(of_job.join("ledger.jsonl"), (1..=3).map(line).collect::<String>()).unwrap();
+        }
+        let end = runner.run(&merge, &folder);
+        assert_eq!(end.code, Some(0), "{end}");
+        runner.summary()
+    };
+    let summary = answered(&[("v1.34.4", "red"), ("v1.36.3", "green")]);
+    assert!(
+        summary.contains("The next round asks") && summary.contains("--only v1.35.4"),
+        "{summary}"
+    );
+    let summary = answered(&[("v1.35.4", "green")]);
+    assert!(summary.contains("the first good build is v1.35.4"), "{summary}");
+    // Nothing is left to ask.
+    let end = runner.run(&step(&workflow, "list", "List"), &folder);
+    assert_eq!(end.code, Some(0), "{end}");
+    assert_eq!(runner.output("steps.list.outputs.some"), "false");
+}
+
 /// An expression in a script is text that somebody else may have written, run as a script.
 #[test]
 fn no_script_of_a_workflow_has_an_expression_in_it() {
