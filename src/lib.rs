@@ -18,6 +18,7 @@
 //! - [`expectation`]: what arms are expected to end with.
 //! - [`drive`]: the one function that knows every stage; [`load`]: the same of a load test, and what measures it. [`evidence`], [`agreement`],
 //!   [`comparison`], [`ledger`], [`bisect`], [`report`]: what is left, what several runs come to, and views on it.
+//! - [`submit`]: steps of a sweep as Jobs on a cluster that the user names.
 //! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
 //!
 //! # Examples

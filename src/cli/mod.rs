@@ -25,6 +25,7 @@ pub mod shard;
 pub mod specs;
 pub mod submit;
 pub mod sweep;
+pub mod worker;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -107,7 +108,7 @@ pub enum Verb {
     Image(Box<image::ImageArgs>),
     /// Run a command in a Job's container, and keep its results until they are fetched: used by "submit"
     #[command(hide = true)]
-    Worker(submit::WorkerArgs),
+    Worker(worker::WorkerArgs),
     /// Make a page of the results on several releases
     Results(results::ResultsArgs),
     /// Find and remove what a killed run left behind
@@ -252,7 +253,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Matrix(args) => matrix::run(&args, &progress)?,
             Verb::Submit(args) => return submit::run(&args, &progress, &style).await,
             Verb::Image(args) => image::run(&args, &progress).await?,
-            Verb::Worker(args) => return submit::work(&args).await,
+            Verb::Worker(args) => return worker::run(&args).await,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
             Verb::Components(args) => components::run(&args, &progress).await?,

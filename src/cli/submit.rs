@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use serde_json::{Value, json};
 
 use super::flags::time;
@@ -14,7 +14,7 @@ use crate::exit;
 use crate::progress::{Progress, elapsed};
 use crate::report::{Style, terminal};
 use crate::shell::quoted;
-use crate::submit::{self, Done, Runs, Step, StepError, SubmitError, Target, worker};
+use crate::submit::{self, Done, Runs, Step, StepError, SubmitError, Target};
 
 /// How long Jobs may take to go after Ctrl-C.
 pub(super) const PATIENCE: Duration = Duration::from_secs(100);
@@ -99,33 +99,6 @@ pub enum SubmitFormat {
     Text,
     /// One JSON object a line and step, as it ends.
     Json,
-}
-
-/// Run a command in a Job's container, and keep its results until they are fetched.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:\n  kubeclash worker run -- run c7")]
-pub struct WorkerArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub verb: WorkerVerb,
-}
-
-/// What a Job's container does.
-#[derive(Debug, Clone, Subcommand)]
-pub enum WorkerVerb {
-    /// Run a command, and then wait until somebody ends this
-    #[command(after_help = "Example:\n  kubeclash worker run -- run c7 --arm broken")]
-    Run {
-        /// What follows "kubeclash"
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
-    },
-    /// Whether the command has ended: 0, or 5
-    #[command(after_help = "Example:\n  kubeclash worker ended && echo ready")]
-    Ended,
-    /// Write the results to standard output, and their digest to standard error
-    #[command(after_help = "Example:\n  kubeclash worker fetch > results.tar.gz")]
-    Fetch,
 }
 
 /// An amount as Kubernetes writes it: only what a Job can be made of.
@@ -415,24 +388,6 @@ async fn sweep(args: &SubmitArgs) -> Result<u8, Failure> {
         Ok(exit::EXPECTED)
     } else {
         Err(Failure::new(exit::ERROR, failed.join("\n")))
-    }
-}
-
-/// Does a Job's work.
-///
-/// # Errors
-/// When the command can't be started, or its results can't be written.
-pub async fn work(args: &WorkerArgs) -> Result<u8, Failure> {
-    let failed = |error: std::io::Error| Failure::new(exit::ERROR, error.to_string());
-    match &args.verb {
-        WorkerVerb::Run { command } => worker::run(command).await.map_err(failed),
-        WorkerVerb::Ended if worker::ended() => Ok(exit::EXPECTED),
-        WorkerVerb::Ended => Ok(exit::INCONCLUSIVE),
-        WorkerVerb::Fetch => {
-            let (out, sums) = (std::io::stdout().lock(), std::io::stderr());
-            worker::fetch(out, sums).map_err(failed)?;
-            Ok(exit::EXPECTED)
-        }
     }
 }
 

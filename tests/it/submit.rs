@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
 use kubeclash::exit;
+use kubeclash::scenario::yaml;
 use serde_json::Value;
 
 use crate::cli_sandbox::Sandbox;
@@ -66,7 +67,7 @@ fn jobs_are_printed_and_nothing_is_asked() {
     ];
     let ended = sandbox.run(&dry);
     ended.assert(exit::EXPECTED, &[]);
-    let job: Job = serde_yaml::from_str(&ended.stdout).unwrap();
+    let job: Job = serde_json::from_value(yaml::value(&ended.stdout).unwrap()).unwrap();
     let pod = job.spec.unwrap().template.spec.unwrap();
     let command = pod.containers[0].command.as_ref().unwrap().join(" ");
     assert_eq!(command, "kubeclash worker run -- run c7 --arm broken");
