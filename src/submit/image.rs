@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -105,7 +106,11 @@ pub async fn write(
             _ => Path::new("."),
         };
         // Whoever looks finds all of it or none.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".kubeclash-image-")
+            // As any other file that is written; the umask has its say.
+            .permissions(fs::Permissions::from_mode(0o666))
+            .tempfile_in(folder)?;
         archive::write(BufWriter::with_capacity(1 << 20, &mut file), &[image], &platform)?;
         file.persist(&target).map_err(|error| error.error)
     });
