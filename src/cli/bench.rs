@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::scenario::Shape;
 use crate::session::{Session, Settings};
 
-/// Measure.
+/// Measure how fast a cluster is ready, and what a run takes besides it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kubeclash bench ready --runs 5")]
 pub struct BenchArgs {

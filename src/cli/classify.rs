@@ -26,7 +26,7 @@ Examples:
 Exit codes:
   0 green, or as expected     3 red, or not as expected     4 nothing to read     5 black";
 
-/// Say of anybody's logs whether the issue is in them.
+/// Say of anybody's logs whether the issue is in them: red, green or black.
 ///
 /// The issue is that of the load test whose API server is killed by the kubelet, and starts requests that it can't end.
 /// Logs are those of the API server, the kubelet, etcd and the load tool: klog text or JSON, plain, gzip or zstd, rotated

@@ -22,7 +22,7 @@ use crate::report::{Style, comparison as view};
 use crate::session::Session;
 use crate::verdict::Expect;
 
-/// Hold two builds side by side: the verdicts and figures of each arm, and what has flipped.
+/// Hold two builds side by side: verdicts, figures, and what has flipped.
 ///
 /// A and B are two folders of evidence, or two sets of specs, which are then run in turn, arm by arm. A set is
 /// NAME:COMPONENT=SPEC,… with the names of the flags, as in new:scheduler=path:./a,descheduler=v0.36.0; what it doesn't

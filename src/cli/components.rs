@@ -23,7 +23,7 @@ Where releases come from can be changed with KUBECLASH_KUBERNETES_MIRROR (instea
 KUBECLASH_ETCD_MIRROR and KUBECLASH_KWOK_MIRROR (…/releases/download; a mirror of kwok offers FILE.sha256 beside each
 FILE), KUBECLASH_KIND_MIRROR (FILE.sha256sum beside each FILE) and KUBECLASH_DESCHEDULER_MIRROR (a registry, with a path if need be). The cache is KUBECLASH_CACHE.";
 
-/// Fetches, lists and removes the binaries that clusters are made of.
+/// Fetch, list or remove the binaries that clusters are made of.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ComponentsArgs {

@@ -22,7 +22,9 @@ use crate::rundir::{self, Leftover};
 
 pub use kind::Kind;
 
-/// Says what is there, what is missing, what would be fetched or built, and how long that took last time.
+/// Say what is there, what is missing, and what a run would fetch or build.
+///
+/// And how long that took last time.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash doctor\n  kubeclash doctor --scheduler path:./kube-scheduler --format json"

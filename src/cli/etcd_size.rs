@@ -22,10 +22,9 @@ Examples:
   kubeclash etcd-size saved/etcd --prefix /registry/example.com/widgets/ --format json | jq .keys.all
   kubeclash etcd-size http://127.0.0.1:2379";
 
-/// Say how large an etcd's database is: its file, how much of it is in use, and how many keys there are in all, of
-/// deployments, endpoints, leases, pods and others.
+/// Say how large an etcd's database is: its file, and its keys by prefix.
 ///
-/// A saved data directory is copied, and an etcd is started on the copy, on 127.0.0.1: the original is only read. A live
+/// How much of the file is in use, and how many keys there are in all, of deployments, endpoints, leases, pods and others. A saved data directory is copied, and an etcd is started on the copy, on 127.0.0.1: the original is only read. A live
 /// etcd is asked for its status and for counts; no value is read.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]

@@ -13,9 +13,9 @@ use crate::exit;
 use crate::progress::{Progress, elapsed};
 use crate::submit::image::{self, ImageError};
 
-/// Make a container image of this program and of components, for "kubeclash submit" and for CI systems.
+/// Make a container image of this program and of components.
 ///
-/// It takes neither a container engine nor a registry, and has what is under test in it: a fork by path, a checkout, another
+/// It is for "kubeclash submit" and for CI systems. It takes neither a container engine nor a registry, and has what is under test in it: a fork by path, a checkout, another
 /// release. Its program is this one, on PATH, with what it is linked with; components that are in it are not fetched where it
 /// runs. Load it with "docker load", "ctr images import" or "kind load image-archive", and push it from there.
 #[derive(Debug, Clone, Args)]

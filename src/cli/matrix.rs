@@ -16,9 +16,9 @@ use crate::progress::Progress;
 use crate::scenario::Arm;
 use crate::shell::quoted;
 
-/// List cases × arms × builds, and load tests, for the jobs of a CI system or of "kubeclash submit".
+/// List cases × arms × builds, and load tests, as jobs for other machines.
 ///
-/// Each job is a case, an arm and a set of specs (see "kubeclash compare --help"); the variants of a case are one job. With
+/// They are for a CI system, or for "kubeclash submit". Each job is a case, an arm and a set of specs (see "kubeclash compare --help"); the variants of a case are one job. With
 /// --load, each number of nodes is a job as well; cases are then listed only where they are named. In JSON, "command" is what
 /// follows "kubeclash", quoted for a shell, "args" the same without the verb, and each component has its own field.
 #[derive(Debug, Args)]

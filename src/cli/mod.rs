@@ -85,49 +85,32 @@ pub enum Colour {
 
 /// The verbs.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "each is described where its arguments are, and help shows all of that"
+)]
 pub enum Verb {
-    /// Run cases, and say which failures were observed
     Run(Box<run::RunArgs>),
-    /// Run the standard load test on hollow nodes, and measure
     Load(Box<load::LoadArgs>),
-    /// List the cases
     List(list::ListArgs),
-    /// Fetch, list or remove the binaries that clusters are made of
     Components(components::ComponentsArgs),
-    /// Make a node image for kind where no registry can be reached
     NodeImage(node_image::NodeImageArgs),
-    /// Say what is there, what is missing, and what a run would fetch or build
     Doctor(Box<doctor::DoctorArgs>),
-    /// Hold two builds side by side: verdicts, figures, and what has flipped
     Compare(Box<compare::CompareArgs>),
-    /// List cases × arms × builds, for the jobs of a CI system
     Matrix(matrix::MatrixArgs),
-    /// Run the jobs of a matrix as Kubernetes Jobs on a cluster that you name
     Submit(Box<submit::SubmitArgs>),
-    /// Make a container image of this program and of components
     Image(Box<image::ImageArgs>),
-    /// Run a command in a Job's container, and keep its results until they are fetched: used by "submit"
     #[command(hide = true)]
     Worker(worker::WorkerArgs),
-    /// Make a page of the results on several releases
     Results(results::ResultsArgs),
-    /// Find and remove what a killed run left behind
     Sweep(sweep::SweepArgs),
-    /// Judge a recorded timeline again, without a cluster
     Replay(replay::ReplayArgs),
-    /// Say of anybody's logs whether the issue is in them: red, green or black
     Classify(Box<classify::ClassifyArgs>),
-    /// Make reports of evidence: a page of HTML, JUnit, Markdown
     Report(report::ReportArgs),
-    /// Keep which build ended how: read a team's diary, add runs, draw the builds in order
     Ledger(ledger::LedgerArgs),
-    /// Find the build after which a failure is there, or is no more
     Bisect(Box<bisect::BisectArgs>),
-    /// Hold runs at the recorded pace against the study of 2023
     Fidelity(fidelity::FidelityArgs),
-    /// Measure how fast a cluster is ready, and what a run takes besides it
     Bench(bench::BenchArgs),
-    /// Say how large an etcd's database is: its file, and its keys by prefix
     EtcdSize(etcd_size::EtcdSizeArgs),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  kubeclash completions bash > /etc/bash_completion.d/kubeclash")]

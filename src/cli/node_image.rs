@@ -16,7 +16,9 @@ Examples:
   kubeclash node-image build --kubernetes src:../kubernetes --tag kubeclash/node:mine
   kubeclash node-image list";
 
-/// Makes a node image for kind of this distribution's packages, where no registry can be reached.
+/// Make a node image for kind where no registry can be reached.
+///
+/// It is made of this distribution's packages and of components.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct NodeImageArgs {

@@ -9,7 +9,9 @@ use crate::evidence;
 use crate::exit;
 use crate::report::results::{notes, page};
 
-/// Make a page of what runs on several releases ended with, and of what changed between these, as Markdown.
+/// Make a page of the results on several releases.
+///
+/// What each arm ended with, and what changed from one release to the next, as Markdown.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Example:\n  for release in v1.35.4 v1.36.3; do kubeclash run --kubernetes $release --out evidence/$release; done\n  \

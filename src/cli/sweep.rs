@@ -7,7 +7,10 @@ use super::Failure;
 use crate::exit;
 use crate::rundir;
 
-/// Find and remove what a killed run left behind: its processes, its containers, its kind cluster and its run directory.
+/// Find and remove what a killed run left behind.
+///
+/// That is its processes, its containers, its kind cluster and its run directory. What "kubeclash submit" left on a cluster
+/// is its own --sweep's.
 ///
 /// Only what kubeclash started is touched: processes that carry a run directory in their environment, or that have the
 /// recorded process id and start time, and containers, networks and images with a run directory in their label. Runs
