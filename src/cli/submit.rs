@@ -67,7 +67,7 @@ pub struct SubmitArgs {
     /// How long a step may take on the cluster, with the time that it is pending
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
     pub timeout: Duration,
-    /// The folder that results go to; with several steps each has one of its own in it
+    /// The folder that results go to: of each step in one of its own, DIR/submit-ID/1-NAME
     #[arg(
         long,
         value_name = "DIR",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use k8s_openapi::api::core::v1::Pod;
@@ -18,6 +19,9 @@ use crate::component::Sha256;
 /// How often it is tried: a connection may break, and what came is known by its digest.
 const TRIES: usize = 3;
 
+/// How long nothing may come.
+const STALL: Duration = Duration::from_secs(60);
+
 /// What a step may leave at most, packed.
 const MOST: u64 = 4 << 30;
 
@@ -27,7 +31,7 @@ const SAID: u64 = 1 << 20;
 /// Fetches a pod's results into a folder, and gives the exit code of its command.
 pub(super) async fn fetch(pods: &Api<Pod>, pod: &str, to: &Path) -> Result<u8, String> {
     fs::create_dir_all(to).map_err(|e| format!("\"{}\": {e}", to.display()))?;
-    if let Ok(log) = log(pods, pod, None).await {
+    if let Ok(Ok(log)) = tokio::time::timeout(STALL, log(pods, pod, None)).await {
         let file = to.join("console.log");
         fs::write(&file, log).map_err(|e| format!("\"{}\": {e}", file.display()))?;
     }
@@ -69,7 +73,9 @@ async fn attempt(pods: &Api<Pod>, pod: &str, to: &Path) -> Result<u8, String> {
         let (mut digest, mut bytes) = (Sha256::default(), 0);
         let mut buffer = vec![0; 64 << 10];
         loop {
-            let got = out.read(&mut buffer).await.map_err(|e| format!("exec: {e}"))?;
+            let got = tokio::time::timeout(STALL, out.read(&mut buffer)).await;
+            let got = got.map_err(|_| format!("nothing came for {} s", STALL.as_secs()))?;
+            let got = got.map_err(|e| format!("exec: {e}"))?;
             if got == 0 {
                 break;
             }
@@ -85,13 +91,13 @@ async fn attempt(pods: &Api<Pod>, pod: &str, to: &Path) -> Result<u8, String> {
     };
     let mut told = String::new();
     let mut said = said.take(SAID);
-    let listening = said.read_to_string(&mut told);
+    let listening = async {
+        let heard = said.read_to_string(&mut told).await;
+        heard.map_err(|e| format!("exec: {e}"))
+    };
     // Both at once: neither is read behind a full pipe of the other.
-    let (taken, heard) = tokio::join!(taking, listening);
-    let (sha256, bytes) = taken?;
-    heard.map_err(|e| format!("exec: {e}"))?;
-    let status = status.await;
-    drop(exec.join().await);
+    let ((sha256, bytes), _) = tokio::try_join!(taking, listening)?;
+    let status = tokio::time::timeout(STALL, status).await.ok().flatten();
     let last = told.lines().last().unwrap_or_default();
     let Ok(sums) = serde_json::from_str::<Packed>(last) else {
         let reason = status.and_then(|status| status.message).unwrap_or_default();

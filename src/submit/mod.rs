@@ -284,21 +284,19 @@ pub async fn submit(
         let path = path.to_owned();
         |error| SubmitError::Local { path, error }
     };
-    std::fs::create_dir_all(out).map_err(local(out))?;
     // Says that whoever submitted these Jobs lives.
     let owner = RunDir::create().map_err(local(&crate::rundir::root()))?;
     let submission = owner.id();
+    // Nothing that was there before is written over: a ledger, say.
+    let out = out.join(format!("submit-{submission}"));
+    std::fs::create_dir_all(&out).map_err(local(&out))?;
     let interrupt = crate::interrupt::token();
     let all = steps.len();
     let running = (0..all).map(|at| {
         let number = at + 1;
         let step = steps[at].clone();
         // Two steps may have one name.
-        let folder = if all == 1 {
-            out.to_owned()
-        } else {
-            out.join(format!("{number}-{}", step.folder()))
-        };
+        let folder = out.join(format!("{number}-{}", step.folder()));
         one(
             target, step, number, submission, runs, folder, progress, &interrupt,
         )
@@ -340,9 +338,15 @@ async fn one(
     }
     let task = progress.task(done.step.name.clone());
     let job = step::job(&done.step, number, submission, &leftovers::this_machine(), runs);
+    // Seen to its end: a request that is dropped may still be heard, after the Job was looked for in order to remove it.
+    let (jobs, params) = (target.jobs(), PostParams::default());
+    let created = tokio::time::timeout(ANSWER, jobs.create(&params, &job)).await;
     let working = async {
-        let created = target.jobs().create(&PostParams::default(), &job).await;
-        let job = created.map_err(|error| format!("its Job can't be created: {error}"))?;
+        let job = match created {
+            Ok(Ok(job)) => job,
+            Ok(Err(error)) => return Err(format!("its Job can't be created: {error}")),
+            Err(_) => return Err("the cluster does not answer".to_owned()),
+        };
         let selector = step::selector(submission, Some(number));
         let (client, namespace) = (&target.client, &target.namespace);
         let pod = follow::until_ready(client, namespace, &job, &selector, &|what| task.say(what)).await?;
