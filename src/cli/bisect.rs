@@ -18,6 +18,7 @@ use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
 use crate::cases::Case;
 use crate::exit;
+use crate::load::profile::Profile;
 use crate::progress::Progress;
 use crate::scenario::Arm;
 
@@ -69,9 +70,10 @@ pub struct BisectArgs {
     /// In which arm of it: broken, or control
     #[arg(long, value_name = "ARM", default_value = "broken", value_parser = arm)]
     pub arm: Arm,
-    /// Ask whether a load test is red: numbers of nodes, the smallest first; the next is taken where both ends are alike
-    #[arg(long, value_name = "NODES", value_delimiter = ',')]
-    pub load: Vec<usize>,
+    /// Ask whether a load test is red: numbers of nodes or files of profiles, the smallest first; the next is taken where both
+    /// ends are alike
+    #[arg(long, value_name = "NODES|FILE", value_delimiter = ',', value_parser = profile)]
+    pub load: Vec<String>,
     /// How often a build without the failure shows it all the same
     #[arg(long, value_name = "PART", default_value_t = Confidence::default().rarely, value_parser = part)]
     pub rarely: f64,
@@ -104,6 +106,12 @@ pub struct BisectArgs {
 fn arm(word: &str) -> Result<Arm, String> {
     let known = Arm::ALL.into_iter().find(|arm| arm.to_string() == word);
     known.ok_or_else(|| "it must be broken or control".to_owned())
+}
+
+/// A profile that can be run, as it was called.
+fn profile(word: &str) -> Result<String, String> {
+    Profile::named(word).map_err(|error| error.to_string())?;
+    Ok(word.to_owned())
 }
 
 /// A part of all, neither nothing nor everything.
@@ -176,7 +184,9 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
     let mut questions: Vec<Question> = Vec::new();
     match args.case {
         Some(case) => questions.push(Question::Case { case, arm: args.arm }),
-        None => questions.extend(args.load.iter().map(|&nodes| Question::Load { nodes })),
+        None => questions.extend(args.load.iter().map(|profile| Question::Load {
+            profile: profile.clone(),
+        })),
     }
     if let Some(machines) = args.next {
         let jobs = steps(&mut asking, &questions, machines.into(), progress)?;

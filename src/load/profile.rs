@@ -212,6 +212,17 @@ impl Profile {
         Self::parse(&shown, &text)
     }
 
+    /// By a word: a number of nodes, or a file.
+    ///
+    /// # Errors
+    /// When no profile has so many, or the file can't be read or has mistakes.
+    pub fn named(word: &str) -> Result<Self, ProfileError> {
+        match word.parse() {
+            Ok(nodes) => Self::of(nodes),
+            Err(_) => Self::read(Path::new(word)),
+        }
+    }
+
     /// A profile out of a text.
     ///
     /// # Errors

@@ -151,3 +151,40 @@ fn outcome() -> String {
     })
     .to_string()
 }
+
+#[test]
+fn a_load_test_is_asked_at_the_smallest_scale_first_which_may_be_a_profile_of_ones_own() {
+    let sandbox = Sandbox::without_components();
+    let profile = sandbox.run(&["load", "--print-profile"]).stdout;
+    let file = sandbox.path("mine.yaml").display().to_string();
+    fs::write(&file, profile).unwrap();
+    let search = |scales: &str| {
+        let versions = [
+            "bisect",
+            "--versions",
+            "v1.34.4,v1.36.3",
+            "--good",
+            "v1.34.4",
+            "--bad",
+            "v1.36.3",
+        ];
+        sandbox.run(
+            &[
+                &versions[..],
+                &["--load", scales, "--next", "1", "--format", "json"],
+            ]
+            .concat(),
+        )
+    };
+    let listed = search(&format!("{file},500"));
+    listed.assert(exit::EXPECTED, &[]);
+    let job: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let command = job["command"].as_str().unwrap();
+    assert!(
+        command.ends_with(&format!("--load {file} --only v1.34.4")),
+        "{command}"
+    );
+    search("many").assert(exit::USAGE, &["--load", "many: it can't be read"]);
+    fs::write(&file, "nodes: none\n").unwrap();
+    search(&file).assert(exit::USAGE, &["--load", "mine.yaml:1"]);
+}

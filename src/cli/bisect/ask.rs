@@ -25,19 +25,22 @@ use crate::session::{Session, SessionError, Settings};
 use crate::verdict::{Expect, Label};
 
 /// What is asked of a build.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Question {
     /// Whether a case's failure is reproduced.
     Case { case: &'static Case, arm: Arm },
     /// Whether a load test is red.
-    Load { nodes: usize },
+    Load { profile: String },
 }
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Case { case, arm } => write!(f, "{} {arm}", case.folder),
-            Self::Load { nodes } => write!(f, "load of {nodes} nodes"),
+            Self::Load { profile } if profile.parse::<usize>().is_ok() => {
+                write!(f, "load of {profile} nodes")
+            }
+            Self::Load { profile } => write!(f, "load of {profile}"),
         }
     }
 }
@@ -183,7 +186,7 @@ impl Asking {
         let mut command = vec!["bisect".to_owned()];
         command.extend(repeated(said));
         match question {
-            Question::Load { nodes } => command.extend(["--load".to_owned(), nodes.to_string()]),
+            Question::Load { profile } => command.extend(["--load".to_owned(), profile.clone()]),
             Question::Case { .. } => {}
         }
         command.extend(["--only".to_owned(), build.name.clone()]);
@@ -373,8 +376,8 @@ async fn one(
     let task = progress.task(format!("{title}: {question}"));
     let say = |what: &str| task.say(what);
     let name = Some(build.name.as_str());
-    match *question {
-        Question::Case { case, arm } => {
+    match question {
+        &Question::Case { case, arm } => {
             let expected = Expected {
                 verdict: Expect::of(arm),
                 why: None,
@@ -385,7 +388,7 @@ async fn one(
                 Err(error) => without_verdict(error, build, title),
             }
         }
-        Question::Load { nodes } => {
+        Question::Load { profile } => {
             let usage = |why: String| Failure::new(exit::USAGE, why);
             if session.settings().provider != Provider::Local {
                 return Err(usage(
@@ -393,7 +396,7 @@ async fn one(
                 ));
             }
             let plan = LoadPlan {
-                profile: Profile::of(nodes).map_err(|error| usage(error.to_string()))?,
+                profile: Profile::named(profile).map_err(|error| usage(error.to_string()))?,
                 apiserver_cpu: None,
                 liveness: Some(crate::experiment::Liveness::default()),
                 stop_at_red: true,
