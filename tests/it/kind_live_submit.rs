@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::api::{ListParams, PostParams};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use kubeclash::cli::flags::RunFlags;
 use kubeclash::exit;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Provider};
-use kubeclash::scenario::Shape;
+use kubeclash::scenario::{Shape, yaml};
 use kubeclash::session::Session;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -49,6 +49,12 @@ impl Theirs {
             sandbox,
         };
         theirs.load();
+        // What a cluster of several teams may enforce.
+        let level = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+        Api::<Namespace>::all(theirs.client().clone())
+            .patch("default", &PatchParams::default(), &Patch::Merge(&level))
+            .await
+            .unwrap();
         theirs
     }
 
@@ -173,8 +179,9 @@ async fn steps_run_as_jobs_and_nothing_of_them_stays() {
     cli_sandbox::components().await;
     let theirs = Theirs::up(sandbox).await;
 
-    two_steps_of_a_matrix_come_back(&theirs).await;
+    steps_of_a_matrix_come_back(&theirs).await;
     what_can_not_run_says_why(&theirs).await;
+    who_may_not_is_told_what(&theirs).await;
     an_interruption_removes_all(&theirs).await;
     kill_9_is_swept(&theirs).await;
 
@@ -188,9 +195,11 @@ async fn steps_run_as_jobs_and_nothing_of_them_stays() {
     sandbox.assert_nothing_left();
 }
 
-/// Both arms of a case, as "kubeclash matrix" lists them; one pod after the other, on a small machine.
-async fn two_steps_of_a_matrix_come_back(theirs: &Theirs) {
-    let matrix = theirs.sandbox.run(&["matrix", "c7", "--format", "json"]);
+/// Both arms of a case and a load test, as "kubeclash matrix" lists them; one pod after the other, on a small machine.
+async fn steps_of_a_matrix_come_back(theirs: &Theirs) {
+    let matrix = theirs
+        .sandbox
+        .run(&["matrix", "c7", "--load", "10", "--format", "json"]);
     let file = theirs.sandbox.path("jobs.jsonl").display().to_string();
     fs::write(&file, matrix.stdout).unwrap();
     let ended = theirs.submit("matrix", &["--image", IMAGE, "--from", &file, "--jobs", "1"]);
@@ -202,9 +211,10 @@ async fn two_steps_of_a_matrix_come_back(theirs: &Theirs) {
         .iter()
         .map(|step| (step["name"].clone(), step["code"].clone()))
         .collect();
+    let names = ["c7 broken", "c7 control", "load 10"];
     assert_eq!(
         said,
-        [(json!("c7 broken"), json!(0)), (json!("c7 control"), json!(0))],
+        names.map(|name| (json!(name), json!(exit::EXPECTED))),
         "{ended}"
     );
     for (step, verdict) in steps.iter().zip(["reproduced", "absent"]) {
@@ -215,6 +225,10 @@ async fn two_steps_of_a_matrix_come_back(theirs: &Theirs) {
         let log = fs::read_to_string(folder.join("console.log")).unwrap();
         assert!(log.contains("c7_taint_recreate_loop"), "{log}");
     }
+    let load = PathBuf::from(steps[2]["results"].as_str().unwrap());
+    let mut runs = cli_sandbox::files_below(&load);
+    runs.retain(|file| file.ends_with("load.json"));
+    assert_eq!(read(&runs[0])["nodes"], 10);
     // They are what a run here leaves: any other verb takes them.
     let out = theirs.sandbox.path("matrix").display().to_string();
     let reported = theirs.sandbox.run(&["report", &out]);
@@ -222,7 +236,7 @@ async fn two_steps_of_a_matrix_come_back(theirs: &Theirs) {
     assert!(reported.stdout.contains("2 arms"), "{reported}");
     let ledger = theirs.sandbox.path("ledger.jsonl").display().to_string();
     let added = theirs.sandbox.run(&["ledger", "add", &out, "--ledger", &ledger]);
-    added.assert(exit::EXPECTED, &["2 of 2 runs added"]);
+    added.assert(exit::EXPECTED, &["3 of 3 runs added"]);
 }
 
 async fn what_can_not_run_says_why(theirs: &Theirs) {
@@ -240,6 +254,27 @@ async fn what_can_not_run_says_why(theirs: &Theirs) {
         assert_eq!(step["results"], Value::Null);
         theirs.assert_nothing_left().await;
     }
+}
+
+/// Before anything is created.
+async fn who_may_not_is_told_what(theirs: &Theirs) {
+    let mut config = yaml::value(&fs::read_to_string(theirs.cluster.kubeconfig()).unwrap()).unwrap();
+    let user = &mut config["users"][0]["user"];
+    user["as"] = "somebody".into();
+    user["as-groups"] = json!(["system:authenticated"]);
+    let file = theirs.sandbox.path("somebody").display().to_string();
+    fs::write(&file, yaml::text(&config)).unwrap();
+    let out = theirs.sandbox.path("none").display().to_string();
+    let more = ["--image", IMAGE, "--", "run", "c7"];
+    let ended = theirs.sandbox.run(&theirs.args(&file, &out, &more));
+    let missing = [
+        "may not create jobs.batch",
+        "delete jobs.batch",
+        "create pods/exec",
+        "--namespace",
+    ];
+    ended.assert(exit::UNAVAILABLE, &missing);
+    theirs.assert_nothing_left().await;
 }
 
 async fn an_interruption_removes_all(theirs: &Theirs) {
