@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::cases::Case;
+use crate::disk;
 use crate::evidence::{self, Found};
 use crate::exit;
 use crate::report::{Material, Reported, Style, html, junit, markdown, terminal};
@@ -86,8 +87,8 @@ fn refused(file: &Path, error: &std::io::Error, code: u8) -> Failure {
 /// Where a report goes.
 enum Destination<'a> {
     /// To a file, by way of another beside it.
-    File(&'a Path, tempfile::NamedTempFile),
-    /// To what is no file: a pipe, a terminal.
+    File(PathBuf, tempfile::NamedTempFile),
+    /// To what is no file, or not ours to replace: a pipe, a terminal, what standard output is redirected to.
     Stream(&'a Path),
 }
 
@@ -95,8 +96,10 @@ impl<'a> Destination<'a> {
     fn of(file: &'a Path) -> std::io::Result<Self> {
         match fs::metadata(file) {
             Ok(meta) if meta.is_dir() => Err(std::io::Error::other("it is a folder")),
-            Ok(meta) if !meta.is_file() => Ok(Self::Stream(file)),
+            _ if disk::is_stream(file) => Ok(Self::Stream(file)),
             _ => {
+                // Of a link, what it leads to.
+                let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
                 let folder = match file.parent() {
                     Some(folder) if !folder.as_os_str().is_empty() => folder,
                     _ => Path::new("."),
@@ -110,7 +113,8 @@ impl<'a> Destination<'a> {
                     // As any other file that is written; the umask has its say.
                     beside.permissions(fs::Permissions::from_mode(0o666));
                 }
-                Ok(Self::File(file, beside.tempfile_in(folder)?))
+                let beside = beside.tempfile_in(folder)?;
+                Ok(Self::File(file, beside))
             }
         }
     }

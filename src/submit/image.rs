@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::archive::{self, Content, Image};
 use crate::component::{Binary, ComponentError, ComponentName, Origin, Platform, Resolver, Selection, Spec};
+use crate::disk;
 
 /// Whose the image's processes are: nobody's, as the field's images without a shell have it.
 const USER: u32 = 65532;
@@ -99,6 +100,9 @@ pub async fn write(
         to: to.to_owned(),
         error,
     };
+    if disk::is_stream(to) {
+        return Err(failed(io::Error::other("it must be a file")));
+    }
     let written = tokio::task::spawn_blocking(move || {
         let image = image(&tag, &selection, &binaries)?;
         let folder = match target.parent() {

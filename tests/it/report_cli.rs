@@ -163,6 +163,32 @@ fn without_evidence_or_a_place_to_write_to_nothing_is_written() {
         .assert(2, &["failed to write the report to"]);
 }
 
+/// As a GitHub step summary is written; /dev/stdout is then a name of that file, and is the system's all the same.
+#[test]
+fn what_standard_output_is_redirected_to_is_appended_to() {
+    let world = Sandbox::without_components();
+    lay_out(&world.path("out"), "1", |_, _| {});
+    let out = world.path("out").display().to_string();
+    let summary = world.path("summary");
+    fs::write(&summary, "before\n").unwrap();
+    let link = fs::read_link("/dev/stdout").unwrap();
+    let mut command = world.command(&["report", &out, "--markdown", "/dev/stdout"]);
+    command.stdout(fs::File::options().append(true).open(&summary).unwrap());
+    assert!(command.status().unwrap().success());
+    let text = fs::read_to_string(&summary).unwrap();
+    assert!(text.starts_with("before\n## kubeclash\n"), "{text}");
+    assert!(text.ends_with("</details>\n"), "{text}");
+    assert_eq!(fs::read_link("/dev/stdout").unwrap(), link);
+    // A link of the user's stays one.
+    let (link, file) = (world.path("link.md"), world.path("file.md"));
+    fs::write(&file, "").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let written = world.run(&["report", &out, "--markdown", &link.display().to_string()]);
+    written.assert(0, &[]);
+    assert_eq!(fs::read_link(&link).unwrap(), file);
+    assert!(fs::read_to_string(&file).unwrap().starts_with("## kubeclash"));
+}
+
 #[test]
 fn a_report_goes_into_a_pipe_as_well() {
     let world = Sandbox::without_components();
