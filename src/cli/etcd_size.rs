@@ -24,8 +24,9 @@ Examples:
 
 /// Say how large an etcd's database is: its file, and its keys by prefix.
 ///
-/// How much of the file is in use, and how many keys there are in all, of deployments, endpoints, leases, pods and others. A saved data directory is copied, and an etcd is started on the copy, on 127.0.0.1: the original is only read. A live
-/// etcd is asked for its status and for counts; no value is read.
+/// How much of the file is in use, and how many keys there are in all, of deployments, endpoints, leases, pods and others.
+/// A saved data directory is copied, and an etcd is started on the copy, on 127.0.0.1: the original is only read; of an etcd
+/// that was killed, the last write may be missing. A live etcd is asked for its status and for counts; no value is read.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct EtcdSizeArgs {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -58,6 +58,12 @@ async fn saved_data_has_what_the_live_etcd_had() {
     let live = size(&traces.etcd());
     assert_eq!(live["keys"][wanted], 7);
     assert!(live["keys"]["all"].as_u64() > live["keys"]["configmaps"].as_u64());
+    // What is behind the last write: that it was committed is noted down with the next, and what is not known to be is left out.
+    for time in 0..3 {
+        let changed = Patch::Merge(json!({"data": {"a": time.to_string()}}));
+        let params = PatchParams::default();
+        maps.patch("map-0", &params, &changed).await.unwrap();
+    }
     // As after a crash: it is not asked to end.
     let processes = traces.processes();
     let (_, pid) = processes.iter().find(|(name, _)| name == "etcd").unwrap();
