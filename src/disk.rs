@@ -1,7 +1,9 @@
 //! Room on a disk, and what on it is no file of its own.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use tempfile::NamedTempFile;
 
 /// Whether a path names something that is written to and never replaced: a pipe, a terminal, and what `/dev/stdout` stands
 /// for, which is a file of somebody else's where a shell has redirected it.
@@ -10,6 +12,22 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     let there = std::path::absolute(path).is_ok_and(|path| of_the_system(&path));
     let leads_there = fs::read_link(path).is_ok_and(|to| of_the_system(&to));
     there || leads_there || fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// A file beside another, which it is to take the place of when it is whole; and where that is: of a link, what it leads to.
+/// It can be read and written as any new file, less what the umask takes.
+pub(crate) fn beside(path: &Path) -> io::Result<(PathBuf, NamedTempFile)> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut beside = tempfile::Builder::new();
+    beside.prefix(".kubeclash-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        beside.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let beside = beside.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    Ok((path, beside))
 }
 
 /// Room on the disk of a directory that need not be there yet, in bytes; nothing when that cannot be told.

@@ -1,5 +1,7 @@
 //! Which build to ask next, and what all answers come to: a search by halves. Pure.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::confidence::Answer;
@@ -77,8 +79,8 @@ pub fn next(known: &[Known]) -> Next {
         return Next::Over(End::BackAndForth(changes));
     }
     let new = changes[0];
-    let old = (0..new).rfind(|&at| known[at].tells()).unwrap_or_default();
-    if let Some(at) = nearest(known, old + 1, new) {
+    let old = before(known, new);
+    if let Some(at) = nearest(known, old + 1..new, 1, 1, &[]) {
         return Next::Ask(at);
     }
     let confirmed = [(1, old), (new + 1, known.len() - 1)]
@@ -107,11 +109,9 @@ pub fn next_together(known: &[Known], machines: usize) -> Vec<usize> {
         .collect();
     if ask.is_empty() {
         let new = changes(known).first().copied().unwrap_or_default();
-        let from = (0..new).rfind(|&at| known[at].tells()).unwrap_or_default() + 1;
+        let open = before(known, new) + 1..new;
         for part in 1..=machines {
-            let point = from + new.saturating_sub(from) * part / (machines + 1);
-            let unasked = (from..new).filter(|at| known[*at] == Known::Unasked && !ask.contains(at));
-            ask.extend(unasked.min_by_key(|&at| (at.abs_diff(point), at)));
+            ask.extend(nearest(known, open.clone(), part, machines, &ask));
         }
     }
     if ask.is_empty() {
@@ -131,11 +131,17 @@ fn changes(known: &[Known]) -> Vec<usize> {
     pairs.map(|pair| pair[1]).collect()
 }
 
-/// The build in `from..to` that was not asked and is nearest to the middle.
-fn nearest(known: &[Known], from: usize, to: usize) -> Option<usize> {
-    let middle = from + to.saturating_sub(from) / 2;
-    let unasked = (from..to).filter(|&at| known[at] == Known::Unasked);
-    unasked.min_by_key(|&at| (at.abs_diff(middle), at))
+/// The last build before another that tells anything.
+fn before(known: &[Known], at: usize) -> usize {
+    (0..at).rfind(|&at| known[at].tells()).unwrap_or_default()
+}
+
+/// The build among some that was not asked, is none of `but`, and is nearest to the place that parts them: the `part`th of
+/// `places` at equal distances, the middle if there is one.
+fn nearest(known: &[Known], open: Range<usize>, part: usize, places: usize, but: &[usize]) -> Option<usize> {
+    let point = open.start + open.len() * part / (places + 1);
+    let unasked = open.filter(|at| known[*at] == Known::Unasked && !but.contains(at));
+    unasked.min_by_key(|&at| (at.abs_diff(point), at))
 }
 
 /// The middle of the longest row of builds on one side of the change that were not asked, if it is more than half of them.

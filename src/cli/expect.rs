@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
+use crate::disk;
 use crate::evidence::Outcome;
 use crate::exit;
 use crate::expectation::{Expectations, Versions, update::update};
@@ -70,12 +70,7 @@ impl ExpectFlags {
 
 /// Writes a file as a whole, or not at all; one that is there keeps its permissions, and a link to it stays a link.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        // As any new file has them, less what the umask takes.
-        .permissions(fs::Permissions::from_mode(0o666))
-        .tempfile_in(dir.unwrap_or(Path::new(".")))?;
+    let (path, mut file) = disk::beside(path)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     if let Ok(there) = fs::metadata(&path) {
@@ -87,6 +82,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::report::tests::outcome;
     use crate::verdict::Verdict;

@@ -18,9 +18,10 @@ use crate::shell::quoted;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.
 ///
-/// They are for a CI system, or for "kubeclash submit". Each job is a case, an arm and a set of specs (see "kubeclash compare --help"); the variants of a case are one job. With
-/// --load, each number of nodes is a job as well; cases are then listed only where they are named. In JSON, "command" is what
-/// follows "kubeclash", quoted for a shell, "args" the same without the verb, and each component has its own field.
+/// They are for a CI system, or for "kubeclash submit". Each job is a case, an arm and a set of specs (see "kubeclash compare
+/// --help"); the variants of a case are one job. With --load, each number of nodes is a job as well; cases are then listed only
+/// where they are named. In JSON, "command" is what follows "kubeclash", quoted for a shell, "args" the same without the verb,
+/// and each component has its own field.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash matrix --spec old: --spec new:scheduler=image:me/scheduler:pr-12\n  \
@@ -331,7 +332,8 @@ mod tests {
             sets[5],
             json!({
                 "name": "c5 broken, new", "verb": "run",
-                "command": "run c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0", "case": "c5_remove_duplicates_loop", "id": "c5", "arm": "broken", "spec": "new",
+                "command": "run c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0",
+                "case": "c5_remove_duplicates_loop", "id": "c5", "arm": "broken", "spec": "new",
                 "args": "c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0",
                 "weight": 35, "scheduler": "path:./it's", "kwok": "v0.8.0",
             })

@@ -98,22 +98,10 @@ impl<'a> Destination<'a> {
             Ok(meta) if meta.is_dir() => Err(std::io::Error::other("it is a folder")),
             _ if disk::is_stream(file) => Ok(Self::Stream(file)),
             _ => {
-                // Of a link, what it leads to.
-                let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-                let folder = match file.parent() {
-                    Some(folder) if !folder.as_os_str().is_empty() => folder,
-                    _ => Path::new("."),
-                };
-                fs::create_dir_all(folder)?;
-                let mut beside = tempfile::Builder::new();
-                beside.prefix(".kubeclash-report-");
-                #[cfg(unix)]
-                {
-                    use std::os::unix::fs::PermissionsExt;
-                    // As any other file that is written; the umask has its say.
-                    beside.permissions(fs::Permissions::from_mode(0o666));
+                if let Some(folder) = file.parent() {
+                    fs::create_dir_all(folder)?;
                 }
-                let beside = beside.tempfile_in(folder)?;
+                let (file, beside) = disk::beside(file)?;
                 Ok(Self::File(file, beside))
             }
         }

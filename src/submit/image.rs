@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufWriter};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -105,16 +104,8 @@ pub async fn write(
     }
     let written = tokio::task::spawn_blocking(move || {
         let image = image(&tag, &selection, &binaries)?;
-        let folder = match target.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
         // Whoever looks finds all of it or none.
-        let mut file = tempfile::Builder::new()
-            .prefix(".kubeclash-image-")
-            // As any other file that is written; the umask has its say.
-            .permissions(fs::Permissions::from_mode(0o666))
-            .tempfile_in(folder)?;
+        let (target, mut file) = disk::beside(&target)?;
         archive::write(BufWriter::with_capacity(1 << 20, &mut file), &[image], &platform)?;
         file.persist(&target).map_err(|error| error.error)
     });
@@ -159,14 +150,12 @@ fn add(image: &mut Image, binary: &Binary) -> io::Result<()> {
         image.content.insert(path, Content::Program(program.to_owned()));
         return Ok(());
     };
-    let (Some(folder), Some(key)) = (program.parent(), entry.file_name()) else {
-        return Err(no_file());
-    };
+    let key = entry.file_name().ok_or_else(no_file)?;
     let kept = Path::new(CACHE).join("components").join(binary.name.program());
     let there = kept.join(key);
     image.content.insert(kept, Content::Writable);
     // It is as old as everything in an image: what is recorded of it must say so, or it is hashed at each start.
-    let text = fs::read_to_string(folder.join("entry.json"))?;
+    let text = fs::read_to_string(entry.join("entry.json"))?;
     let mut recorded: Value = serde_json::from_str(&text)?;
     recorded["mtime_ns"] = 0.into();
     image

@@ -41,9 +41,6 @@ pub async fn leftovers(target: &Target) -> Result<Vec<Leftover>, SubmitError> {
         };
         let submitter = job.annotations().get(SUBMITTER).cloned().unwrap_or_default();
         let ours = submitter == here;
-        if ours && rundir::lives(&submission) {
-            continue;
-        }
         let leftover = found.entry(submission.clone()).or_insert_with(|| Leftover {
             submission,
             submitter,
@@ -52,6 +49,8 @@ pub async fn leftovers(target: &Target) -> Result<Vec<Leftover>, SubmitError> {
         });
         leftover.jobs.push(job.name_any());
     }
+    // Looked at once for all of its Jobs: that goes through this machine's processes.
+    found.retain(|submission, leftover| !(leftover.ours && rundir::lives(submission)));
     Ok(found.into_values().collect())
 }
 

@@ -185,8 +185,7 @@ impl Target {
             ("create", "", "pods", Some("exec")),
         ];
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
-        let mut missing = Vec::new();
-        for (verb, group, resource, sub) in NEEDED {
+        let asked = NEEDED.map(|(verb, group, resource, sub)| {
             let attributes = ResourceAttributes {
                 namespace: Some(self.namespace.clone()),
                 verb: Some(verb.to_owned()),
@@ -202,21 +201,29 @@ impl Target {
                 },
                 ..SelfSubjectAccessReview::default()
             };
-            let review = reviews.create(&PostParams::default(), &review).await;
-            let review = review.map_err(|source| SubmitError::Api {
-                what: "ask what is allowed",
-                source: Box::new(source),
-            })?;
-            if !review.status.is_some_and(|status| status.allowed) {
+            let reviews = &reviews;
+            async move { reviews.create(&PostParams::default(), &review).await }
+        });
+        let told = futures::future::try_join_all(asked).await;
+        let told = told.map_err(|source| SubmitError::Api {
+            what: "ask what is allowed",
+            source: Box::new(source),
+        })?;
+        let refused = NEEDED
+            .iter()
+            .zip(told)
+            .filter(|(_, review)| !review.status.as_ref().is_some_and(|status| status.allowed));
+        let missing: Vec<String> = refused
+            .map(|((verb, group, resource, sub), _)| {
                 let group = if group.is_empty() {
                     String::new()
                 } else {
                     format!(".{group}")
                 };
                 let sub = sub.map_or_else(String::new, |sub| format!("/{sub}"));
-                missing.push(format!("{verb} {resource}{sub}{group}"));
-            }
-        }
+                format!("{verb} {resource}{sub}{group}")
+            })
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -286,22 +293,22 @@ pub async fn submit(
     };
     // Says that whoever submitted these Jobs lives.
     let owner = RunDir::create().map_err(local(&crate::rundir::root()))?;
-    let submission = owner.id();
     // Nothing that was there before is written over: a ledger, say.
-    let out = out.join(format!("submit-{submission}"));
+    let out = out.join(format!("submit-{}", owner.id()));
     std::fs::create_dir_all(&out).map_err(local(&out))?;
-    let interrupt = crate::interrupt::token();
-    let all = steps.len();
-    let running = (0..all).map(|at| {
-        let number = at + 1;
-        let step = steps[at].clone();
+    let submission = Submission {
+        target,
+        id: owner.id(),
+        runs,
+        progress,
+        interrupt: crate::interrupt::token(),
+    };
+    let running = steps.into_iter().enumerate().map(|(at, step)| {
         // Two steps may have one name.
-        let folder = out.join(format!("{number}-{}", step.folder()));
-        one(
-            target, step, number, submission, runs, folder, progress, &interrupt,
-        )
+        let folder = out.join(format!("{}-{}", at + 1, step.folder()));
+        submission.one(at + 1, step, folder)
     });
-    let mut done: Vec<(usize, Done)> = Vec::with_capacity(all);
+    let mut done: Vec<(usize, Done)> = Vec::new();
     let mut running = futures::stream::iter(running).buffer_unordered(at_once.max(1));
     while let Some((number, step)) = running.next().await {
         ended(&step);
@@ -311,56 +318,56 @@ pub async fn submit(
     Ok(done.into_iter().map(|(_, step)| step).collect())
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all of a submission, of which a step is one"
-)]
-async fn one(
-    target: &Target,
-    step: Step,
-    number: usize,
-    submission: &str,
-    runs: &Runs,
-    folder: PathBuf,
-    progress: &Progress,
-    interrupt: &CancellationToken,
-) -> (usize, Done) {
-    let began = Instant::now();
-    let mut done = Done {
-        end: Err(StepError::Interrupted),
-        folder,
-        took: Duration::ZERO,
-        left: None,
-        step,
-    };
-    if interrupt.is_cancelled() {
-        return (number, done);
-    }
-    let task = progress.task(done.step.name.clone());
-    let job = step::job(&done.step, number, submission, &leftovers::this_machine(), runs);
-    // Seen to its end: a request that is dropped may still be heard, after the Job was looked for in order to remove it.
-    let (jobs, params) = (target.jobs(), PostParams::default());
-    let created = tokio::time::timeout(ANSWER, jobs.create(&params, &job)).await;
-    let working = async {
-        let job = match created {
-            Ok(Ok(job)) => job,
-            Ok(Err(error)) => return Err(format!("its Job can't be created: {error}")),
-            Err(_) => return Err("the cluster does not answer".to_owned()),
+/// What the steps of a submission have in common.
+struct Submission<'a> {
+    target: &'a Target,
+    id: &'a str,
+    runs: &'a Runs,
+    progress: &'a Progress,
+    interrupt: CancellationToken,
+}
+
+impl Submission<'_> {
+    /// Runs a step, and removes its Job however it ends. Gives its number back.
+    async fn one(&self, number: usize, step: Step, folder: PathBuf) -> (usize, Done) {
+        let Self { target, id, runs, .. } = *self;
+        let began = Instant::now();
+        let mut done = Done {
+            end: Err(StepError::Interrupted),
+            folder,
+            took: Duration::ZERO,
+            left: None,
+            step,
         };
-        let selector = step::selector(submission, Some(number));
-        let (client, namespace) = (&target.client, &target.namespace);
-        let pod = follow::until_ready(client, namespace, &job, &selector, &|what| task.say(what)).await?;
-        task.say("fetching results");
-        fetch::fetch(&target.pods(), &pod, &done.folder).await
-    };
-    done.end = tokio::select! {
-        end = working => end.map_err(StepError::Lost),
-        () = interrupt.cancelled() => Err(StepError::Interrupted),
-    };
-    done.took = began.elapsed();
-    task.say("removing its Job");
-    done.left = removed(target, &step::name(submission, number)).await.err();
-    (number, done)
+        if self.interrupt.is_cancelled() {
+            return (number, done);
+        }
+        let task = self.progress.task(done.step.name.clone());
+        let job = step::job(&done.step, number, id, &leftovers::this_machine(), runs);
+        // Seen to its end: a request that is dropped may still be heard, after the Job was looked for in order to remove it.
+        let (jobs, params) = (target.jobs(), PostParams::default());
+        let created = tokio::time::timeout(ANSWER, jobs.create(&params, &job)).await;
+        let working = async {
+            let job = match created {
+                Ok(Ok(job)) => job,
+                Ok(Err(error)) => return Err(format!("its Job can't be created: {error}")),
+                Err(_) => return Err("the cluster does not answer".to_owned()),
+            };
+            let selector = step::selector(id, number);
+            let (client, namespace) = (&target.client, &target.namespace);
+            let pod = follow::until_ready(client, namespace, &job, &selector, &|what| task.say(what)).await?;
+            task.say("fetching results");
+            fetch::fetch(&target.pods(), &pod, &done.folder).await
+        };
+        done.end = tokio::select! {
+            end = working => end.map_err(StepError::Lost),
+            () = self.interrupt.cancelled() => Err(StepError::Interrupted),
+        };
+        done.took = began.elapsed();
+        task.say("removing its Job");
+        done.left = removed(target, &step::name(id, number)).await.err();
+        (number, done)
+    }
 }
 
 /// Removes a Job with its pod, and waits until both are gone.

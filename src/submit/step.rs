@@ -73,26 +73,14 @@ pub struct Runs {
     pub ttl: Duration,
 }
 
-/// The labels of a submission.
-pub(super) fn labels(submission: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        (MANAGED_BY.to_owned(), "kubeclash".to_owned()),
-        (SUBMISSION.to_owned(), submission.to_owned()),
-    ])
-}
-
 /// What selects all submissions.
 pub(super) fn all() -> String {
     format!("{MANAGED_BY}=kubeclash,{SUBMISSION}")
 }
 
-/// What selects a submission, or a step of it.
-pub(super) fn selector(submission: &str, step: Option<usize>) -> String {
-    let whole = format!("{MANAGED_BY}=kubeclash,{SUBMISSION}={submission}");
-    match step {
-        None => whole,
-        Some(step) => format!("{whole},{STEP}={step}"),
-    }
+/// What selects a step's objects.
+pub(super) fn selector(submission: &str, step: usize) -> String {
+    format!("{MANAGED_BY}=kubeclash,{SUBMISSION}={submission},{STEP}={step}")
 }
 
 /// The name of a step's Job.
@@ -104,8 +92,11 @@ pub(super) fn name(submission: &str, number: usize) -> String {
 ///
 /// Its pod is ready as soon as its results can be fetched, and then waits to be removed.
 pub(super) fn job(step: &Step, number: usize, submission: &str, submitter: &str, runs: &Runs) -> Job {
-    let mut labels = labels(submission);
-    labels.insert(STEP.to_owned(), number.to_string());
+    let labels = BTreeMap::from([
+        (MANAGED_BY.to_owned(), "kubeclash".to_owned()),
+        (SUBMISSION.to_owned(), submission.to_owned()),
+        (STEP.to_owned(), number.to_string()),
+    ]);
     let annotations = BTreeMap::from([
         ("kubeclash.dev/command".to_owned(), step.command.join(" ")),
         (SUBMITTER.to_owned(), submitter.to_owned()),
