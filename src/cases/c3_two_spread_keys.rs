@@ -92,7 +92,7 @@ fn judge(timeline: &Timeline) -> Judgement {
         };
         let pending = lives(timeline)
             .into_iter()
-            .filter(|life| life.pod.app.as_deref() == Some(APP))
+            .filter(|life| life.pod.labels.get("app").map(String::as_str) == Some(APP))
             .find(|life| life.unschedulable.is_some() && life.bound.is_none());
         Judgement::of(&failure)
             .provided(&asked)

@@ -90,7 +90,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             .until(again);
         let churn = lives(timeline)
             .iter()
-            .filter(|life| life.pod.app.as_deref() == Some(APP))
+            .filter(|life| life.pod.labels.get("app").map(String::as_str) == Some(APP))
             .flat_map(|life| [Some(life.created), life.terminating])
             .flatten()
             .filter(|&t| t > maintained && t < again)

@@ -105,7 +105,7 @@ fn judge(timeline: &Timeline) -> Judgement {
 fn pods(timeline: &Timeline) -> Vec<PodLife> {
     lives(timeline)
         .into_iter()
-        .filter(|life| life.pod.app.as_deref() == Some(APP))
+        .filter(|life| life.pod.labels.get("app").map(String::as_str) == Some(APP))
         .collect()
 }
 

@@ -283,7 +283,7 @@ impl Stage<'_> {
             date: jiff::Timestamp::now().to_string(),
             shape: self.scenario.shape,
             components: took_part(&plan.binaries),
-            manifests_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
+            inputs_sha256: Manifest::digest(&self.folder.manifests, &self.folder.policies),
             lacks: skew::lacks(&versions(&plan.binaries))
                 .into_iter()
                 .filter(|lack| lack.bars_absence)

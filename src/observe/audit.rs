@@ -16,6 +16,9 @@ use crate::timeline::RequestSeen;
 /// The longest line that is read: the API server itself takes requests of 3 MiB, and a pod of a case has 2 KiB.
 const LINE: usize = 1 << 20;
 
+/// How the user begins that a controller of a case is known as.
+pub(crate) const CONTROLLER: &str = "controller:";
+
 /// A request, and when the API server got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heard {
@@ -150,6 +153,8 @@ struct ObjectRef {
     #[serde(default)]
     subresource: String,
     #[serde(default)]
+    namespace: String,
+    #[serde(default)]
     name: String,
 }
 
@@ -168,6 +173,7 @@ fn parse(line: &[u8]) -> Option<Heard> {
     let ObjectRef {
         resource,
         subresource,
+        namespace,
         name,
     } = &line.object_ref;
     let resource = if subresource.is_empty() {
@@ -186,8 +192,14 @@ fn parse(line: &[u8]) -> Option<Heard> {
         at: line.request_received_timestamp.parse().ok()?,
         request: RequestSeen {
             agent: agent(&line.user_agent, &line.user.username),
+            user: line
+                .user
+                .username
+                .starts_with(CONTROLLER)
+                .then(|| clean(&line.user.username, 63)),
             manager: manager(&line.request_uri),
             verb: clean(&line.verb, 40),
+            namespace: clean(namespace, 63),
             name,
             code: line.response_status.code,
             node: binding.and_then(|body| text(body, "/target/name")),

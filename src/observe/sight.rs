@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
 use crate::timeline::{
-    Change, DeploymentSeen, EventSeen, HpaSeen, NodeSeen, OwnerRef, PodSeen, ReplicaSetSeen, Sighting, What,
+    Change, EventSeen, HpaSeen, NodeSeen, OwnerRef, PodSeen, Sighting, What, WorkloadSeen, kind,
 };
 
 /// An object that the recorder watches.
@@ -38,7 +38,7 @@ impl Sight for Pod {
                 uid: self.uid().unwrap_or_default(),
                 name: self.name_any(),
                 namespace: self.namespace().unwrap_or_default(),
-                app: self.labels().get("app").cloned(),
+                labels: self.labels().clone(),
                 owner: owner.map(|o| OwnerRef {
                     kind: o.kind.clone(),
                     name: o.name.clone(),
@@ -55,6 +55,7 @@ impl Sight for Pod {
                     .and_then(|c| c.reason.clone()),
                 phase: status.phase.unwrap_or_default(),
                 reason: status.reason,
+                ..PodSeen::default()
             },
         })
     }
@@ -93,6 +94,7 @@ impl Sight for Node {
                     .flatten()
                     .find(|(k, _)| *k == "cpu")
                     .map_or(0, |(_, q)| millicores(q)),
+                ..NodeSeen::default()
             },
         })
     }
@@ -102,14 +104,18 @@ impl Sight for Deployment {
     fn sight(&self, change: Change) -> What {
         let status = self.status.clone().unwrap_or_default();
         let wanted = self.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1);
-        What::Deployment(Sighting {
+        What::Workload(Sighting {
             change,
-            state: DeploymentSeen {
+            state: WorkloadSeen {
+                kind: "deployment".to_owned(),
+                namespace: self.namespace().unwrap_or_default(),
                 name: self.name_any(),
+                uid: self.uid().unwrap_or_default(),
                 wanted: wanted.into(),
                 replicas: status.replicas.unwrap_or_default().into(),
                 ready: status.ready_replicas.unwrap_or_default().into(),
                 available: status.available_replicas.unwrap_or_default().into(),
+                ..WorkloadSeen::default()
             },
         })
     }
@@ -118,14 +124,23 @@ impl Sight for Deployment {
 impl Sight for ReplicaSet {
     fn sight(&self, change: Change) -> What {
         let status = self.status.clone().unwrap_or_default();
-        What::ReplicaSet(Sighting {
+        let owner = self.owner_references().iter().find(|o| o.controller == Some(true));
+        What::Workload(Sighting {
             change,
-            state: ReplicaSetSeen {
+            state: WorkloadSeen {
+                kind: "replicaset".to_owned(),
+                namespace: self.namespace().unwrap_or_default(),
                 uid: self.uid().unwrap_or_default(),
                 name: self.name_any(),
+                owner: owner.map(|o| OwnerRef {
+                    kind: o.kind.clone(),
+                    name: o.name.clone(),
+                    uid: o.uid.clone(),
+                }),
                 wanted: self.spec.as_ref().and_then(|s| s.replicas).unwrap_or(1).into(),
                 replicas: status.replicas.into(),
                 ready: status.ready_replicas.unwrap_or_default().into(),
+                ..WorkloadSeen::default()
             },
         })
     }
@@ -142,12 +157,15 @@ impl Sight for HorizontalPodAutoscaler {
         What::Hpa(Sighting {
             change,
             state: HpaSeen {
+                namespace: self.namespace().unwrap_or_default(),
                 name: self.name_any(),
+                target: format!("{}/{}", kind(&spec.scale_target_ref.kind), spec.scale_target_ref.name),
                 min: spec.min_replicas.unwrap_or(1).into(),
                 max: spec.max_replicas.into(),
                 current: status.current_replicas.unwrap_or_default().into(),
                 desired: status.desired_replicas.into(),
                 cpu_percent: cpu.map(i64::from),
+                ..HpaSeen::default()
             },
         })
     }

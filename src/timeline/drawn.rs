@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, ComponentVersion, DeploymentSeen, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen,
-    RequestSeen, Series, Sighting, Timeline, What,
+    Change, ComponentVersion, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen,
+    RequestSeen, Series, Sighting, Timeline, What, WorkloadSeen,
 };
 use crate::experiment::{Arm, Pace, Shape};
 
@@ -46,7 +46,7 @@ impl Draft {
                     worker_cpu: 8,
                 },
                 components: std::collections::BTreeMap::new(),
-                manifests_sha256: "00".to_owned(),
+                inputs_sha256: "00".to_owned(),
                 lacks: Vec::new(),
             }),
         }
@@ -89,12 +89,15 @@ impl Draft {
     }
 
     pub(crate) fn deployment(self, name: &str, wanted: i64, available: i64) -> Self {
-        self.what(What::Deployment(seen(DeploymentSeen {
+        self.what(What::Workload(seen(WorkloadSeen {
+            kind: "deployment".to_owned(),
+            namespace: "default".to_owned(),
             name: name.to_owned(),
             wanted,
             replicas: wanted,
             ready: available,
             available,
+            ..WorkloadSeen::default()
         })))
     }
 
@@ -106,6 +109,8 @@ impl Draft {
             current: desired,
             desired,
             cpu_percent,
+            namespace: "default".to_owned(),
+            ..HpaSeen::default()
         })))
     }
 
@@ -237,7 +242,7 @@ pub(crate) fn pod(uid: &str, node: Option<&str>) -> PodSeen {
         uid: uid.to_owned(),
         name: format!("web-{uid}"),
         namespace: "default".to_owned(),
-        app: Some("web".to_owned()),
+        labels: std::collections::BTreeMap::from([("app".to_owned(), "web".to_owned())]),
         node: node.map(str::to_owned),
         phase: if node.is_some() { "Running" } else { "Pending" }.to_owned(),
         ready: node.is_some(),

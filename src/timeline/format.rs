@@ -1,7 +1,7 @@
 //! The file of a timeline: JSON lines, a header first, streamed while it happens.
 //!
 //! ```text
-//! {"kubeclash_timeline":1,"case":"c7_taint_recreate_loop","arm":"broken",…}
+//! {"kubeclash_timeline":2,"case":"c7_taint_recreate_loop","arm":"broken",…}
 //! {"t_ms":0.412,"node":{"change":"seen","name":"kind-worker","ready":true,…}}
 //! {"t_ms":31.9,"step":"apply 10-web.yaml"}
 //! {"t_ms":44.1,"pod":{"change":"seen","uid":"…","phase":"Pending",…}}
@@ -19,10 +19,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Header, Timeline, What};
+use super::{Entry, Header, Timeline, What, format_one};
 
-/// The format's version; a reader refuses any other.
-pub const FORMAT: u64 = 1;
+/// The version of the format that is written. Files of format 1 are read as well.
+pub const FORMAT: u64 = 2;
+
+/// The oldest version that is read.
+const OLDEST: u64 = 1;
 
 /// What can be wrong with a timeline file.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +47,7 @@ pub enum FormatError {
         path: PathBuf,
     },
     /// It is of another version.
-    #[error("\"{}\" is a timeline of format {found}, and this kubeclash reads format {FORMAT}: replay it with the kubeclash that wrote it", .path.display())]
+    #[error("\"{}\" is a timeline of format {found}, and this kubeclash reads formats {OLDEST} to {FORMAT}: replay it with the kubeclash that wrote it", .path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -120,6 +123,16 @@ impl Sink {
     }
 }
 
+/// An entry of a file of some version.
+fn entry(line: &[u8], version: u64) -> serde_json::Result<Entry> {
+    if version >= FORMAT {
+        return serde_json::from_slice(line);
+    }
+    let mut entry: serde_json::Value = serde_json::from_slice(line)?;
+    format_one::upgrade(&mut entry);
+    serde_json::from_value(entry)
+}
+
 /// A timeline as it was found in a file.
 #[derive(Debug)]
 pub struct Recorded {
@@ -149,7 +162,7 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
     };
     let head: serde_json::Value = serde_json::from_slice(&line).map_err(|_| no_header())?;
     let found = head["kubeclash_timeline"].as_u64().ok_or_else(no_header)?;
-    if found != FORMAT {
+    if !(OLDEST..=FORMAT).contains(&found) {
         return Err(FormatError::Version {
             path: path.to_owned(),
             found,
@@ -170,7 +183,7 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Entry>(&line) {
+        match entry(&line, found) {
             Ok(entry) => timeline.insert(entry),
             // Every line is written with its newline at once: one that has none is the last, and cut.
             Err(_) if !line.ends_with(b"\n") => half_a_line = true,

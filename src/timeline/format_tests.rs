@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use super::{FormatError, Recorded, Sink, read};
 use crate::timeline::drawn::{Draft, node, pod, s, seen};
 use crate::timeline::{
-    Change, ComponentVersion, DeploymentSeen, Ending, Entry, EventSeen, HpaSeen, OwnerRef, PodSeen,
-    ReplicaSetSeen, Sighting, Timeline, What,
+    Change, ComponentVersion, Ending, Entry, EventSeen, HpaSeen, OwnerRef, PodSeen,
+    Sighting, Timeline, What, WorkloadSeen,
 };
 
 fn written(timeline: &Timeline, path: &Path) -> Vec<u8> {
@@ -149,7 +149,7 @@ fn a_pod() -> impl Strategy<Value = PodSeen> {
             reason: because.clone(),
             unschedulable: because.clone(),
             disruption: because.clone(),
-            app: because,
+            labels: because.into_iter().map(|label| (label.clone(), label)).collect(),
             owner: on.clone().map(|name| OwnerRef {
                 kind: "ReplicaSet".to_owned(),
                 uid: name.clone(),
@@ -172,18 +172,21 @@ fn a_what() -> impl Strategy<Value = What> {
             What::Node(seen(state))
         }),
         (text(), any::<i64>(), any::<i64>()).prop_map(|(name, wanted, ready)| {
-            What::Deployment(seen(DeploymentSeen {
+            What::Workload(seen(WorkloadSeen {
+                kind: "deployment".to_owned(),
                 name,
                 wanted,
                 ready,
-                ..DeploymentSeen::default()
+                ..WorkloadSeen::default()
             }))
         }),
         (text(), any::<i64>()).prop_map(|(name, wanted)| {
-            What::ReplicaSet(seen(ReplicaSetSeen {
+            What::Workload(seen(WorkloadSeen {
+                kind: "replicaset".to_owned(),
+                namespace: "default".to_owned(),
                 name,
                 wanted,
-                ..ReplicaSetSeen::default()
+                ..WorkloadSeen::default()
             }))
         }),
         (text(), proptest::option::of(any::<i64>())).prop_map(|(name, cpu_percent)| {

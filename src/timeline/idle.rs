@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Finding, Timeline, What, World};
+use super::{Finding, Timeline, What, WorkloadSeen, World};
 
 /// How long a scheduler or a controller-manager that works leaves nothing undone, at any pace: they answer within
 /// milliseconds, and their pace is the machine's.
@@ -12,17 +12,16 @@ const AT_ONCE: Duration = Duration::from_secs(3);
 /// Whose turn it is in a world and what is not done, in words; `None` where nothing waits for anybody.
 #[must_use]
 pub fn undone(world: &World) -> Option<String> {
-    for deployment in world
-        .deployments
+    let deployments = world
+        .workloads
         .values()
-        .filter(|deployment| deployment.wanted > 0)
-    {
+        .filter(|workload| workload.kind == "deployment" && workload.wanted > 0);
+    for deployment in deployments {
         let prefix = format!("{}-", deployment.name);
-        if !world
-            .replica_sets
-            .values()
-            .any(|set| set.name.starts_with(&prefix))
-        {
+        let its = |set: &&WorkloadSeen| {
+            set.kind == "replicaset" && set.namespace == deployment.namespace && set.name.starts_with(&prefix)
+        };
+        if !world.workloads.values().any(|set| its(&set)) {
             let name = &deployment.name;
             return Some(format!(
                 "kube-controller-manager made no ReplicaSet of deployment \"{name}\""
@@ -34,7 +33,7 @@ pub fn undone(world: &World) -> Option<String> {
 
 /// The same of what has been begun: pods that are to be made, and pods that are to be bound or refused.
 fn waiting(world: &World) -> Option<String> {
-    for set in world.replica_sets.values() {
+    for set in world.workloads.values().filter(|set| set.kind == "replicaset") {
         let made = world.pods.values().filter(|pod| {
             let owner = pod.owner.as_ref();
             pod.active() && owner.is_some_and(|owner| owner.uid == set.uid)

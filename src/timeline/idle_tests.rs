@@ -1,15 +1,17 @@
 use super::*;
 use crate::timeline::drawn::{Draft, pod, s, seen};
-use crate::timeline::{OwnerRef, PodSeen, ReplicaSetSeen};
+use crate::timeline::{OwnerRef, PodSeen, WorkloadSeen};
 
 const CYCLE: Duration = Duration::from_secs(10);
 
 fn set(wanted: i64) -> What {
-    What::ReplicaSet(seen(ReplicaSetSeen {
+    What::Workload(seen(WorkloadSeen {
+        kind: "replicaset".to_owned(),
+        namespace: "default".to_owned(),
         uid: "rs".to_owned(),
         name: "web-5f".to_owned(),
         wanted,
-        ..ReplicaSetSeen::default()
+        ..WorkloadSeen::default()
     }))
 }
 

@@ -9,8 +9,10 @@ mod condition;
 mod deeds;
 mod finding;
 mod format;
+mod format_one;
 mod idle;
 mod lives;
+mod reference;
 mod rounds;
 mod seen;
 mod series;
@@ -23,9 +25,10 @@ pub use format::{FORMAT, FormatError, Recorded, Sink, read};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use rounds::{Rounds, rounds};
+pub use reference::{DEFAULT_NAMESPACE, WorkloadRef, kind};
 pub use seen::{
-    Change, ComponentVersion, DeploymentSeen, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen,
-    OwnerRef, PodSeen, ReplicaSetSeen, RequestSeen, Sighting, What,
+    BudgetSeen, Change, ComponentVersion, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef,
+    PodSeen, RequestSeen, Sighting, SpreadSeen, TolerationSeen, What, WorkloadSeen,
 };
 pub use series::{Series, Span};
 pub use world::{Probe, World, closed_nodes, deployment, fullest, hpa, skew};

@@ -57,7 +57,7 @@ pub fn rounds(timeline: &Timeline, app: &str, replicas: usize, since: Duration) 
     let evictions: Vec<Duration> = {
         let mut at: Vec<Duration> = lives(timeline)
             .into_iter()
-            .filter(|life| life.pod.app.as_deref() == Some(app))
+            .filter(|life| life.pod.labels.get("app").map(String::as_str) == Some(app))
             .filter_map(|life| life.terminating.filter(|&t| t >= since))
             .collect();
         at.sort();

@@ -27,8 +27,10 @@ pub struct Header {
     pub shape: Shape,
     /// What took part, by name.
     pub components: BTreeMap<String, ComponentVersion>,
-    /// SHA-256 of the manifests.
-    pub manifests_sha256: String,
+    /// SHA-256 of all inputs of the arm: the case as it stands in its folder, with the values of arm and variant. In recordings
+    /// of format 1 it was of manifests and policies only.
+    #[serde(alias = "manifests_sha256")]
+    pub inputs_sha256: String,
     /// What the releases that took part lack, each a sentence that takes the meaning of an absence away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
@@ -68,12 +70,12 @@ pub enum What {
     Pod(Sighting<PodSeen>),
     /// A node changed.
     Node(Sighting<NodeSeen>),
-    /// A deployment changed.
-    Deployment(Sighting<DeploymentSeen>),
-    /// A replica set changed.
-    ReplicaSet(Sighting<ReplicaSetSeen>),
+    /// What makes pods changed: a deployment, a replica set, a stateful set, a daemon set, a job, a cron job.
+    Workload(Sighting<WorkloadSeen>),
     /// A horizontal pod autoscaler changed.
     Hpa(Sighting<HpaSeen>),
+    /// A pod disruption budget changed.
+    Budget(Sighting<BudgetSeen>),
     /// A descheduler went through a cycle; its component's name.
     Cycle(String),
     /// Something befell the API server, which is asked whether it lives.
@@ -130,9 +132,9 @@ pub struct PodSeen {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// The value of its `app` label.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app: Option<String>,
+    /// Its labels, without those that controllers add for themselves (`pod-template-hash` stays).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// The controller that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerRef>,
@@ -160,6 +162,33 @@ pub struct PodSeen {
     pub disruption: Option<String>,
     /// CPU requested by its containers, in millicores.
     pub cpu_request_m: u64,
+    /// Memory requested by its containers, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub memory_request: u64,
+    /// The node labels that it asks for (`spec.nodeSelector`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// The taints that it tolerates, without those that every pod gets (`node.kubernetes.io/not-ready` and `unreachable`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tolerations: Vec<TolerationSeen>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What is kept of a toleration; as in the API, an empty field matches all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TolerationSeen {
+    /// The taint's key; empty for any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// The taint's value; `None` for any (`operator: Exists`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The taint's effect; empty for any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub effect: String,
 }
 
 impl PodSeen {
@@ -194,43 +223,131 @@ pub struct NodeSeen {
     pub labels: BTreeMap<String, String>,
     /// Allocatable CPU in millicores.
     pub cpu_m: u64,
+    /// Allocatable memory in bytes; 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub memory: u64,
+    /// How many pods it takes; 0 where it is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pods: u64,
 }
 
-/// What is kept of a deployment.
+/// What is kept of an object that makes pods.
+///
+/// Each kind's own fields are told in one vocabulary:
+///
+/// | field | Deployment, ReplicaSet, StatefulSet | DaemonSet | Job |
+/// |---|---|---|---|
+/// | `wanted` | `spec.replicas` | `status.desiredNumberScheduled` | `spec.parallelism` until it has finished, then 0 |
+/// | `replicas` | `status.replicas` | `status.currentNumberScheduled` | `status.active` |
+/// | `updated` | `status.updatedReplicas` | `status.updatedNumberScheduled` | 0 |
+/// | `ready` | `status.readyReplicas` | `status.numberReady` | `status.ready` |
+/// | `available` | `status.availableReplicas` | `status.numberAvailable` | `status.ready` |
+///
+/// A CronJob wants nothing itself. Any other kind that owns pods is seen by its `spec.replicas` and `status.replicas`, where it
+/// has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeploymentSeen {
+pub struct WorkloadSeen {
+    /// Its kind, as kubectl has it in the singular: `deployment`, `replicaset`.
+    pub kind: String,
+    /// Its namespace.
+    #[serde(default = "default_namespace", skip_serializing_if = "is_default")]
+    pub namespace: String,
     /// Its name.
     pub name: String,
-    /// `spec.replicas`.
-    pub wanted: i64,
-    /// `status.replicas`.
-    pub replicas: i64,
-    /// `status.readyReplicas`.
-    pub ready: i64,
-    /// `status.availableReplicas`.
-    pub available: i64,
-}
-
-/// What is kept of a replica set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicaSetSeen {
-    /// Its UID.
+    /// Its UID; empty in recordings of format 1 where it was not kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uid: String,
+    /// The controller that it belongs to: a replica set's deployment, a job's cron job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerRef>,
+    /// How many pods are wanted.
+    pub wanted: i64,
+    /// How many there are.
+    pub replicas: i64,
+    /// How many of them are of the newest template.
+    #[serde(default)]
+    pub updated: i64,
+    /// How many are ready.
+    pub ready: i64,
+    /// How many are available.
+    #[serde(default)]
+    pub available: i64,
+    /// How many pods a rolling update may take away, as a number of pods; `None` where the kind or the strategy has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<i64>,
+    /// How often a new replica set's name was taken (`status.collisionCount`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collisions: Option<i64>,
+    /// What its controller says is wrong: the messages of conditions such as `ReplicaFailure`, or a `Progressing` that is
+    /// false; `type: reason: message`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<String>,
+    /// The labels by which it finds its pods (`spec.selector.matchLabels`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selector: BTreeMap<String, String>,
+    /// The topology spread constraints of its pod template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spread: Vec<SpreadSeen>,
+    /// `metadata.generation` and `status.observedGeneration` differ: its controller has not seen its last change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+fn is_default(namespace: &str) -> bool {
+    namespace == "default"
+}
+
+/// What is kept of a topology spread constraint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpreadSeen {
+    /// `topologyKey`.
+    pub key: String,
+    /// `maxSkew`.
+    pub max_skew: i64,
+    /// Whether it binds the scheduler (`DoNotSchedule`) or is one score among others (`ScheduleAnyway`).
+    pub hard: bool,
+    /// `labelSelector.matchLabels`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub selector: BTreeMap<String, String>,
+    /// `matchLabelKeys`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub match_label_keys: Vec<String>,
+}
+
+/// What is kept of a pod disruption budget.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetSeen {
+    /// Its namespace.
+    #[serde(default = "default_namespace", skip_serializing_if = "is_default")]
+    pub namespace: String,
     /// Its name.
     pub name: String,
-    /// `spec.replicas`.
-    pub wanted: i64,
-    /// `status.replicas`.
-    pub replicas: i64,
-    /// `status.readyReplicas`.
-    pub ready: i64,
+    /// The labels by which it finds its pods (`spec.selector.matchLabels`).
+    #[serde(default)]
+    pub selector: BTreeMap<String, String>,
+    /// `status.desiredHealthy`: how many pods must stay healthy.
+    pub floor: i64,
+    /// `status.currentHealthy`.
+    pub healthy: i64,
+    /// `status.disruptionsAllowed`.
+    pub allowed: i64,
 }
 
 /// What is kept of a horizontal pod autoscaler.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HpaSeen {
+    /// Its namespace.
+    #[serde(default = "default_namespace", skip_serializing_if = "is_default")]
+    pub namespace: String,
     /// Its name.
     pub name: String,
+    /// What it scales, `kind/name` as kubectl has it: `deployment/web`. In recordings of format 1 the deployment of its name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub target: String,
     /// `spec.minReplicas`.
     pub min: i64,
     /// `spec.maxReplicas`.
@@ -242,6 +359,12 @@ pub struct HpaSeen {
     /// CPU utilisation in percent of the request, once there is a metric.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<i64>,
+    /// The CPU utilisation that it aims at, in percent of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_percent: Option<i64>,
+    /// Its conditions by type, each `status: reason`, e.g. `False: AmbiguousSelector` of `ScalingActive`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<String, String>,
 }
 
 /// What is kept of an Event.
@@ -264,6 +387,9 @@ pub struct EventSeen {
 pub struct RequestSeen {
     /// Who asked: the program and, of one with several clients, which, e.g. `kube-controller-manager/replicaset-controller`.
     pub agent: String,
+    /// The user that it is known as, where that is one of a controller that a case brings: `controller:keeper`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The field manager that it named, e.g. `kubectl-client-side-apply`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manager: Option<String>,
@@ -271,6 +397,9 @@ pub struct RequestSeen {
     pub verb: String,
     /// What was to change, with its subresource, e.g. `pods/eviction`.
     pub resource: String,
+    /// Its namespace; empty for what has none.
+    #[serde(default = "default_namespace", skip_serializing_if = "is_default")]
+    pub namespace: String,
     /// Its name.
     pub name: String,
     /// The HTTP status of the answer.
@@ -278,7 +407,7 @@ pub struct RequestSeen {
     /// The node that a pod was bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// `spec.replicas` after a change of a deployment.
+    /// `spec.replicas` after a change of a workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i64>,
     /// Whether a node is cordoned after a change of it.

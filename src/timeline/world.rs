@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Change, Condition, DeploymentSeen, HpaSeen, NodeSeen, Outlook, PodSeen, ReplicaSetSeen, Sighting, What,
+    BudgetSeen, Change, Condition, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, Outlook, PodSeen, Sighting, What, WorkloadRef,
+    WorkloadSeen,
 };
 
 /// The state of a cluster at one time.
@@ -13,12 +14,12 @@ pub struct World {
     pub pods: BTreeMap<String, PodSeen>,
     /// Nodes, by name.
     pub nodes: BTreeMap<String, NodeSeen>,
-    /// Deployments, by name.
-    pub deployments: BTreeMap<String, DeploymentSeen>,
-    /// Replica sets, by UID.
-    pub replica_sets: BTreeMap<String, ReplicaSetSeen>,
-    /// Horizontal pod autoscalers, by name.
+    /// What makes pods, by kind, namespace and name.
+    pub workloads: BTreeMap<WorkloadRef, WorkloadSeen>,
+    /// Horizontal pod autoscalers, by `name`, or `namespace/name` outside of `default`.
     pub hpas: BTreeMap<String, HpaSeen>,
+    /// Pod disruption budgets, by `name`, or `namespace/name` outside of `default`.
+    pub budgets: BTreeMap<String, BudgetSeen>,
 }
 
 impl World {
@@ -27,9 +28,18 @@ impl World {
         match what {
             What::Pod(pod) => keep(&mut self.pods, &pod.state.uid, pod),
             What::Node(node) => keep(&mut self.nodes, &node.state.name, node),
-            What::Deployment(deployment) => keep(&mut self.deployments, &deployment.state.name, deployment),
-            What::ReplicaSet(set) => keep(&mut self.replica_sets, &set.state.uid, set),
-            What::Hpa(hpa) => keep(&mut self.hpas, &hpa.state.name, hpa),
+            What::Workload(workload) => {
+                let name = workload.state.reference();
+                match workload.change {
+                    Change::Seen => drop(self.workloads.insert(name, workload.state.clone())),
+                    Change::Gone => drop(self.workloads.remove(&name)),
+                }
+            }
+            What::Hpa(hpa) => keep(&mut self.hpas, &place(&hpa.state.namespace, &hpa.state.name), hpa),
+            What::Budget(budget) => {
+                let name = place(&budget.state.namespace, &budget.state.name);
+                keep(&mut self.budgets, &name, budget);
+            }
             What::Mark(_)
             | What::Step(_)
             | What::Cycle(_)
@@ -42,11 +52,36 @@ impl World {
         }
     }
 
+    /// The deployment of a name in the default namespace.
+    #[must_use]
+    pub fn deployment(&self, name: &str) -> Option<&WorkloadSeen> {
+        self.workloads.get(&WorkloadRef::deployment(name))
+    }
+
+    /// The workload at the top of a pod's owners: the deployment of its replica set, or the pod itself where nobody owns it.
+    ///
+    /// An owner that was not seen (yet) stands for itself.
+    #[must_use]
+    pub fn workload_of(&self, pod: &PodSeen) -> WorkloadRef {
+        let Some(owner) = &pod.owner else {
+            return WorkloadRef::new("pod", &pod.namespace, &pod.name);
+        };
+        let mut top = WorkloadRef::new(&owner.kind, &pod.namespace, &owner.name);
+        // An owner of an owner of an owner is more than Kubernetes itself has; a circle ends here, too.
+        for _ in 0..4 {
+            let Some(above) = self.workloads.get(&top).and_then(|seen| seen.owner.as_ref()) else {
+                break;
+            };
+            top = WorkloadRef::new(&above.kind, &pod.namespace, &above.name);
+        }
+        top
+    }
+
     /// The pods of an app, terminating ones included.
     pub fn pods_of<'a>(&'a self, app: &'a str) -> impl Iterator<Item = &'a PodSeen> {
         self.pods
             .values()
-            .filter(move |pod| pod.app.as_deref() == Some(app))
+            .filter(move |pod| pod.labels.get("app").map(String::as_str) == Some(app))
     }
 
     /// How many active pods of an app each node has; nodes without one stand at 0.
@@ -87,6 +122,23 @@ impl World {
 
     fn closed_nodes(&self) -> i64 {
         self.nodes.values().filter(|n| !n.ready || n.cordoned).count() as i64
+    }
+}
+
+/// `name`, or `namespace/name` outside of `default`.
+fn place(namespace: &str, name: &str) -> String {
+    if namespace == DEFAULT_NAMESPACE || namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}/{name}")
+    }
+}
+
+impl WorkloadSeen {
+    /// How it is named.
+    #[must_use]
+    pub fn reference(&self) -> WorkloadRef {
+        WorkloadRef::new(&self.kind, &self.namespace, &self.name)
     }
 }
 
@@ -193,9 +245,9 @@ pub fn deployment(name: &'static str) -> DeploymentProbes {
 }
 
 impl DeploymentProbes {
-    fn number(self, what: &str, read: impl Fn(&DeploymentSeen) -> i64 + Send + Sync + 'static) -> Probe {
+    fn number(self, what: &str, read: impl Fn(&WorkloadSeen) -> i64 + Send + Sync + 'static) -> Probe {
         Probe::new(format!("{what} of {}", self.0), move |w| {
-            w.deployments.get(self.0).map_or(0, &read)
+            w.deployment(self.0).map_or(0, &read)
         })
     }
 

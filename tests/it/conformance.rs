@@ -217,7 +217,7 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
             worker_cpu: 8,
         },
         components: Default::default(),
-        manifests_sha256: String::new(),
+        inputs_sha256: String::new(),
         lacks: Vec::new(),
     };
     let recorder = Recorder::arm(client, header, &scratch.join("timeline.jsonl"), None)
@@ -244,7 +244,7 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
     .await;
     let wanted = |timeline: &Timeline| {
         let seen = timeline.entries.iter().filter_map(|entry| match &entry.what {
-            What::Deployment(seen) if seen.state.name == "dip" => Some(seen.state.wanted),
+            What::Workload(seen) if seen.state.kind == "deployment" && seen.state.name == "dip" => Some(seen.state.wanted),
             _ => None,
         });
         let mut seen: Vec<i64> = seen.collect();

@@ -148,10 +148,10 @@ fn without_its_failure_a_broken_recording_is_no_reproduction() {
             // The autoscaler's maximum, the dip, the stuck pod.
             "c1" => timeline
                 .entries
-                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.wanted == 6)),
+                .retain(|e| !matches!(&e.what, What::Workload(d) if d.state.kind == "deployment" && d.state.wanted == 6)),
             "c2" => timeline
                 .entries
-                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.wanted == 1)),
+                .retain(|e| !matches!(&e.what, What::Workload(d) if d.state.kind == "deployment" && d.state.wanted == 1)),
             "c3" => timeline
                 .entries
                 .retain(|e| !matches!(&e.what, What::Pod(p) if p.state.unschedulable.is_some())),
@@ -170,7 +170,7 @@ fn without_its_failure_a_broken_recording_is_no_reproduction() {
             // The second drain takes one pod less.
             "c6" => timeline
                 .entries
-                .retain(|e| !matches!(&e.what, What::Deployment(d) if d.state.available == 1)),
+                .retain(|e| !matches!(&e.what, What::Workload(d) if d.state.kind == "deployment" && d.state.available == 1)),
             // Never a second time.
             "l1" => {
                 let mut kills = 0;
@@ -223,7 +223,7 @@ fn what_is_worse_than_a_failure_is_not_its_absence() {
         move |timeline: &mut Timeline| {
             let mut low = false;
             timeline.entries.retain(|e| match &e.what {
-                What::Deployment(d) => {
+                What::Workload(d) if d.state.kind == "deployment" => {
                     low |= d.state.wanted == 1 && floor > 1;
                     !(low && d.state.wanted >= floor)
                 }
@@ -235,7 +235,7 @@ fn what_is_worse_than_a_failure_is_not_its_absence() {
     worse("c1", &|timeline| {
         let mut peak = false;
         timeline.entries.retain(|e| match &e.what {
-            What::Deployment(d) => {
+            What::Workload(d) if d.state.kind == "deployment" => {
                 peak |= d.state.wanted == 6;
                 !peak || d.state.wanted == 6
             }
@@ -260,7 +260,8 @@ fn what_is_worse_than_a_failure_is_not_its_absence() {
     // The same pods go, because fewer are wanted.
     worse("c5", &|timeline| {
         for entry in &mut timeline.entries {
-            if let What::Deployment(d) = &mut entry.what
+            if let What::Workload(d) = &mut entry.what
+            && d.state.kind == "deployment"
                 && d.state.name == "nginx"
                 && entry.t > std::time::Duration::from_secs(1)
             {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::{Clock, Line, Panel};
 use crate::report::picture::{failed_probes, follow};
-use crate::timeline::{Change, DeploymentSeen, HpaSeen, Series, Timeline, What};
+use crate::timeline::{Change, HpaSeen, Series, Timeline, What, WorkloadSeen};
 
 pub(super) fn of(timeline: &Timeline, clock: Clock) -> Vec<Panel> {
     let mut deployments: BTreeSet<&str> = BTreeSet::new();
     let mut hpas: BTreeSet<&str> = BTreeSet::new();
     for entry in &timeline.entries {
         match &entry.what {
-            What::Deployment(seen) => {
+            What::Workload(seen) if seen.state.owner.is_none() => {
                 deployments.insert(&seen.state.name);
             }
             What::Hpa(seen) => {
@@ -44,9 +44,9 @@ pub(super) fn of(timeline: &Timeline, clock: Clock) -> Vec<Panel> {
     panels
 }
 
-fn replicas(timeline: &Timeline, name: &str, number: fn(&DeploymentSeen) -> i64) -> Series<i64> {
+fn replicas(timeline: &Timeline, name: &str, number: fn(&WorkloadSeen) -> i64) -> Series<i64> {
     follow(timeline, |what| match what {
-        What::Deployment(d) if d.state.name == name => Some(match d.change {
+        What::Workload(d) if d.state.owner.is_none() && d.state.name == name => Some(match d.change {
             Change::Seen => number(&d.state),
             Change::Gone => 0,
         }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Row, Shows};
 use crate::experiment::LivenessChange;
-use crate::timeline::{Change, DeploymentSeen, Series, Timeline, What, lives};
+use crate::timeline::{Change, Series, Timeline, What, WorkloadSeen, lives};
 
 /// How many nodes have a row at most: those with the most changes.
 pub(super) const NODES: usize = 5;
@@ -110,7 +110,7 @@ fn replicas(timeline: &Timeline) -> Vec<Row> {
     let mut hpas: BTreeSet<&str> = BTreeSet::new();
     for entry in &timeline.entries {
         match &entry.what {
-            What::Deployment(d) => {
+            What::Workload(d) if d.state.owner.is_none() => {
                 deployments.insert(&d.state.name);
             }
             What::Hpa(h) => {
@@ -121,9 +121,9 @@ fn replicas(timeline: &Timeline) -> Vec<Row> {
     }
     let mut rows = Vec::new();
     for name in deployments {
-        let number = |of: fn(&DeploymentSeen) -> i64| {
+        let number = |of: fn(&WorkloadSeen) -> i64| {
             follow(timeline, |what| match what {
-                What::Deployment(d) if d.state.name == name => {
+                What::Workload(d) if d.state.owner.is_none() && d.state.name == name => {
                     Some(if d.change == Change::Seen { of(&d.state) } else { 0 })
                 }
                 _ => None,

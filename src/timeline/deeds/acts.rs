@@ -103,7 +103,7 @@ impl<'a> Asked<'a> {
         request: &RequestSeen,
         life: &'a PodLife,
     ) -> Option<(Does, Option<String>)> {
-        if life.pod.app.as_deref() != Some(self.app) {
+        if life.pod.labels.get("app").map(String::as_str) != Some(self.app) {
             return None;
         }
         match (request.resource.as_str(), request.verb.as_str()) {
@@ -198,7 +198,7 @@ pub(super) fn shown(timeline: &Timeline, app: &str, since: Duration) -> Vec<Act>
     };
     for life in lives(timeline) {
         let pod = &life.pod;
-        if pod.app.as_deref() != Some(app) {
+        if pod.labels.get("app").map(String::as_str) != Some(app) {
             continue;
         }
         let owned = pod.owner.as_ref().is_some_and(|owner| owner.kind == "ReplicaSet");
@@ -224,7 +224,7 @@ pub(super) fn shown(timeline: &Timeline, app: &str, since: Duration) -> Vec<Act>
         };
         put(life.terminating, actor, does, POD, detail);
     }
-    let wanted = timeline.series(|world| world.deployments.get(app).map_or(0, |d| d.wanted));
+    let wanted = timeline.series(|world| world.deployment(app).map_or(0, |d| d.wanted));
     for pair in wanted.points().windows(2) {
         let [(_, before), (t, after)] = pair else { continue };
         let detail = format!("{before}→{after}");
