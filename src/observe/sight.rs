@@ -124,7 +124,10 @@ impl Sight for Deployment {
 impl Sight for ReplicaSet {
     fn sight(&self, change: Change) -> What {
         let status = self.status.clone().unwrap_or_default();
-        let owner = self.owner_references().iter().find(|o| o.controller == Some(true));
+        let owner = self
+            .owner_references()
+            .iter()
+            .find(|o| o.controller == Some(true));
         What::Workload(Sighting {
             change,
             state: WorkloadSeen {
@@ -159,7 +162,11 @@ impl Sight for HorizontalPodAutoscaler {
             state: HpaSeen {
                 namespace: self.namespace().unwrap_or_default(),
                 name: self.name_any(),
-                target: format!("{}/{}", kind(&spec.scale_target_ref.kind), spec.scale_target_ref.name),
+                target: format!(
+                    "{}/{}",
+                    kind(&spec.scale_target_ref.kind),
+                    spec.scale_target_ref.name
+                ),
                 min: spec.min_replicas.unwrap_or(1).into(),
                 max: spec.max_replicas.into(),
                 current: status.current_replicas.unwrap_or_default().into(),

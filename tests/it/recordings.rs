@@ -261,7 +261,7 @@ fn what_is_worse_than_a_failure_is_not_its_absence() {
     worse("c5", &|timeline| {
         for entry in &mut timeline.entries {
             if let What::Workload(d) = &mut entry.what
-            && d.state.kind == "deployment"
+                && d.state.kind == "deployment"
                 && d.state.name == "nginx"
                 && entry.t > std::time::Duration::from_secs(1)
             {
