@@ -1,6 +1,6 @@
 //! Arms: which were asked for, and how they are run side by side. `run`, `compare` and `matrix` share it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 
 use clap::{Args, ValueEnum};
@@ -12,7 +12,7 @@ use super::cases::CasesFlags;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
-use crate::drive::{DriveError, Finished, Plan, drive};
+use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
 use crate::exit;
 use crate::interrupt;
 use crate::progress::Progress;
@@ -292,9 +292,15 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some((order, title)) = queue.pop_front()
+            && let Some(Turn {
+                order,
+                title,
+                sibling,
+            }) = queue.pop_front()
         {
-            let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            let mut plan = groups[order].plan.clone();
+            plan.sibling = sibling;
+            let progress = progress.clone();
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
                 Ended { order, title, end }
@@ -335,20 +341,69 @@ pub(super) async fn side_by_side(
     all
 }
 
+/// One run of an arm that is still to come.
+struct Turn {
+    /// The place of the arm among those that were asked for.
+    order: usize,
+    title: String,
+    /// The link to the other arm of the same round, where that is run as well.
+    sibling: Option<Sibling>,
+}
+
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
-/// as the whole takes as long as its longest arm if that one does not start last.
-fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
-    let weight = |plan: &Plan| plan.case.weight(plan.arm);
+/// as the whole takes as long as its longest arm if that one does not start last. A broken arm comes before its control, which is
+/// watched twice as long as the broken one needed.
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
+    let is_pair = |one: &Plan, other: &Plan| {
+        (&one.case, &one.variant, &one.out) == (&other.case, &other.variant, &other.out)
+    };
+    let pairs: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|one| {
+            let alike = groups
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| is_pair(&one.plan, &other.plan));
+            alike.map(|(order, _)| order).collect()
+        })
+        .collect();
+    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
-    round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
+    round.sort_by_cached_key(|&order| {
+        let heaviest = pairs[order].iter().map(|&one| weight(one)).max();
+        (
+            std::cmp::Reverse(heaviest),
+            pairs[order].first().copied(),
+            groups[order].plan.arm,
+        )
+    });
     let title = |order: usize, time: u16| match repeat {
         1 => groups[order].title.clone(),
         _ => format!("{}, run {time} of {repeat}", groups[order].title),
     };
-    (1..=repeat)
-        .flat_map(|time| round.iter().map(move |&order| (order, time)))
-        .map(|(order, time)| (order, title(order, time)))
-        .collect()
+    let mut queue = VecDeque::new();
+    for time in 1..=repeat {
+        let mut siblings: Vec<(usize, Sibling)> = Vec::new();
+        for &order in &round {
+            let first = pairs[order][0];
+            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.arm).collect();
+            let sibling = (arms.len() == 2).then(|| match siblings.iter().find(|(pair, _)| *pair == first) {
+                Some((_, sibling)) => sibling.clone(),
+                None => {
+                    let sibling = Sibling::default();
+                    siblings.push((first, sibling.clone()));
+                    sibling
+                }
+            });
+            let title = title(order, time);
+            queue.push_back(Turn {
+                order,
+                title,
+                sibling,
+            });
+        }
+    }
+    queue
 }
 
 /// One run of one arm.
