@@ -9,6 +9,7 @@ use futures::FutureExt;
 use tokio::task::JoinSet;
 
 use super::Failure;
+use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{self, Case};
@@ -178,10 +179,12 @@ pub fn check_files(selected: &[Selected], settings: &Settings) -> Result<(), Fai
 /// When there are no components.
 pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
     let interrupt = interrupt::token();
-    tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
-        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
-    }
+    let session = tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into()))?,
+        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
+    };
+    notes::of_release(&session, progress);
+    Ok(session)
 }
 
 /// Where a case's files were read, if not from the built-in ones.
