@@ -303,6 +303,54 @@ async fn a_policy_takes_the_place_of_a_cases_own() {
 }
 
 #[tokio::test]
+async fn an_argument_beside_args_is_told_and_the_controls_failure_returns() {
+    let sandbox = Sandbox::new().await;
+    let policy = shipped(BESIDE_ARGS);
+    let ended = sandbox.run(&[
+        "run",
+        "c5",
+        "--arm",
+        "control",
+        "--descheduler-policy",
+        &policy,
+        "--format",
+        "json",
+    ]);
+    ended.assert(
+        exit::DIFFERED,
+        &["profiles[0].pluginConfig[0].nodeFit is read by no descheduler"],
+    );
+    assert_eq!(verdicts(&ended), arms(&[("control", "reproduced")]), "{ended}");
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn a_descheduler_runs_on_the_policy_that_is_among_helm_values() {
+    let sandbox = Sandbox::new().await;
+    let file = sandbox.path("values.yaml");
+    let values = "descheduler:\n  deschedulerPolicy:\n    profiles:\n      - name: from-values\n        pluginConfig: [{name: \
+                  RemoveDuplicates}]\n        plugins: {balance: {enabled: [RemoveDuplicates]}}\n";
+    fs::write(&file, values).unwrap();
+    let file = file.display().to_string();
+    let ended = sandbox.run(&["run", "c5", "--arm", "broken", "--descheduler-policy", &file]);
+    ended.assert(
+        exit::EXPECTED,
+        &["the policy is the one below descheduler.deschedulerPolicy"],
+    );
+    let used = files_below(&sandbox.path("out"))
+        .into_iter()
+        .find(|file| file.ends_with("manifests/policy.yaml"))
+        .unwrap();
+    let used = fs::read_to_string(used).unwrap();
+    assert!(
+        used.starts_with("apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\nprofiles:"),
+        "{used}"
+    );
+    assert!(used.contains("from-values"), "{used}");
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
 async fn a_second_scheduler_binds_the_cases_pods_and_takes_arguments() {
     let sandbox = Sandbox::new().await;
     let ended = sandbox.run(&[

@@ -229,7 +229,7 @@ fn a_plugin_at_a_point_that_it_does_not_have_takes_its_profile_with_it() {
         told(&wrong),
         "p:3: nothing is ever evicted: no profile that deschedulers up to v0.36 run enables a plugin at \"deschedule\" or \"balance\"\n\
          p:12: profiles[0].plugins.filter.enabled[0] enables PodLifeTime where it does not run: up to v0.36 it runs at \
-         \"deschedule\", and the whole profile is left out"
+         \"deschedule\"; deschedulers up to v0.34 leave the whole profile out, later ones end"
     );
     let unused = v2(&profile(
         "",
@@ -262,7 +262,7 @@ fn a_plugin_is_both_configured_and_enabled_or_it_does_nothing() {
     let both = told(&enabled);
     assert!(both.starts_with("p:3: nothing is ever evicted"), "{both}");
     assert!(
-        both.ends_with("p:11: profiles[0].plugins.deschedule.enabled[1] enables PodLifeTime, which has no entry in \"pluginConfig\", and the whole profile is left out"),
+        both.ends_with("p:11: profiles[0].plugins.deschedule.enabled[1] enables PodLifeTime, which has no entry in \"pluginConfig\"; deschedulers up to v0.34 leave the whole profile out, later ones end"),
         "{both}"
     );
     let disabled = v2(&profile("", "", "      filter: {disabled: [DefaultEvictor]}\n"));

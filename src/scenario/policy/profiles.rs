@@ -1,7 +1,8 @@
 //! Plugins that are enabled where they don't run, or configured and never enabled.
 //!
-//! As `NewProfile` in the descheduler's `pkg/framework/profile/profile.go` has it from v0.27 to v0.36: a profile with a plugin
-//! at a point that it does not have, or without an entry in `pluginConfig`, is left out as a whole, with a line in the log.
+//! As `NewProfile` in the descheduler's `pkg/framework/profile/profile.go` has it from v0.27 to v0.36: there is no profile with
+//! a plugin at a point that it does not have, or without an entry in `pluginConfig`. Up to v0.34 `pkg/descheduler/descheduler.go`
+//! goes on without that profile, and a line in the log is all that there is of it; from v0.35 on the descheduler ends.
 //! Nothing is said of plugins that no descheduler ships: what a fork does with its own is not known.
 
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::fields::{NEWEST, Plugin, Point};
 use super::notes::Notebook;
 use crate::scenario::yaml::FieldPath;
 
-const LEFT_OUT: &str = "and the whole profile is left out";
+const LEFT_OUT: &str = "deschedulers up to v0.34 leave the whole profile out, later ones end";
 
 /// A plugin that a profile enables.
 struct Enabled<'a> {
@@ -91,7 +92,7 @@ fn misplaced(enabled: &[Enabled<'_>], notes: &mut Notebook<'_>) -> bool {
         let (name, point, own) = (one.name, one.point, plugin.point.field());
         let is_run = Point::of(point).is_some();
         let end = if is_run {
-            format!(", {LEFT_OUT}")
+            format!("; {LEFT_OUT}")
         } else {
             String::new()
         };
@@ -118,7 +119,7 @@ fn without_config(
             continue;
         }
         let what = format!(
-            "enables {}, which has no entry in \"pluginConfig\", {LEFT_OUT}",
+            "enables {}, which has no entry in \"pluginConfig\"; {LEFT_OUT}",
             one.name
         );
         notes.warn(&one.at, what);
