@@ -3,6 +3,7 @@
 mod fields;
 mod notes;
 mod place;
+mod plugins;
 mod profiles;
 mod unread;
 

@@ -7,8 +7,9 @@
 
 use serde_json::Value;
 
-use super::fields::{NEWEST, Plugin, Point};
+use super::fields::NEWEST;
 use super::notes::Notebook;
+use super::plugins::{Plugin, Point};
 use crate::scenario::yaml::FieldPath;
 
 const LEFT_OUT: &str = "deschedulers up to v0.34 leave the whole profile out, later ones end";

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::PolicyApi;
-use super::fields::{self, EVICTOR, Field, Plugin, Shape};
+use super::fields::{self, Field, Shape};
 use super::notes::Notebook;
+use super::plugins::{EVICTOR, Plugin};
 use crate::scenario::yaml::FieldPath;
 
 /// Tells of every field that is not read. Outside of plugins' arguments nothing else does: the decoder passes over it.
