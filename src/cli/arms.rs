@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Failure;
 use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
@@ -195,10 +196,12 @@ pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
 /// When there are no components.
 pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
     let interrupt = interrupt::token();
-    tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
-        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
-    }
+    let session = tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into()))?,
+        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
+    };
+    notes::of_release(&session, progress);
+    Ok(session)
 }
 
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
