@@ -192,7 +192,7 @@ pub async fn drive(
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let mut order = Order {
         binaries: plan.binaries.clone(),
-        shape: scenario.shape,
+        spec: scenario.shape.into(),
         pace: plan.pace,
         tuning: plan.tuning.clone(),
         load: scenario.load.clone(),

@@ -22,6 +22,7 @@ mod saved_etcd;
 mod scale;
 mod scheduler;
 mod site;
+mod spec;
 pub mod tuning;
 mod wait;
 
@@ -32,7 +33,7 @@ use std::time::Duration;
 
 use crate::component::{Binary, ComponentName};
 use crate::engine::preflight::Problem;
-use crate::scenario::{Load, Pace, Shape};
+use crate::scenario::{Load, Pace};
 
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use liveness::{LivenessEvent, OnLiveness};
@@ -40,6 +41,7 @@ pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::{WORKERS, ready as nodes_ready};
 pub use saved_etcd::{SavedEtcd, SavedEtcdError};
 pub use scale::Scale;
+pub use spec::{ClusterSpec, ClusterSpecError, NodeSpec, SchedulerSpec};
 pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.
@@ -78,8 +80,8 @@ impl std::str::FromStr for Provider {
 pub struct Order {
     /// The binaries of all components, by name.
     pub binaries: BTreeMap<ComponentName, Binary>,
-    /// Its nodes.
-    pub shape: Shape,
+    /// Its nodes, and what its control plane is started with.
+    pub spec: ClusterSpec,
     /// At which pace its controllers work.
     pub pace: Pace,
     /// How scheduler and descheduler are started.
@@ -111,6 +113,17 @@ impl Order {
             why: "no binary was resolved for it".to_owned(),
         })
     }
+
+    /// Whether a second scheduler runs beside the default one: the user's, or the case's.
+    pub(crate) fn has_second_scheduler(&self) -> bool {
+        self.tuning.scheduler_name.is_some() || self.spec.second_scheduler.is_some()
+    }
+
+    /// The same with a binary for all that is to run: a case's second scheduler is the default one's program.
+    pub(crate) fn complete(mut self) -> Self {
+        self.binaries = self.spec.binaries(&self.binaries);
+        self
+    }
 }
 
 /// Told whenever a descheduler has gone through a cycle.
@@ -134,8 +147,8 @@ impl Provider {
     /// `say` is told what a slow start is at.
     pub async fn up(self, order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Cluster, ProviderError> {
         match self {
-            Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order).await?))),
-            Self::Kind => Ok(Cluster::Kind(Box::new(KindCluster::up(order, say).await?))),
+            Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order.complete()).await?))),
+            Self::Kind => Ok(Cluster::Kind(Box::new(KindCluster::up(order.complete(), say).await?))),
         }
     }
 }

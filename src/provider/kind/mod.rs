@@ -5,6 +5,7 @@
 //! as a cluster of the local provider is. Nothing of the user's is read or written but what the engine's own command
 //! reads: kind's kubeconfig and current context stay as they are.
 
+mod able;
 mod audit;
 mod command;
 mod config;
@@ -20,8 +21,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kube::Client;
-use serde_json::Value;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
 
 pub use self::kit::{Asked, Host, Kit, NodeImage};
 pub use self::pool::Pool;
@@ -81,6 +84,7 @@ fn failed(what: impl Into<String>, why: impl Into<String>) -> ProviderError {
 impl KindCluster {
     /// Brings a cluster up, or takes one that waits.
     pub(super) async fn up(order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Self, ProviderError> {
+        able::able(&order)?;
         let kit = order
             .kit
             .clone()
@@ -150,10 +154,31 @@ impl KindCluster {
         let programs = load::programs(&self.site, &self.kit, &self.made, &self.order);
         let (programs, ready) = tokio::join!(programs, self.ready());
         programs.and(ready)?;
+        self.furnish().await?;
         // One that is used again may be by an arm with a load.
         if self.order.load.is_some() || self.kit.pool.is_some() {
             say("starting metrics-server");
             load::metrics(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the nodes their labels and taints.
+    async fn furnish(&self) -> Result<(), ProviderError> {
+        let nodes = Api::<Node>::all(self.client.clone());
+        for node in &self.order.spec.nodes {
+            if node.labels.is_empty() && node.taints.is_empty() {
+                continue;
+            }
+            let mut patch = json!({"metadata": {"labels": node.labels}});
+            if !node.taints.is_empty() {
+                patch["spec"] = json!({"taints": node.taints});
+            }
+            let patched = nodes.patch(&node.name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+            patched.map_err(|source| ProviderError::Api {
+                what: format!("label and taint node \"{}\"", node.name),
+                source: Box::new(source),
+            })?;
         }
         Ok(())
     }
@@ -185,7 +210,7 @@ impl KindCluster {
         let [first, second, _] = self.ports.each_ref().map(|port| port.number);
         let health = Health::new(site)?;
         let started = async |binary, port| {
-            let mut process = scheduler::start(site, binary, port, &order.tuning, None)?;
+            let mut process = scheduler::start(site, binary, port, order)?;
             health.wait(&mut process, port).await?;
             Ok::<_, ProviderError>(process)
         };
@@ -200,7 +225,7 @@ impl KindCluster {
             }
             self.scheduler = Some(started(binary, first).await?);
         }
-        if order.tuning.scheduler_name.is_some() {
+        if order.has_second_scheduler() {
             let binary = order.binary(ComponentName::SecondScheduler)?;
             self.second_scheduler = Some(started(binary, second).await?);
         }
@@ -209,7 +234,7 @@ impl KindCluster {
 
     /// Waits until controllers and nodes are ready, and pods can be made.
     async fn ready(&self) -> Result<(), ProviderError> {
-        let (wanted, patience) = (self.order.shape.workers, self.site.patience);
+        let (wanted, patience) = (self.order.spec.nodes.len(), self.site.patience);
         let own_scheduler = self.scheduler.is_none();
         let (controllers, nodes) = tokio::join!(
             control_plane::ready(&self.client, own_scheduler, patience),

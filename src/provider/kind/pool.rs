@@ -54,7 +54,7 @@ impl Pool {
 
 /// Whether a cluster of one order can take another's arm: all that is decided when it is made is the same.
 fn fits(made: &Order, order: &Order) -> bool {
-    made.shape == order.shape
+    made.spec == order.spec
         && made.pace == order.pace
         && made.tuning == order.tuning
         && made.binaries == order.binaries

@@ -104,6 +104,7 @@ impl LocalCluster {
         };
         let scale = order.scale.as_ref();
         more.extend(scale.into_iter().flat_map(|scale| scale.apiserver_args.clone()));
+        more.extend(order.spec.apiserver_flags(order.pace));
         let args = apiserver::args(&site, api, client, more);
         let mut apiserver = site.start(binary(ComponentName::Apiserver)?, &args)?;
         let client = access::client(&site.pki, api, access::KUBECTL)?;
@@ -116,34 +117,21 @@ impl LocalCluster {
         )
         .await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver answers");
-        let mut ks = scheduler::start(
-            &site,
-            binary(ComponentName::Scheduler)?,
-            scheduler,
-            &order.tuning,
-            scale,
-        )?;
-        let mut second_scheduler = match order.tuning.scheduler_name {
-            Some(_) => {
-                let binary = binary(ComponentName::SecondScheduler)?;
-                Some(scheduler::start(&site, binary, second, &order.tuning, scale)?)
-            }
-            None => None,
+        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler, &order)?;
+        let mut second_scheduler = if order.has_second_scheduler() {
+            let binary = binary(ComponentName::SecondScheduler)?;
+            Some(scheduler::start(&site, binary, second, &order)?)
+        } else {
+            None
         };
-        let mut kcm = controllers::start(
-            &site,
-            binary(ComponentName::ControllerManager)?,
-            controllers,
-            order.pace,
-            scale,
-        )?;
-        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace, scale)?;
+        let mut kcm = controllers::start(&site, binary(ComponentName::ControllerManager)?, controllers, &order)?;
+        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, &order)?;
         let mut tasks = JoinSet::new();
         let running = kubelet::Running::default();
         let kubelet = access::client(&site.pki, api, access::KUBELET)?;
         tasks.spawn(kubelet::play(kubelet, running.clone(), order.pace));
         let version = &binary(ComponentName::Apiserver)?.version;
-        kwok::register(&client, order.shape, scale, version).await?;
+        kwok::register(&client, &order.spec.nodes, scale, version).await?;
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
         if let Some(process) = &mut second_scheduler {
@@ -348,7 +336,7 @@ impl LocalCluster {
 
     /// Waits until every node is ready and takes pods.
     async fn nodes_ready(&mut self) -> Result<(), ProviderError> {
-        let wanted = self.order.shape.workers;
+        let wanted = self.order.spec.nodes.len();
         // A thousand nodes take longer than three.
         let patience = self
             .site
