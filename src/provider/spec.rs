@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use k8s_openapi::api::core::v1::Taint;
 
+use super::controller::controller_name;
 use super::tuning::{self, DEFAULT_SCHEDULER, SchedulerConfig, Tuning};
 use crate::case::Scenario;
 use crate::case::format::{ClusterFile, ComponentFile, NodeGroup, Quantity, Step};
@@ -38,8 +39,10 @@ pub struct ClusterSpec {
     pub second_scheduler: Option<(String, SchedulerSpec)>,
     /// More arguments of the controller-manager.
     pub controller_manager_args: Vec<String>,
-    /// Controllers that run although they are left out by default.
-    pub controllers: Vec<String>,
+    /// Controllers of the controller-manager that run although they are left out by default.
+    pub more_controllers: Vec<String>,
+    /// The names of the programs that take part as controllers.
+    pub programs: Vec<String>,
     /// More arguments of the API server.
     pub apiserver_args: Vec<String>,
     /// Feature gates of API server, controller-manager and schedulers.
@@ -103,7 +106,8 @@ impl From<Shape> for ClusterSpec {
             scheduler: SchedulerSpec::default(),
             second_scheduler: None,
             controller_manager_args: Vec::new(),
-            controllers: Vec::new(),
+            more_controllers: Vec::new(),
+            programs: Vec::new(),
             apiserver_args: Vec::new(),
             feature_gates: BTreeMap::new(),
             metrics: false,
@@ -231,7 +235,7 @@ impl ClusterSpec {
         });
         if let Some(ComponentFile { args, controllers, .. }) = &file.controller_manager {
             spec.controller_manager_args.clone_from(args);
-            spec.controllers.clone_from(controllers);
+            spec.more_controllers.clone_from(controllers);
         }
         if let Some(ComponentFile { args, .. }) = &file.apiserver {
             spec.apiserver_args.clone_from(args);
@@ -256,6 +260,17 @@ impl ClusterSpec {
         let steps = &scenario.file.steps;
         spec.nodes_stop = steps.iter().any(|step| stops(step) || dies(step))
             || spec.nodes.iter().any(|node| node.dies_above.is_some());
+        let controllers = scenario.file.controllers.iter();
+        spec.programs = controllers.map(|controller| controller.name.clone()).collect();
+        let mistakes: Vec<String> = spec
+            .programs
+            .iter()
+            .filter_map(|name| controller_name(name).err())
+            .map(|why| format!("controllers.name: {why}"))
+            .collect();
+        if !mistakes.is_empty() {
+            return Err(ClusterSpecError(mistakes));
+        }
         let uses = steps.iter().any(|step| matches!(step, Step::Cpu(_)));
         let manifests = scenario.manifests.values().flat_map(|manifest| &manifest.objects);
         spec.metrics = uses || manifests.into_iter().any(looks_at_metrics);

@@ -14,8 +14,8 @@ mod taint;
 pub mod yaml;
 
 pub use card::{Card, CardError};
-pub use curve::{CpuCurve, Load};
-pub use manifest::{Images, Manifest, ManifestError, TIME_TO_DIE, manifests_of};
+pub use curve::{CpuCurve, CpuShare, CpuUse, Load};
+pub use manifest::{Images, Manifest, ManifestError, TIME_TO_COMPLETE, TIME_TO_DIE, manifests_of};
 pub use policy::{Policy, PolicyApi, policies_in, policy_of};
 pub use quantity::thousandths;
 pub use step::{NodePick, Step};

@@ -174,7 +174,6 @@ impl Session {
             spec: spec.into(),
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
-            load: None,
             logs,
             seeds: Some(self.seeds.clone()),
             ready_timeout: self.settings.ready_timeout,

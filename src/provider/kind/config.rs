@@ -116,7 +116,7 @@ fn lay(site: &Site, order: &Order, kit: &Kit) -> std::io::Result<Files> {
     let (numa, ours) = (dir.join("numa"), dir.join("kubeclash"));
     fs::create_dir_all(&numa)?;
     fs::create_dir_all(&ours)?;
-    fs::write(ours.join("audit-policy.yaml"), audit::POLICY)?;
+    fs::write(ours.join("audit-policy.yaml"), audit::policy(&order.spec))?;
     // With what metrics-server needs: it runs in that node, and serves with our certificate.
     for file in ["ca.crt", "admin.crt", "admin.key", "serving.crt", "serving.key"] {
         fs::copy(site.pki.file(file), ours.join(file))?;

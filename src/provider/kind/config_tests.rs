@@ -36,7 +36,6 @@ fn order(workers: usize, audit: bool) -> Order {
             audit,
             ..Tuning::default()
         },
-        load: None,
         logs: PathBuf::new(),
         seeds: None,
         ready_timeout: secs(60),

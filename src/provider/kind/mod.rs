@@ -33,11 +33,12 @@ use self::audit::Follower;
 use self::command::{api_port, create, export_logs};
 use self::made::Made;
 use self::reset::Baseline;
+use super::controller::{Controller, Controllers};
 use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler};
+use super::{ClusterSpec, OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler};
 use crate::component::{ComponentName, Origin};
 
 /// A cluster of the kind provider.
@@ -52,6 +53,7 @@ pub struct KindCluster {
     scheduler: Option<Process>,
     second_scheduler: Option<Process>,
     descheduler: Option<Process>,
+    controllers: Controllers,
     /// Copies the audit log out of the control plane's node as it grows.
     audit: Option<Follower>,
     /// What it was when it was new, where it may be used again.
@@ -71,6 +73,19 @@ impl std::fmt::Debug for KindCluster {
             .field("site", &self.site)
             .finish_non_exhaustive()
     }
+}
+
+/// That it can make such a cluster.
+///
+/// # Errors
+/// With the field that it can't have.
+pub(super) fn able(spec: &ClusterSpec) -> Result<(), ProviderError> {
+    able::of_spec(spec)
+}
+
+/// That a cluster can't get more nodes.
+pub(super) fn no_more_nodes() -> ProviderError {
+    able::unable("add nodes", "its nodes are made with the cluster")
 }
 
 /// What could not be done to get a cluster.
@@ -123,6 +138,7 @@ impl KindCluster {
             scheduler: None,
             second_scheduler: None,
             descheduler: None,
+            controllers: Controllers::default(),
             audit: None,
             baseline: None,
             created_after: Some(created),
@@ -156,7 +172,7 @@ impl KindCluster {
         programs.and(ready)?;
         self.furnish().await?;
         // One that is used again may be by an arm with a load.
-        if self.order.load.is_some() || self.kit.pool.is_some() {
+        if self.order.spec.metrics || self.kit.pool.is_some() {
             say("starting metrics-server");
             load::metrics(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
         }
@@ -288,15 +304,49 @@ impl KindCluster {
     pub(super) async fn start_descheduler(
         &mut self,
         policy: &Value,
+        every: Duration,
         on_cycle: OnCycle,
     ) -> Result<(), ProviderError> {
         let [.., port] = &self.ports;
         let slot = &mut self.descheduler;
-        descheduler::start_anew(slot, &self.site, &self.order, port.number, policy, on_cycle).await
+        descheduler::start_anew(slot, &self.site, &self.order, port.number, (policy, every), on_cycle).await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
         descheduler::stop(&mut self.descheduler).await;
+    }
+
+    pub(super) fn client_as(&self, name: &str) -> Result<Client, ProviderError> {
+        access::client(&self.site.pki, api_port(&self.site)?, &access::agent(name))
+    }
+
+    pub(super) async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
+        let (api, audit) = (api_port(&self.site)?, self.audit_log());
+        self.controllers.start(&self.site, controller, api, audit.as_deref()).await
+    }
+
+    pub(super) async fn stop_controller(&mut self, name: &str) {
+        self.controllers.stop(name).await;
+    }
+
+    pub(super) async fn stop_node(&self, node: &str) -> Result<(), ProviderError> {
+        self.kubelet(node, "stop").await
+    }
+
+    pub(super) async fn start_node(&self, node: &str) -> Result<(), ProviderError> {
+        self.kubelet(node, "start").await
+    }
+
+    /// Has a node's init do something to its kubelet.
+    async fn kubelet(&self, node: &str, what: &str) -> Result<(), ProviderError> {
+        let container = self.made.container(node);
+        let args = ["exec", &container, "systemctl", what, "kubelet"];
+        let done = self.kit.engine.run(&args).await;
+        done.map(drop).map_err(|e| failed(format!("{what} node \"{node}\""), e.to_string()))
+    }
+
+    pub(super) fn next_worker(&self) -> usize {
+        self.order.spec.nodes.len() + 1
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
@@ -324,7 +374,7 @@ impl KindCluster {
         for (name, _, port) in asked.iter().filter(|(_, process, _)| process.is_some()) {
             health.answers(*name, *port).await?;
         }
-        Ok(())
+        self.controllers.answers()
     }
 
     /// Whether its scheduler runs outside of its nodes.
@@ -334,7 +384,8 @@ impl KindCluster {
 
     fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         let schedulers = self.scheduler.iter_mut().chain(&mut self.second_scheduler);
-        schedulers.chain(&mut self.descheduler)
+        let others = self.controllers.processes_mut();
+        schedulers.chain(&mut self.descheduler).chain(others)
     }
 
     /// Copies the nodes' logs, and removes the cluster; or lets it wait for another arm, where this one has gone `well`

@@ -36,7 +36,7 @@ pub(super) fn start(
 ) -> Result<Process, ProviderError> {
     let mut args = site.client_and_server(binary, port);
     let spec = &order.spec;
-    args.push(controllers(&spec.controllers));
+    args.push(controllers(&spec.more_controllers));
     let paced = paced::controllers(order.pace).into_iter();
     let lost = paced::lost_nodes(order.pace).into_iter().filter(|_| spec.nodes_stop);
     args.extend(paced.chain(lost).map(|(flag, value)| format!("--{flag}={value}")));
