@@ -1,7 +1,9 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+pub mod in_effect;
 mod sibling;
 mod stage;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +23,7 @@ use crate::experiment::Liveness;
 use crate::inject::InjectError;
 use crate::load;
 use crate::observe::RecorderError;
-use crate::provider::{Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
 use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
 use crate::verdict::{Judgement, Verdict};
@@ -126,6 +128,14 @@ pub enum DriveError {
         /// Why.
         source: Box<InjectError>,
     },
+    /// A step can't be carried out as it is written, or as things are.
+    #[error("step \"{step}\" can't be carried out: {why}")]
+    Unfit {
+        /// Which.
+        step: String,
+        /// Why not.
+        why: String,
+    },
     /// A file that the steps name is not there.
     #[error("step \"{step}\" needs \"{file}\", which the case's folder has not")]
     NoFile {
@@ -165,7 +175,7 @@ impl DriveError {
             Self::Panicked(_) => {
                 Some("that is a bug, please report it; RUST_BACKTRACE=1 says where".to_owned())
             }
-            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::NoFile { .. } | Self::Interrupted => None,
+            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::Unfit { .. } | Self::NoFile { .. } | Self::Interrupted => None,
         }
     }
 }
@@ -216,10 +226,12 @@ async fn one_arm(
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let mut order = Order {
         binaries: plan.binaries.clone(),
-        shape: scenario.shape,
+        spec: ClusterSpec {
+            metrics: scenario.load.is_some(),
+            ..scenario.shape.into()
+        },
         pace: plan.pace,
         tuning: plan.tuning.clone(),
-        load: scenario.load.clone(),
         logs: evidence.join("logs"),
         seeds: plan.seeds.clone(),
         ready_timeout: plan.ready_timeout,
@@ -245,6 +257,9 @@ async fn one_arm(
         evidence: &evidence,
         say,
     };
+    if let Some(load) = &scenario.load {
+        cluster.set_cpu(&load.cpu_use());
+    }
     let ready = cluster.ready_after();
     let created = cluster.created_after();
     let timeline = tokio::select! {
@@ -304,6 +319,14 @@ fn scale(scenario: &Scenario, folder: &Folder, pace: Pace) -> Option<Scale> {
         liveness: Some(Liveness::default().at(pace)),
         ..load::scale(&profile.says)
     })
+}
+
+/// That a step names a file which is not there.
+fn no_file_of(step: &impl std::fmt::Display, file: &str) -> DriveError {
+    DriveError::NoFile {
+        step: step.to_string(),
+        file: file.to_owned(),
+    }
 }
 
 fn no_file(step: &Step, file: &str) -> DriveError {

@@ -460,6 +460,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
         DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
+        | DriveError::Unfit { .. }
         | DriveError::Evidence { .. }
         | DriveError::Panicked(_) => exit::ERROR,
     }

@@ -117,7 +117,8 @@ impl Stage<'_> {
                     let policy = policy_text.ok_or_else(|| no_file(step, policy))?;
                     let note = recorder.noter();
                     let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
-                    cluster.start_descheduler(policy, Box::new(on_cycle)).await?;
+                    let every = self.plan.pace.scale(Duration::from_secs(10));
+                    cluster.start_descheduler(policy, every, Box::new(on_cycle)).await?;
                 }
                 Step::StopDescheduler => cluster.stop_descheduler().await,
                 step => {

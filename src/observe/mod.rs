@@ -7,4 +7,5 @@ mod audit;
 mod recorder;
 mod sight;
 
+pub(crate) use audit::CONTROLLER;
 pub use recorder::{Recorder, RecorderError};

@@ -13,7 +13,7 @@ use crate::component::{
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
-use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Arm, Pace, Shape};
 
 pub use on_kind::OnKind;
@@ -169,13 +169,12 @@ impl Session {
 
     /// What a cluster of this session is asked to be.
     #[must_use]
-    pub fn order(&self, shape: Shape, logs: PathBuf) -> Order {
+    pub fn order(&self, spec: impl Into<ClusterSpec>, logs: PathBuf) -> Order {
         Order {
             binaries: self.binaries.clone(),
-            shape,
+            spec: spec.into(),
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
-            load: None,
             logs,
             seeds: Some(self.seeds.clone()),
             ready_timeout: self.settings.ready_timeout,

@@ -34,6 +34,44 @@ const OF_DESCHEDULERS: [Taken; 2] = [
     ("descheduling-interval", "--pace sets it"),
 ];
 
+const OF_CONTROLLER_MANAGERS: [Taken; 2] = [
+    ("controllers", "cluster.controller-manager.controllers names more of them"),
+    ("root-ca-file", ISOLATION),
+];
+
+/// Besides what every server has, where it keeps things and whom it believes.
+const OF_APISERVERS: [Taken; 11] = [
+    ("etcd-servers", ISOLATION),
+    ("advertise-address", ISOLATION),
+    ("client-ca-file", ISOLATION),
+    ("anonymous-auth", ISOLATION),
+    ("service-account-key-file", ISOLATION),
+    ("service-account-signing-key-file", ISOLATION),
+    ("requestheader-client-ca-file", ISOLATION),
+    ("proxy-client-cert-file", ISOLATION),
+    ("proxy-client-key-file", ISOLATION),
+    ("audit-log-path", "verdicts are made of the audit log"),
+    ("audit-policy-file", "verdicts are made of the audit log"),
+];
+
+/// Takes one more argument of the controller-manager.
+///
+/// # Errors
+/// When it would take one of kubeclash's own away; in words.
+pub fn controller_manager_arg(text: &str) -> Result<String, String> {
+    let all = OF_ALL.iter().chain(&OF_CONTROLLER_MANAGERS);
+    refused(text, all).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+/// Takes one more argument of the API server.
+///
+/// # Errors
+/// When it would take one of kubeclash's own away; in words.
+pub fn apiserver_arg(text: &str) -> Result<String, String> {
+    let all = OF_ALL.iter().chain(&OF_APISERVERS);
+    refused(text, all).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
 /// Takes one more argument of the scheduler.
 ///
 /// # Errors
