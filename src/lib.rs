@@ -39,6 +39,7 @@ pub mod cases;
 mod disk;
 mod docker;
 mod archive;
+mod backoff;
 mod engine;
 pub mod component;
 pub mod node_image;

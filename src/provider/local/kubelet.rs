@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{Node, Pod, Taint, Toleration};
 use kube::api::{Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::backoff::backoff;
 use crate::scenario::Pace;
 
 /// What is known of the containers that run.
@@ -87,8 +89,12 @@ pub(super) async fn play(client: Client, running: Running, pace: Pace) {
     let answer_after = pace.scale(ANSWER);
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let config = || watcher::Config::default();
-    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).map_ok(Seen::Node);
-    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).map_ok(Seen::Pod);
+    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config())
+        .backoff(backoff())
+        .map_ok(Seen::Node);
+    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config())
+        .backoff(backoff())
+        .map_ok(Seen::Pod);
     let mut events = futures::stream::select(nodes.boxed(), pods.boxed());
     let mut taints: BTreeMap<String, Vec<Taint>> = BTreeMap::new();
     // Pods that are bound to a node which was not seen yet.
