@@ -6,5 +6,8 @@
 mod audit;
 mod recorder;
 mod sight;
+mod tape;
+mod watch;
+mod watches;
 
 pub use recorder::{Recorder, RecorderError};
