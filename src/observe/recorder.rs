@@ -230,3 +230,7 @@ async fn listen(mut log: Tail, tape: Arc<Tape>, bookmark: watch::Sender<String>)
         }
     }
 }
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

@@ -194,7 +194,7 @@ impl Watch {
             state.trouble = Some(error.to_string());
         });
         if unread {
-            self.gap(error.to_string(), tape);
+            self.gap(format!("an event could not be read: {error}"), tape);
         }
     }
 
@@ -371,7 +371,10 @@ fn is_lacking(error: &watcher::Error) -> bool {
     matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404)
 }
 
-/// Whether an event came that can't be read: it will not come again.
+/// Whether a line came that is no event: it will not come again.
+///
+/// kube takes whatever it can't read for a [`Status`](kube::core::Status), all of whose fields may be missing.
 fn is_unread(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchFailed(kube::Error::SerdeError(_)))
+    use kube::Error::{Api, SerdeError};
+    matches!(error, watcher::Error::WatchFailed(Api(_) | SerdeError(_)))
 }

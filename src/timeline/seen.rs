@@ -416,6 +416,10 @@ pub struct RequestSeen {
     /// The reason that an eviction gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Why it was refused: the answer's reason, its message, and what that names as the cause, e.g. `TooManyRequests: Cannot evict
+    /// pod as it would violate the pod's disruption budget. (The disruption budget web needs 3 healthy pods and has 3 currently)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 impl RequestSeen {
