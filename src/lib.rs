@@ -36,6 +36,8 @@
 pub mod experiment;
 pub mod scenario;
 pub mod cases;
+pub mod case;
+pub mod property;
 mod disk;
 mod docker;
 mod archive;

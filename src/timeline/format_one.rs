@@ -16,9 +16,15 @@ pub(super) fn upgrade(entry: &mut Value) {
     }
     if let Some(mut set) = taken(entry, "replica_set") {
         set.insert("kind".to_owned(), json!("replicaset"));
-        let owner = set.get("name").and_then(Value::as_str).and_then(|name| name.rsplit_once('-'));
+        let owner = set
+            .get("name")
+            .and_then(Value::as_str)
+            .and_then(|name| name.rsplit_once('-'));
         if let Some((owner, _)) = owner {
-            set.insert("owner".to_owned(), json!({"kind": "Deployment", "name": owner, "uid": ""}));
+            set.insert(
+                "owner".to_owned(),
+                json!({"kind": "Deployment", "name": owner, "uid": ""}),
+            );
         }
         entry.insert("workload".to_owned(), Value::Object(set));
     }
@@ -68,7 +74,10 @@ mod tests {
             upgraded(json!({"pod": {"uid": "u", "app": "web"}})),
             json!({"pod": {"uid": "u", "labels": {"app": "web"}}})
         );
-        assert_eq!(upgraded(json!({"hpa": {"name": "web"}}))["hpa"]["target"], "deployment/web");
+        assert_eq!(
+            upgraded(json!({"hpa": {"name": "web"}}))["hpa"]["target"],
+            "deployment/web"
+        );
         assert_eq!(upgraded(json!({"mark": "m"})), json!({"mark": "m"}));
     }
 }

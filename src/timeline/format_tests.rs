@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use super::{FormatError, Recorded, Sink, read};
 use crate::timeline::drawn::{Draft, node, pod, s, seen};
 use crate::timeline::{
-    Change, ComponentVersion, Ending, Entry, EventSeen, HpaSeen, OwnerRef, PodSeen,
-    Sighting, Timeline, What, WorkloadSeen,
+    Change, ComponentVersion, Ending, Entry, EventSeen, HpaSeen, OwnerRef, PodSeen, Sighting, Timeline, What,
+    WorkloadSeen,
 };
 
 fn written(timeline: &Timeline, path: &Path) -> Vec<u8> {

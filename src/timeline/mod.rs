@@ -12,6 +12,7 @@ mod format;
 mod format_one;
 mod idle;
 mod lives;
+mod probe;
 mod reference;
 mod rounds;
 mod seen;
@@ -24,8 +25,9 @@ pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
-pub use rounds::{Rounds, rounds};
+pub use probe::{Object, object_kinds};
 pub use reference::{DEFAULT_NAMESPACE, WorkloadRef, kind};
+pub use rounds::{Rounds, rounds};
 pub use seen::{
     BudgetSeen, Change, ComponentVersion, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef,
     PodSeen, RequestSeen, Sighting, SpreadSeen, TolerationSeen, What, WorkloadSeen,

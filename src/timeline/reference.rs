@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The namespace that need not be written.
@@ -12,8 +13,9 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 ///
 /// Written `kind/name`, or `kind/namespace/name` outside of `default`; kinds are those that kubectl takes, in any of their
 /// spellings (`deploy`, `Deployment`, `deployments`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
 pub struct WorkloadRef {
     /// The kind, in the singular and small letters: `deployment`.
     pub kind: String,
@@ -71,7 +73,11 @@ impl WorkloadRef {
 
 impl fmt::Display for WorkloadRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, namespace, name } = self;
+        let Self {
+            kind,
+            namespace,
+            name,
+        } = self;
         if namespace == DEFAULT_NAMESPACE {
             f.pad(&format!("{kind}/{name}"))
         } else {
@@ -119,7 +125,12 @@ mod tests {
 
     #[test]
     fn a_workload_is_named_as_kubectl_names_it() {
-        for text in ["deployment/web", "deploy/web", "Deployment/web", "deployments/default/web"] {
+        for text in [
+            "deployment/web",
+            "deploy/web",
+            "Deployment/web",
+            "deployments/default/web",
+        ] {
             let workload: WorkloadRef = text.parse().unwrap();
             assert_eq!(workload, WorkloadRef::deployment("web"), "{text}");
             assert_eq!(workload.to_string(), "deployment/web");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    BudgetSeen, Change, Condition, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, Outlook, PodSeen, Sighting, What, WorkloadRef,
-    WorkloadSeen,
+    BudgetSeen, Change, Condition, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, Outlook, PodSeen, Sighting, What,
+    WorkloadRef, WorkloadSeen,
 };
 
 /// The state of a cluster at one time.
@@ -77,6 +77,26 @@ impl World {
         top
     }
 
+    /// The pods of a workload, terminating ones included.
+    pub fn pods_of_workload<'a>(&'a self, workload: &'a WorkloadRef) -> impl Iterator<Item = &'a PodSeen> {
+        self.pods
+            .values()
+            .filter(move |pod| pod.namespace == workload.namespace && self.workload_of(pod) == *workload)
+    }
+
+    /// How many active pods of a workload each node has; nodes without one stand at 0.
+    #[must_use]
+    pub fn placement_of(&self, workload: &WorkloadRef) -> BTreeMap<String, usize> {
+        let mut placement: BTreeMap<String, usize> =
+            self.nodes.keys().map(|name| (name.clone(), 0)).collect();
+        for pod in self.pods_of_workload(workload).filter(|pod| pod.active()) {
+            if let Some(node) = &pod.node {
+                *placement.entry(node.clone()).or_default() += 1;
+            }
+        }
+        placement
+    }
+
     /// The pods of an app, terminating ones included.
     pub fn pods_of<'a>(&'a self, app: &'a str) -> impl Iterator<Item = &'a PodSeen> {
         self.pods
@@ -126,7 +146,7 @@ impl World {
 }
 
 /// `name`, or `namespace/name` outside of `default`.
-fn place(namespace: &str, name: &str) -> String {
+pub(super) fn place(namespace: &str, name: &str) -> String {
     if namespace == DEFAULT_NAMESPACE || namespace.is_empty() {
         name.to_owned()
     } else {

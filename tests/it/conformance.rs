@@ -244,7 +244,9 @@ async fn a_watch_sees_a_dip_of_200_ms(client: &Client, scratch: &Path) {
     .await;
     let wanted = |timeline: &Timeline| {
         let seen = timeline.entries.iter().filter_map(|entry| match &entry.what {
-            What::Workload(seen) if seen.state.kind == "deployment" && seen.state.name == "dip" => Some(seen.state.wanted),
+            What::Workload(seen) if seen.state.kind == "deployment" && seen.state.name == "dip" => {
+                Some(seen.state.wanted)
+            }
             _ => None,
         });
         let mut seen: Vec<i64> = seen.collect();

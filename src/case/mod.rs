@@ -1,0 +1,9 @@
+//! A case: a folder that anybody can write, with its card, its cluster, its arms, its steps and its failure.
+//!
+//! [`format`](mod@format) is what `case.yaml` says; the rest reads it, checks it, and puts the values of an arm and a variant in.
+
+pub mod format;
+pub mod scenario;
+pub mod words;
+
+pub use scenario::Scenario;
