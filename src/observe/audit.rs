@@ -176,7 +176,11 @@ impl Status {
             return None;
         }
         let said = [self.reason.as_str(), self.message.as_str()];
-        let mut told = said.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+        let mut told = said
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(": ");
         let cause = self.details.pointer("/causes/0/message").and_then(Value::as_str);
         // A refusal by validation has its causes in its message.
         if let Some(cause) = cause.filter(|cause| !told.contains(cause)) {

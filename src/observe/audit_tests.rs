@@ -94,7 +94,10 @@ fn a_refusal_says_why() {
     );
     refused["responseStatus"] = json!({"reason": "Invalid", "code": 422, "message": "spec: too long\n",
         "details": {"causes": [{"message": "too long"}]}});
-    assert_eq!(request(&refused).refusal.as_deref(), Some("Invalid: spec: too long?"));
+    assert_eq!(
+        request(&refused).refusal.as_deref(),
+        Some("Invalid: spec: too long?")
+    );
     refused["responseStatus"] = json!({"code": 409, "reason": "x".repeat(1_000)});
     assert_eq!(request(&refused).refusal.unwrap().chars().count(), 254);
     refused["responseStatus"] = json!({"code": 403});

@@ -181,7 +181,10 @@ impl Server {
     fn answer(&self, request: &Request<kube::client::Body>) -> Response<Body> {
         let path = request.uri().path();
         let parts: BTreeSet<&str> = request.uri().query().unwrap_or_default().split('&').collect();
-        let accepts = request.headers().get("accept").and_then(|accepts| accepts.to_str().ok());
+        let accepts = request
+            .headers()
+            .get("accept")
+            .and_then(|accepts| accepts.to_str().ok());
         let asks = if parts.contains("watch=true") {
             Asks::Changes
         } else if accepts.is_some_and(|accepts| accepts.contains("PartialObjectMetadataList")) {
@@ -197,12 +200,15 @@ impl Server {
         }
         let version = self.lock().version;
         self.at(path, |here| {
-            here.asked.send_modify(|asked| *asked.entry(asks).or_default() += 1);
+            here.asked
+                .send_modify(|asked| *asked.entry(asks).or_default() += 1);
             if let Some(code) = here.refused.get(&asks) {
                 return answer(*code, &status(*code));
             }
             if asks == Asks::Changes {
-                let from = parts.iter().find_map(|part| part.strip_prefix("resourceVersion="));
+                let from = parts
+                    .iter()
+                    .find_map(|part| part.strip_prefix("resourceVersion="));
                 return here.stream(from.and_then(|from| from.parse().ok()).unwrap_or(0));
             }
             let items: Vec<&Value> = here.objects.values().collect();
@@ -216,12 +222,17 @@ impl Server {
 impl Collection {
     fn tell(&mut self, event: &Value) {
         let line = Bytes::from(format!("{event}\n"));
-        self.streams.retain(|stream| stream.unbounded_send(Ok(line.clone())).is_ok());
+        self.streams
+            .retain(|stream| stream.unbounded_send(Ok(line.clone())).is_ok());
     }
 
     fn stream(&mut self, from: u64) -> Response<Body> {
         let (stream, lines) = mpsc::unbounded();
-        let send = |event: &Value| stream.unbounded_send(Ok(Bytes::from(format!("{event}\n")))).unwrap();
+        let send = |event: &Value| {
+            stream
+                .unbounded_send(Ok(Bytes::from(format!("{event}\n"))))
+                .unwrap()
+        };
         if from < self.forgotten {
             let gone: Value = serde_json::from_str(&status(410)).unwrap();
             send(&json!({"type": "ERROR", "object": gone}));

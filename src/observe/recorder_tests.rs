@@ -39,7 +39,11 @@ async fn recording(pods: &[&str]) -> Recording {
     }
     let (recorder, _dir) = arm(&server).await.unwrap();
     server.asked(PODS, Asks::Changes, 1).await;
-    Recording { server, recorder, _dir }
+    Recording {
+        server,
+        recorder,
+        _dir,
+    }
 }
 
 impl Recording {
@@ -54,7 +58,10 @@ impl Recording {
                 Outlook::NotYet(format!("{there:?}"))
             }
         });
-        self.recorder.wait(&condition, Duration::from_secs(60)).await.unwrap();
+        self.recorder
+            .wait(&condition, Duration::from_secs(60))
+            .await
+            .unwrap();
     }
 
     async fn catch_up(&self) {
@@ -69,7 +76,11 @@ impl Recording {
 
     fn entries<T>(&self, pick: impl Fn(&What) -> Option<T>) -> Vec<T> {
         let look = |timeline: &Timeline, _: &World| {
-            timeline.entries.iter().filter_map(|entry| pick(&entry.what)).collect()
+            timeline
+                .entries
+                .iter()
+                .filter_map(|entry| pick(&entry.what))
+                .collect()
         };
         self.recorder.look(look)
     }
@@ -92,7 +103,8 @@ impl Recording {
     }
 
     fn stills(&self) -> usize {
-        self.entries(|what| matches!(what, What::Still(())).then_some(())).len()
+        self.entries(|what| matches!(what, What::Still(())).then_some(()))
+            .len()
     }
 }
 
@@ -115,7 +127,10 @@ async fn a_watch_that_does_not_begin_is_named_with_its_reason() {
     let server = Server::default();
     server.refuse(PODS, Asks::List, Some(403));
     let error = arm(&server).await.unwrap_err().to_string();
-    assert!(error.contains("the watch on pods (") && error.contains("the test says 403"), "{error}");
+    assert!(
+        error.contains("the watch on pods (") && error.contains("the test says 403"),
+        "{error}"
+    );
     assert!(!error.contains("nodes"), "{error}");
     let lists = server.count(PODS, Asks::List);
     assert!((5..20).contains(&lists), "{lists} lists in 30 s");
@@ -126,12 +141,20 @@ async fn an_api_that_a_release_lacks_bars_nothing() {
     let server = Server::default();
     server.refuse(BUDGETS, Asks::List, Some(404));
     let (recorder, _dir) = arm(&server).await.unwrap();
-    let recording = Recording { server, recorder, _dir };
+    let recording = Recording {
+        server,
+        recorder,
+        _dir,
+    };
     recording.watch(60).await;
     assert!(recording.stills() > 50, "it is connected all the same");
     recording.catch_up().await;
     assert_eq!(recording.gaps(), []);
-    assert_eq!(recording.server.count(BUDGETS, Asks::List), 1, "and not asked for again");
+    assert_eq!(
+        recording.server.count(BUDGETS, Asks::List),
+        1,
+        "and not asked for again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +172,11 @@ async fn a_watch_that_lists_again_has_a_gap_and_tells_what_has_gone_in_it() {
     };
     assert_eq!(watch, "pods");
     assert!(why.contains("the test says 410"), "{why}");
-    assert_eq!(recording.pods(), ["a", "b", "c", "-a"], "what did not change is not told again");
+    assert_eq!(
+        recording.pods(),
+        ["a", "b", "c", "-a"],
+        "what did not change is not told again"
+    );
     recording.catch_up().await;
     assert_eq!(recording.gaps().len(), 1, "it has told all of it");
 }
@@ -262,7 +289,10 @@ async fn a_watch_in_error_at_the_end_is_a_gap_and_one_that_comes_back_in_time_is
         panic!("{:?}", recording.gaps())
     };
     assert_eq!(watch, "pods");
-    assert!(why.starts_with("it was not connected at the end: ") && why.contains("500"), "{why}");
+    assert!(
+        why.starts_with("it was not connected at the end: ") && why.contains("500"),
+        "{why}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,10 +332,18 @@ async fn nothing_is_said_to_be_still_while_a_watch_is_down() {
     recording.server.refuse(PODS, Asks::Changes, Some(500));
     recording.server.cut(PODS, Some(ErrorKind::ConnectionReset));
     recording.watch(10).await;
-    assert!(recording.stills() <= before + 1, "{} after {before}", recording.stills());
+    assert!(
+        recording.stills() <= before + 1,
+        "{} after {before}",
+        recording.stills()
+    );
     recording.server.refuse(PODS, Asks::Changes, None);
     recording.watch(10).await;
-    assert!(recording.stills() > before + 10, "{} after {before}", recording.stills());
+    assert!(
+        recording.stills() > before + 10,
+        "{} after {before}",
+        recording.stills()
+    );
     // One whose request is not answered at all is not connected either.
     assert_eq!(recording.gaps(), []);
 }
@@ -325,7 +363,10 @@ async fn what_is_told_twice_is_put_once() {
 #[tokio::test(start_paused = true)]
 async fn an_event_that_can_t_be_read_is_a_gap() {
     let recording = recording(&["a"]).await;
-    recording.server.tell(PODS, &json!({"type": "ADDED", "object": {"metadata": {"name": 7}}}));
+    recording.server.tell(
+        PODS,
+        &json!({"type": "ADDED", "object": {"metadata": {"name": 7}}}),
+    );
     recording.server.put(PODS, pod("b"));
     recording.has(&["a", "b"]).await;
     let gaps = recording.gaps();
@@ -337,21 +378,32 @@ async fn a_kind_that_turns_out_to_own_pods_is_watched_from_then_on_and_so_is_its
     let recording = recording(&["a"]).await;
     let server = &recording.server;
     let resource = |plural: &str, kind: &str| json!({"name": plural, "singularName": "", "namespaced": true, "kind": kind, "verbs": ["list", "watch"]});
-    server.serve("/apis/argoproj.io/v1alpha1", "argoproj.io/v1alpha1", json!([resource("rollouts", "Rollout")]));
+    server.serve(
+        "/apis/argoproj.io/v1alpha1",
+        "argoproj.io/v1alpha1",
+        json!([resource("rollouts", "Rollout")]),
+    );
     server.serve("/apis/x.io/v1", "x.io/v1", json!([resource("sites", "Site")]));
     let owned = |name: &str, api: &str, kind: &str| {
         json!({"metadata": {"name": name, "uid": name, "namespace": "default", "ownerReferences": [
             {"apiVersion": api, "kind": kind, "name": "web", "uid": "o", "controller": true}]}, "spec": {"containers": [], "replicas": 3}})
     };
     server.put(ROLLOUTS, owned("web", "x.io/v1", "Site"));
-    server.put("/apis/x.io/v1/sites", json!({"metadata": {"name": "web", "uid": "s", "namespace": "default"}}));
+    server.put(
+        "/apis/x.io/v1/sites",
+        json!({"metadata": {"name": "web", "uid": "s", "namespace": "default"}}),
+    );
     server.put(PODS, owned("b", "argoproj.io/v1alpha1", "Rollout"));
     server.put(PODS, owned("c", "lost.io/v1", "Nobody"));
     let site = Condition::new("a site", |world| match world.workloads.len() {
         2 => Outlook::Done,
         n => Outlook::NotYet(format!("{n}")),
     });
-    recording.recorder.wait(&site, Duration::from_secs(60)).await.unwrap();
+    recording
+        .recorder
+        .wait(&site, Duration::from_secs(60))
+        .await
+        .unwrap();
     let told = recording.entries(|what| match what {
         What::Workload(workload) => Some((workload.state.reference().to_string(), workload.state.wanted)),
         _ => None,

@@ -132,7 +132,10 @@ impl Watch {
                 Err(error) => self.fail(&error, tape),
             }
             if self.state.borrow().lacking {
-                tracing::warn!(watch = self.name, "the API server has no such API: nothing of it is seen");
+                tracing::warn!(
+                    watch = self.name,
+                    "the API server has no such API: nothing of it is seen"
+                );
                 return;
             }
         }
@@ -165,7 +168,10 @@ impl Watch {
             }
         });
         if let Some(trouble) = gap {
-            self.gap(trouble.unwrap_or_else(|| "the watch had to list again".to_owned()), tape);
+            self.gap(
+                trouble.unwrap_or_else(|| "the watch had to list again".to_owned()),
+                tape,
+            );
         }
     }
 
@@ -179,7 +185,9 @@ impl Watch {
         self.state.send_modify(|state| {
             let before = std::mem::replace(&mut state.known, listed);
             let known = &state.known;
-            state.gone.extend(before.into_keys().filter(|uid| !known.contains_key(uid)));
+            state
+                .gone
+                .extend(before.into_keys().filter(|uid| !known.contains_key(uid)));
             state.listed = true;
         });
     }
@@ -236,7 +244,11 @@ impl Watch {
         let list = api.list_metadata(&asked).await?;
         Ok(Listed {
             version: list.metadata.resource_version.unwrap_or_default(),
-            objects: list.items.into_iter().map(|o| (key(&o.metadata), o.metadata)).collect(),
+            objects: list
+                .items
+                .into_iter()
+                .map(|o| (key(&o.metadata), o.metadata))
+                .collect(),
         })
     }
 
@@ -296,7 +308,10 @@ impl State {
         if self.listed && self.connected {
             return self.untold(listed);
         }
-        let trouble = self.trouble.as_deref().unwrap_or("the API server has not answered");
+        let trouble = self
+            .trouble
+            .as_deref()
+            .unwrap_or("the API server has not answered");
         Some(format!("it was not connected at the end: {trouble}"))
     }
 
@@ -347,7 +362,15 @@ fn owners(object: &ObjectMeta) -> impl Iterator<Item = GroupVersionKind> {
     let owners = object.owner_references.iter().flatten();
     owners
         .filter(|owner| owner.controller == Some(true))
-        .filter_map(|owner| Some(owner.api_version.parse::<GroupVersion>().ok()?.with_kind(&owner.kind)))
+        .filter_map(|owner| {
+            Some(
+                owner
+                    .api_version
+                    .parse::<GroupVersion>()
+                    .ok()?
+                    .with_kind(&owner.kind),
+            )
+        })
 }
 
 /// Puts that an object has gone. That an Event has is no news: they are kept for an hour.

@@ -66,7 +66,9 @@ struct Desk {
 
 impl Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("all", &self.all).finish_non_exhaustive()
+        f.debug_struct("Desk")
+            .field("all", &self.all)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,7 +108,9 @@ impl Watches {
     /// Which have not when the time is over, and why.
     pub(super) async fn armed(&self, within: Duration) -> Result<(), String> {
         let all = self.desk.all();
-        let armed = all.iter().map(|watch| tokio::time::timeout(within, watch.armed()));
+        let armed = all
+            .iter()
+            .map(|watch| tokio::time::timeout(within, watch.armed()));
         let missing: Vec<String> = join_all(armed)
             .await
             .iter()
@@ -134,7 +138,11 @@ impl Watches {
         let deadline = Instant::now() + within;
         let all = self.desk.all();
         let Desk { client, outlet, .. } = &self.desk;
-        join_all(all.iter().map(|watch| watch.catch_up(client, &outlet.tape, deadline))).await;
+        join_all(
+            all.iter()
+                .map(|watch| watch.catch_up(client, &outlet.tape, deadline)),
+        )
+        .await;
     }
 }
 

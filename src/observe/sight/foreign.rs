@@ -80,7 +80,10 @@ mod tests {
                 "conditions": [{"type": "Degraded", "status": "True", "reason": "Paused", "message": "no"}]},
         }));
         assert_eq!(rollout.reference().to_string(), "rollout/shop/web");
-        assert_eq!(rollout.owner.as_ref().map(|owner| owner.kind.as_str()), Some("Site"));
+        assert_eq!(
+            rollout.owner.as_ref().map(|owner| owner.kind.as_str()),
+            Some("Site")
+        );
         assert_eq!((rollout.wanted, rollout.replicas, rollout.updated), (4, 3, 1));
         assert_eq!((rollout.ready, rollout.available, rollout.behind), (2, 2, true));
         assert_eq!(rollout.selector["app"], "web");

@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::Node;
 use kube::ResourceExt;
 
-use super::quantity::{millicores, number};
 use super::Sight;
+use super::quantity::{millicores, number};
 use crate::timeline::{Change, NodeSeen, Sighting, What};
 
 impl Sight for Node {
@@ -21,7 +21,14 @@ impl Sight for Node {
                 ready: conditions.any(|c| c.type_ == "Ready" && c.status == "True"),
                 cordoned: spec.and_then(|s| s.unschedulable).unwrap_or_default(),
                 taints: taints
-                    .map(|t| format!("{}={}:{}", t.key, t.value.as_deref().unwrap_or_default(), t.effect))
+                    .map(|t| {
+                        format!(
+                            "{}={}:{}",
+                            t.key,
+                            t.value.as_deref().unwrap_or_default(),
+                            t.effect
+                        )
+                    })
                     .collect(),
                 labels: self.labels().clone(),
                 cpu_m: allocatable("cpu").map_or(0, millicores),
@@ -47,7 +54,9 @@ mod tests {
             "status": {"allocatable": {"cpu": "8", "memory": "16Gi", "pods": "110"},
                 "conditions": [{"type": "Ready", "status": "True"}]},
         }));
-        let What::Node(seen) = node.sight(Change::Seen) else { panic!() };
+        let What::Node(seen) = node.sight(Change::Seen) else {
+            panic!()
+        };
         let expected = NodeSeen {
             name: "w1".to_owned(),
             ready: true,

@@ -123,7 +123,11 @@ mod tests {
             (1_000, 50),
             "the one that needs most, by resource"
         );
-        let sidecars = json!([container("1", "1Mi"), sidecar("100m", "8Mi"), container("950m", "1Mi")]);
+        let sidecars = json!([
+            container("1", "1Mi"),
+            sidecar("100m", "8Mi"),
+            container("950m", "1Mi")
+        ]);
         assert_eq!(
             wants(json!({"containers": two, "initContainers": sidecars})),
             (1_050, 38),
@@ -144,7 +148,8 @@ mod tests {
             {"key": "spot", "operator": "Equal"},
             {"operator": "Exists"},
         ]);
-        let seen = seen(json!({"containers": [], "tolerations": tolerations, "nodeSelector": {"disk": "ssd"}}));
+        let seen =
+            seen(json!({"containers": [], "tolerations": tolerations, "nodeSelector": {"disk": "ssd"}}));
         let kept: Vec<(&str, Option<&str>, &str)> = seen
             .tolerations
             .iter()

@@ -36,7 +36,11 @@ impl Sight for HorizontalPodAutoscaler {
 
 /// The CPU utilisation that was measured.
 fn utilization(metric: &MetricStatus) -> Option<i64> {
-    let pods = metric.resource.as_ref().filter(|r| r.name == "cpu").map(|r| &r.current);
+    let pods = metric
+        .resource
+        .as_ref()
+        .filter(|r| r.name == "cpu")
+        .map(|r| &r.current);
     let container = metric.container_resource.as_ref().filter(|r| r.name == "cpu");
     let current = pods.or(container.map(|r| &r.current))?;
     current.average_utilization.map(i64::from)
@@ -44,7 +48,11 @@ fn utilization(metric: &MetricStatus) -> Option<i64> {
 
 /// The CPU utilisation that is aimed at.
 fn aim(metric: &MetricSpec) -> Option<i64> {
-    let pods = metric.resource.as_ref().filter(|r| r.name == "cpu").map(|r| &r.target);
+    let pods = metric
+        .resource
+        .as_ref()
+        .filter(|r| r.name == "cpu")
+        .map(|r| &r.target);
     let container = metric.container_resource.as_ref().filter(|r| r.name == "cpu");
     let target = pods.or(container.map(|r| &r.target))?;
     target.average_utilization.map(i64::from)
@@ -86,7 +94,9 @@ mod tests {
                 "currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 61}}}],
                 "conditions": [{"type": "ScalingActive", "status": "False", "reason": "AmbiguousSelector"}]},
         }));
-        let What::Hpa(seen) = hpa.sight(Change::Gone) else { panic!() };
+        let What::Hpa(seen) = hpa.sight(Change::Gone) else {
+            panic!()
+        };
         let expected = HpaSeen {
             namespace: "shop".to_owned(),
             name: "web".to_owned(),
@@ -112,8 +122,13 @@ mod tests {
             "status": {"desiredReplicas": 1, "currentMetrics": [{"type": "ContainerResource",
                 "containerResource": {"name": "cpu", "container": "c", "current": {"averageUtilization": 12}}}]},
         }));
-        let What::Hpa(seen) = hpa.sight(Change::Seen) else { panic!() };
-        assert_eq!((seen.state.target_percent, seen.state.cpu_percent), (Some(70), Some(12)));
+        let What::Hpa(seen) = hpa.sight(Change::Seen) else {
+            panic!()
+        };
+        assert_eq!(
+            (seen.state.target_percent, seen.state.cpu_percent),
+            (Some(70), Some(12))
+        );
         assert_eq!(seen.state.min, 1, "what the API has as its default");
     }
 
@@ -124,8 +139,15 @@ mod tests {
             "spec": {"minAvailable": 3, "selector": {"matchLabels": {"app": "web"}}},
             "status": {"desiredHealthy": 3, "currentHealthy": 4, "disruptionsAllowed": 1, "expectedPods": 4},
         }));
-        let What::Budget(seen) = budget.sight(Change::Seen) else { panic!() };
-        let BudgetSeen { floor, healthy, allowed, .. } = seen.state;
+        let What::Budget(seen) = budget.sight(Change::Seen) else {
+            panic!()
+        };
+        let BudgetSeen {
+            floor,
+            healthy,
+            allowed,
+            ..
+        } = seen.state;
         assert_eq!((floor, healthy, allowed), (3, 4, 1));
         assert_eq!(seen.state.selector["app"], "web");
     }

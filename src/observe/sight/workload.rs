@@ -98,8 +98,15 @@ impl Sight for StatefulSet {
             ready: number(status.ready_replicas),
             available: number(status.available_replicas),
             // As pkg/controller/statefulset has it (`getStatefulSetMaxUnavailable`): never less than one.
-            max_unavailable: rolls
-                .then(|| scaled(rolling.max_unavailable.as_ref(), &IntOrString::Int(1), wanted, false).max(1)),
+            max_unavailable: rolls.then(|| {
+                scaled(
+                    rolling.max_unavailable.as_ref(),
+                    &IntOrString::Int(1),
+                    wanted,
+                    false,
+                )
+                .max(1)
+            }),
             collisions: status.collision_count.map(i64::from),
             troubles: conditions
                 .filter_map(|c| trouble(&c.type_, &c.status, c.reason.as_deref(), c.message.as_deref()))
@@ -129,8 +136,14 @@ impl Sight for DaemonSet {
             ready: status.number_ready.into(),
             available: number(status.number_available),
             // As pkg/controller/daemon/util has it (`UnavailableCount`): rounded up.
-            max_unavailable: rolls
-                .then(|| scaled(rolling.max_unavailable.as_ref(), &IntOrString::Int(1), wanted, true)),
+            max_unavailable: rolls.then(|| {
+                scaled(
+                    rolling.max_unavailable.as_ref(),
+                    &IntOrString::Int(1),
+                    wanted,
+                    true,
+                )
+            }),
             collisions: status.collision_count.map(i64::from),
             troubles: conditions
                 .filter_map(|c| trouble(&c.type_, &c.status, c.reason.as_deref(), c.message.as_deref()))
@@ -196,7 +209,10 @@ fn labels(selector: Option<LabelSelector>) -> BTreeMap<String, String> {
 }
 
 fn behind(object: &impl ResourceExt, observed: Option<i64>) -> bool {
-    object.meta().generation.is_some_and(|generation| observed != Some(generation))
+    object
+        .meta()
+        .generation
+        .is_some_and(|generation| observed != Some(generation))
 }
 
 /// What a condition says is wrong, if it does.
@@ -212,7 +228,11 @@ pub(super) fn trouble(
         _ => false,
     };
     let parts = [Some(kind), reason, message];
-    let told: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    let told: Vec<&str> = parts
+        .into_iter()
+        .flatten()
+        .filter(|part| !part.is_empty())
+        .collect();
     wrong.then(|| told.join(": "))
 }
 

@@ -161,7 +161,10 @@ fn job(spec: Value, status: Value) -> WorkloadSeen {
 
 #[test]
 fn a_job_has_all_of_its_fields() {
-    let seen = job(json!({"parallelism": 3, "completions": 9}), json!({"active": 2, "ready": 1, "succeeded": 4}));
+    let seen = job(
+        json!({"parallelism": 3, "completions": 9}),
+        json!({"active": 2, "ready": 1, "succeeded": 4}),
+    );
     let expected = WorkloadSeen {
         wanted: 3,
         replicas: 2,
@@ -180,13 +183,18 @@ fn a_job_has_all_of_its_fields() {
 #[case::complete(json!({"parallelism": 3}), json!({"conditions": [{"type": "Complete", "status": "True"}]}), 0)]
 #[case::failed(json!({"parallelism": 3}), json!({"conditions": [{"type": "Failed", "status": "True"}]}), 0)]
 #[case::failing_is_not_over(json!({"parallelism": 3}), json!({"conditions": [{"type": "Failed", "status": "False"}]}), 3)]
-fn a_job_wants_what_its_controller_would_run(#[case] spec: Value, #[case] status: Value, #[case] wanted: i64) {
+fn a_job_wants_what_its_controller_would_run(
+    #[case] spec: Value,
+    #[case] status: Value,
+    #[case] wanted: i64,
+) {
     assert_eq!(job(spec, status).wanted, wanted);
 }
 
 #[test]
 fn a_job_that_failed_says_why_and_a_cron_job_wants_nothing() {
-    let failed = json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "often"});
+    let failed =
+        json!({"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "often"});
     let seen = job(json!({}), json!({"conditions": [failed]}));
     assert_eq!(seen.troubles, ["Failed: BackoffLimitExceeded: often"]);
     let seen = sight::<CronJob>(json!({"metadata": metadata(1),
@@ -230,7 +238,13 @@ fn what_is_not_rolled_has_no_bound_and_a_stateful_set_lacks_at_least_one() {
         sight::<StatefulSet>(json!({"metadata": {"name": "web"}, "spec": spec})).max_unavailable
     };
     assert_eq!(lacks(json!({"type": "OnDelete"})), None);
-    assert_eq!(lacks(json!({"rollingUpdate": {"maxUnavailable": "10%"}})), Some(1));
-    assert_eq!(lacks(json!({"rollingUpdate": {"maxUnavailable": "50%"}})), Some(2));
+    assert_eq!(
+        lacks(json!({"rollingUpdate": {"maxUnavailable": "10%"}})),
+        Some(1)
+    );
+    assert_eq!(
+        lacks(json!({"rollingUpdate": {"maxUnavailable": "50%"}})),
+        Some(2)
+    );
     assert_eq!(lacks(json!({"rollingUpdate": {"maxUnavailable": 3}})), Some(3));
 }
