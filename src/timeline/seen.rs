@@ -132,7 +132,7 @@ pub struct PodSeen {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// Its labels, without those that controllers add for themselves (`pod-template-hash` stays).
+    /// Its labels: any of them may be what a selector or a spread constraint goes by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The controller that it belongs to.
@@ -160,9 +160,9 @@ pub struct PodSeen {
     /// The reason of its DisruptionTarget condition, e.g. `EvictionByEvictionAPI`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disruption: Option<String>,
-    /// CPU requested by its containers, in millicores.
+    /// CPU that a scheduler counts it with, in millicores: its containers and sidecars, or the init container that needs more.
     pub cpu_request_m: u64,
-    /// Memory requested by its containers, in bytes.
+    /// Memory that a scheduler counts it with, in bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub memory_request: u64,
     /// The node labels that it asks for (`spec.nodeSelector`).
@@ -237,9 +237,9 @@ pub struct NodeSeen {
 ///
 /// | field | Deployment, ReplicaSet, StatefulSet | DaemonSet | Job |
 /// |---|---|---|---|
-/// | `wanted` | `spec.replicas` | `status.desiredNumberScheduled` | `spec.parallelism` until it has finished, then 0 |
+/// | `wanted` | `spec.replicas` | `status.desiredNumberScheduled` | `spec.parallelism`, or the completions that are missing where they are fewer; 0 once it has finished, and while it is suspended |
 /// | `replicas` | `status.replicas` | `status.currentNumberScheduled` | `status.active` |
-/// | `updated` | `status.updatedReplicas` | `status.updatedNumberScheduled` | 0 |
+/// | `updated` | `status.updatedReplicas`, of a ReplicaSet 0 | `status.updatedNumberScheduled` | 0 |
 /// | `ready` | `status.readyReplicas` | `status.numberReady` | `status.ready` |
 /// | `available` | `status.availableReplicas` | `status.numberAvailable` | `status.ready` |
 ///
@@ -416,6 +416,10 @@ pub struct RequestSeen {
     /// The reason that an eviction gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Why it was refused: the answer's reason, its message, and what that names as the cause, e.g. `TooManyRequests: Cannot evict
+    /// pod as it would violate the pod's disruption budget. (The disruption budget web needs 3 healthy pods and has 3 currently)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 impl RequestSeen {

@@ -17,6 +17,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
@@ -47,8 +48,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Plays all kubelets of a cluster until it is dropped or aborted.
 pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
     let config = || watcher::Config::default();
-    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).map_ok(Seen::Node);
-    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).map_ok(Seen::Pod);
+    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Node);
+    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Pod);
     let mut events = futures::stream::select(nodes.boxed(), pods.boxed());
     let mut kubelets = Kubelets {
         registry: registry.clone(),
