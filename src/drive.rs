@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use self::stage::{Stage, in_effect, ms};
+use self::stage::{Stage, in_effect};
 use crate::cases::{Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::Liveness;
+use crate::experiment::{ArmId, Liveness};
 use crate::inject::InjectError;
 use crate::load;
 use crate::observe::RecorderError;
 use crate::provider::{Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
-use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
+use crate::scenario::{Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
 
 /// One arm that is to be run, and on what.
@@ -27,10 +27,8 @@ use crate::timeline::Timeline;
 pub struct Plan {
     /// Of which case.
     pub case: Case,
-    /// Which half of the experiment.
-    pub arm: Arm,
-    /// Which of the case's variants.
-    pub variant: Option<String>,
+    /// Which arm of it.
+    pub id: ArmId,
     /// What it is expected to end with.
     pub expected: Expected,
     /// At which pace.
@@ -184,7 +182,7 @@ pub async fn drive(
     let folder = plan.in_effect(plan.case.load()?);
     let scenario = plan
         .case
-        .scenario(&folder.card, plan.arm, plan.variant.as_deref());
+        .scenario(&folder.card, plan.id.arm, plan.id.variant.as_deref());
     needed_files(&scenario, &folder, plan.policy_api())?;
     let burn = plan.binaries.get(&ComponentName::Burn);
     let images = plan.kit.as_ref().zip(burn);
@@ -240,9 +238,8 @@ pub async fn drive(
             tracing::warn!("{kept}");
         }
     })?;
-    let mut outcome = stage.outcome(&timeline, elapsed, ready);
-    outcome.create_ms = created.map(ms);
-    outcome.judged(plan.case.judge(&timeline));
+    let run = stage.context(&timeline, elapsed, ready, created);
+    let outcome = Outcome::new(run, plan.case.judge(&timeline));
     let file = evidence.join(VERDICT);
     fs::write(
         &file,
@@ -298,16 +295,12 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
 fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
-    let arm = plan.variant.as_ref().map_or_else(
-        || plan.arm.to_string(),
-        |variant| format!("{}-{variant}", plan.arm),
-    );
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
     let dir = plan
         .out
-        .join(plan.case.folder())
-        .join(arm)
+        .join(&plan.id.case)
+        .join(plan.id.folder())
         .join(format!("{date}-{id}"));
     let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
     fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;

@@ -14,6 +14,7 @@ use crate::agreement::agree;
 use crate::cases::{Case, Library};
 use crate::drive::{DriveError, Finished, Plan, drive};
 use crate::exit;
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -73,27 +74,21 @@ impl TimesFlags {
 pub struct Selected {
     /// The case.
     pub case: Case,
-    /// The arm.
-    pub arm: Arm,
-    /// The variant.
-    pub variant: Option<String>,
+    /// Which arm of it.
+    pub id: ArmId,
 }
 
 impl Selected {
     /// Short, for progress lines: `c3 broken (with-hpa)`.
     #[must_use]
     pub fn title(&self) -> String {
-        let id = self.case.id();
-        self.variant.as_ref().map_or_else(
-            || format!("{id} {}", self.arm),
-            |variant| format!("{id} {} ({variant})", self.arm),
-        )
+        self.id.short()
     }
 
     /// Roughly how long it takes, in recorded seconds.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.case.weight(self.arm)
+        self.case.weight(self.id.arm)
     }
 }
 
@@ -125,9 +120,8 @@ impl ArmFlags {
         for case in chosen {
             for variant in case.variants() {
                 selected.extend(self.arms().map(|arm| Selected {
+                    id: ArmId::new(case.folder(), arm, variant.as_deref()),
                     case: case.clone(),
-                    arm,
-                    variant: variant.clone(),
                 }));
             }
         }
@@ -243,6 +237,9 @@ pub(super) struct Ended {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
+    pub(super) id: ArmId,
+    /// Which of its runs, counted from 1, where this is one of several.
+    pub(super) run: Option<u16>,
     pub(super) end: Result<Finished, DriveError>,
 }
 
@@ -292,12 +289,24 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some((order, title)) = queue.pop_front()
+            && let Some((order, time)) = queue.pop_front()
         {
             let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            let run = (repeat > 1).then_some(time);
+            let title = run.map_or_else(
+                || groups[order].title.clone(),
+                |time| format!("{}, run {time} of {repeat}", groups[order].title),
+            );
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
-                Ended { order, title, end }
+                let id = plan.id;
+                Ended {
+                    order,
+                    title,
+                    id,
+                    run,
+                    end,
+                }
             });
         }
         let Some(joined) = running.join_next().await else {
@@ -325,6 +334,8 @@ pub(super) async fn side_by_side(
             let arm = Ended {
                 order,
                 title: tally.title.clone(),
+                id: sum.outcome.id.clone(),
+                run: None,
                 end: Ok(sum),
             };
             ended(&arm);
@@ -337,17 +348,12 @@ pub(super) async fn side_by_side(
 
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
 /// as the whole takes as long as its longest arm if that one does not start last.
-fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
-    let weight = |plan: &Plan| plan.case.weight(plan.arm);
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, u16)> {
+    let weight = |plan: &Plan| plan.case.weight(plan.id.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
     round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
-    let title = |order: usize, time: u16| match repeat {
-        1 => groups[order].title.clone(),
-        _ => format!("{}, run {time} of {repeat}", groups[order].title),
-    };
     (1..=repeat)
         .flat_map(|time| round.iter().map(move |&order| (order, time)))
-        .map(|(order, time)| (order, title(order, time)))
         .collect()
 }
 
