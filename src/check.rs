@@ -7,6 +7,7 @@ use crate::cli::expect::ExpectFlags;
 use crate::cli::flags::{RunFlags, from_environment};
 use crate::cli::notes;
 use crate::drive::{DriveError, Finished, drive};
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -98,12 +99,13 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         Provider::Kind => Some(TURN.lock().await),
     };
     let expected = decided.expected.verdict;
-    let plan = session.plan(case, arm, variant, decided.expected);
+    let id = ArmId::new(case.folder(), arm, variant);
+    let plan = session.plan(case, id, decided.expected);
     let Finished {
         outcome, timeline, ..
     } = drive(&plan, &interrupt, &|_| ()).await?;
     let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
-    if outcome.ok {
+    if outcome.ok() {
         println!("{report}");
         Ok(())
     } else {

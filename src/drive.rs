@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
-use self::stage::{Stage, in_effect, ms};
+use self::stage::{Stage, in_effect};
 use crate::cases::{Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::Liveness;
+use crate::experiment::{ArmId, Liveness};
 use crate::inject::InjectError;
 use crate::load;
 use crate::observe::RecorderError;
@@ -33,10 +33,8 @@ use crate::verdict::{Judgement, Verdict};
 pub struct Plan {
     /// Of which case.
     pub case: Case,
-    /// Which half of the experiment.
-    pub arm: Arm,
-    /// Which of the case's variants.
-    pub variant: Option<String>,
+    /// Which arm of it.
+    pub id: ArmId,
     /// What it is expected to end with.
     pub expected: Expected,
     /// At which pace.
@@ -189,7 +187,7 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    let sibling = plan.sibling.as_ref().filter(|_| plan.arm == Arm::Broken);
+    let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
     let _promise = sibling.map(Promise);
     let finished = one_arm(plan, interrupt, say).await;
     if let Some(sibling) = sibling {
@@ -218,7 +216,7 @@ async fn one_arm(
     let folder = plan.in_effect(plan.case.load()?);
     let scenario = plan
         .case
-        .scenario(&folder.card, plan.arm, plan.variant.as_deref());
+        .scenario(&folder.card, plan.id.arm, plan.id.variant.as_deref());
     needed_files(&scenario, &folder, plan.policy_api())?;
     let burn = plan.binaries.get(&ComponentName::Burn);
     let images = plan.kit.as_ref().zip(burn);
@@ -279,9 +277,8 @@ async fn one_arm(
             tracing::warn!("{kept}");
         }
     })?;
-    let mut outcome = stage.outcome(&timeline, elapsed, ready);
-    outcome.create_ms = created.map(ms);
-    outcome.judged(beside(plan, plan.case.judge(&timeline)));
+    let run = stage.context(&timeline, elapsed, ready, created);
+    let outcome = Outcome::new(run, beside(plan, plan.case.judge(&timeline)));
     let file = evidence.join(VERDICT);
     fs::write(
         &file,
@@ -298,7 +295,7 @@ async fn one_arm(
 
 /// A control's judgement beside the broken arm of the same run.
 fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
-    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.arm, &judgement.verdict) else {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict) else {
         return judgement;
     };
     match sibling.need() {
@@ -359,16 +356,12 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
 fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
-    let arm = plan.variant.as_ref().map_or_else(
-        || plan.arm.to_string(),
-        |variant| format!("{}-{variant}", plan.arm),
-    );
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
     let dir = plan
         .out
-        .join(plan.case.folder())
-        .join(arm)
+        .join(&plan.id.case)
+        .join(plan.id.folder())
         .join(format!("{date}-{id}"));
     let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
     fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;

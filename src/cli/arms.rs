@@ -15,6 +15,7 @@ use crate::agreement::agree;
 use crate::cases::{Case, Library};
 use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
 use crate::exit;
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -74,27 +75,21 @@ impl TimesFlags {
 pub struct Selected {
     /// The case.
     pub case: Case,
-    /// The arm.
-    pub arm: Arm,
-    /// The variant.
-    pub variant: Option<String>,
+    /// Which arm of it.
+    pub id: ArmId,
 }
 
 impl Selected {
     /// Short, for progress lines: `c3 broken (with-hpa)`.
     #[must_use]
     pub fn title(&self) -> String {
-        let id = self.case.id();
-        self.variant.as_ref().map_or_else(
-            || format!("{id} {}", self.arm),
-            |variant| format!("{id} {} ({variant})", self.arm),
-        )
+        self.id.short()
     }
 
     /// Roughly how long it takes, in recorded seconds.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.case.weight(self.arm)
+        self.case.weight(self.id.arm)
     }
 }
 
@@ -126,9 +121,8 @@ impl ArmFlags {
         for case in chosen {
             for variant in case.variants() {
                 selected.extend(self.arms().map(|arm| Selected {
+                    id: ArmId::new(case.folder(), arm, variant.as_deref()),
                     case: case.clone(),
-                    arm,
-                    variant: variant.clone(),
                 }));
             }
         }
@@ -246,6 +240,9 @@ pub(super) struct Ended {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
+    pub(super) id: ArmId,
+    /// Which of its runs, counted from 1, where this is one of several.
+    pub(super) run: Option<u16>,
     pub(super) end: Result<Finished, DriveError>,
 }
 
@@ -295,18 +292,26 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some(Turn {
-                order,
-                title,
-                sibling,
-            }) = queue.pop_front()
+            && let Some(Turn { order, time, sibling }) = queue.pop_front()
         {
             let mut plan = groups[order].plan.clone();
             plan.sibling = sibling;
             let progress = progress.clone();
+            let run = (repeat > 1).then_some(time);
+            let title = run.map_or_else(
+                || groups[order].title.clone(),
+                |time| format!("{}, run {time} of {repeat}", groups[order].title),
+            );
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
-                Ended { order, title, end }
+                let id = plan.id;
+                Ended {
+                    order,
+                    title,
+                    id,
+                    run,
+                    end,
+                }
             });
         }
         let Some(joined) = running.join_next().await else {
@@ -334,6 +339,8 @@ pub(super) async fn side_by_side(
             let arm = Ended {
                 order,
                 title: tally.title.clone(),
+                id: sum.outcome.id.clone(),
+                run: None,
                 end: Ok(sum),
             };
             ended(&arm);
@@ -348,7 +355,8 @@ pub(super) async fn side_by_side(
 struct Turn {
     /// The place of the arm among those that were asked for.
     order: usize,
-    title: String,
+    /// Which of its runs, counted from 1.
+    time: u16,
     /// The link to the other arm of the same round, where that is run as well.
     sibling: Option<Sibling>,
 }
@@ -358,7 +366,7 @@ struct Turn {
 /// watched twice as long as the broken one needed.
 fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
     let is_pair = |one: &Plan, other: &Plan| {
-        (&one.case, &one.variant, &one.out) == (&other.case, &other.variant, &other.out)
+        (&one.id.case, &one.id.variant, &one.out) == (&other.id.case, &other.id.variant, &other.out)
     };
     let pairs: Vec<Vec<usize>> = groups
         .iter()
@@ -370,26 +378,22 @@ fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
             alike.map(|(order, _)| order).collect()
         })
         .collect();
-    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.arm);
+    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.id.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
     round.sort_by_cached_key(|&order| {
         let heaviest = pairs[order].iter().map(|&one| weight(one)).max();
         (
             std::cmp::Reverse(heaviest),
             pairs[order].first().copied(),
-            groups[order].plan.arm,
+            groups[order].plan.id.arm,
         )
     });
-    let title = |order: usize, time: u16| match repeat {
-        1 => groups[order].title.clone(),
-        _ => format!("{}, run {time} of {repeat}", groups[order].title),
-    };
     let mut queue = VecDeque::new();
     for time in 1..=repeat {
         let mut siblings: Vec<(usize, Sibling)> = Vec::new();
         for &order in &round {
             let first = pairs[order][0];
-            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.arm).collect();
+            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.id.arm).collect();
             let sibling = (arms.len() == 2).then(|| match siblings.iter().find(|(pair, _)| *pair == first) {
                 Some((_, sibling)) => sibling.clone(),
                 None => {
@@ -398,12 +402,7 @@ fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
                     sibling
                 }
             });
-            let title = title(order, time);
-            queue.push_back(Turn {
-                order,
-                title,
-                sibling,
-            });
+            queue.push_back(Turn { order, time, sibling });
         }
     }
     queue

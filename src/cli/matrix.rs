@@ -188,8 +188,8 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     };
     let arms = selected.into_iter().map(|chosen| {
         let weight = chosen.weight();
-        let Selected { case, arm, .. } = chosen;
-        (What::Arm { case, arm }, weight)
+        let Selected { case, id } = chosen;
+        (What::Arm { case, arm: id.arm }, weight)
     });
     let loads = args
         .load

@@ -1,6 +1,5 @@
 //! The steps of one arm, carried out under a recorder that is armed before the first.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use k8s_openapi::api::core::v1::Taint;
 use super::{DriveError, Need, Plan, no_file};
 use crate::cases::Folder;
 use crate::component::{ComponentName, skew, took_part, versions};
-use crate::evidence::{Outcome, TIMELINE};
+use crate::evidence::{RunContext, TIMELINE};
 use crate::experiment::LoadStep;
 use crate::inject::{self, DrainOptions, ObjectRef};
 use crate::load;
@@ -63,7 +62,7 @@ impl Stage<'_> {
     /// How long the steps may take: what the study's script ran, and a control twice that, because it watches twice as long.
     fn limit(&self) -> Duration {
         let expected = self.folder.card.expected_runtime;
-        let recorded = match self.plan.arm {
+        let recorded = match self.plan.id.arm {
             Arm::Broken => expected,
             Arm::Control => expected * 2,
         };
@@ -202,7 +201,7 @@ impl Stage<'_> {
 
     /// A control is watched on until the broken arm of the same run has ended, and at least twice as long as that one needed.
     async fn beside_the_broken_arm(&self, recorder: &Recorder) {
-        let (Some(sibling), Arm::Control) = (&self.plan.sibling, self.plan.arm) else {
+        let (Some(sibling), Arm::Control) = (&self.plan.sibling, self.plan.id.arm) else {
             return;
         };
         if sibling.need() == Need::Unknown {
@@ -306,9 +305,9 @@ impl Stage<'_> {
     fn header(&self) -> Header {
         let plan = self.plan;
         Header {
-            case: plan.case.folder().to_owned(),
-            arm: plan.arm,
-            variant: plan.variant.clone(),
+            case: plan.id.case.clone(),
+            arm: plan.id.arm,
+            variant: plan.id.variant.clone(),
             provider: plan.provider.to_string(),
             pace: plan.pace,
             date: jiff::Timestamp::now().to_string(),
@@ -323,31 +322,25 @@ impl Stage<'_> {
         }
     }
 
-    pub(super) fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
-        Outcome {
-            case: timeline.header.case.clone(),
-            arm: self.plan.arm,
-            variant: timeline.header.variant.clone(),
-            verdict: String::new(),
+    /// What is known of the run, but for what its judge says.
+    pub(super) fn context(
+        &self,
+        timeline: &Timeline,
+        elapsed: Duration,
+        ready: Duration,
+        created: Option<Duration>,
+    ) -> RunContext {
+        RunContext {
+            id: self.plan.id.clone(),
             expected: self.plan.expected.verdict,
-            ok: false,
-            change: None,
             expected_why: self.plan.expected.why.clone(),
-            elapsed_ms: ms(elapsed),
-            ready_ms: ms(ready),
-            create_ms: None,
-            needed_ms: None,
-            watched_ms: 0,
+            elapsed,
+            ready,
+            created,
             provider: timeline.header.provider.clone(),
             pace: self.plan.pace,
             components: timeline.header.components.clone(),
             evidence: self.evidence.to_owned(),
-            why: String::new(),
-            fight: None,
-            attribution: Vec::new(),
-            facts: serde_json::Map::new(),
-            runs: Vec::new(),
-            spread: BTreeMap::new(),
         }
     }
 }
@@ -359,10 +352,6 @@ async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) ->
         done = work => Ok(done),
         died = cluster.died() => Err(died.into()),
     }
-}
-
-pub(super) fn ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A manifest as it is applied: at the plan's pace, with images that are there.

@@ -12,9 +12,10 @@ use crate::component::{
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
+use crate::experiment::ArmId;
 use crate::progress::Progress;
 use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
-use crate::scenario::{Arm, Pace, Shape};
+use crate::scenario::{Pace, Shape};
 
 pub use on_kind::OnKind;
 
@@ -148,11 +149,10 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(&self, case: &Case, arm: Arm, variant: Option<&str>, expected: Expected) -> Plan {
+    pub fn plan(&self, case: &Case, id: ArmId, expected: Expected) -> Plan {
         Plan {
             case: case.clone(),
-            arm,
-            variant: variant.map(str::to_owned),
+            id,
             expected,
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),

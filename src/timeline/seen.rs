@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Arm, LivenessChange, Pace, Shape};
+use crate::experiment::{Arm, ArmId, LivenessChange, Pace, Shape};
 
 /// Where, with what, and at which pace a timeline was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,14 @@ pub struct Header {
     /// What the releases that took part lack, each a sentence that takes the meaning of an absence away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+}
+
+impl Header {
+    /// Which arm of which case it is of.
+    #[must_use]
+    pub fn arm_id(&self) -> ArmId {
+        ArmId::new(&self.case, self.arm, self.variant.as_deref())
+    }
 }
 
 /// One component that took part.

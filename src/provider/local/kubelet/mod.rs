@@ -30,6 +30,7 @@ pub(super) use self::heart::{start, stop};
 pub(super) use self::registry::{Change, Container, Inner, Registry};
 #[cfg(test)]
 pub(super) use self::registry::{Bound, Owner};
+use crate::backoff::backoff;
 use crate::scenario::Pace;
 
 /// What a kubelet takes from seeing a pod to having written its first status, at the recorded pace.
@@ -84,8 +85,9 @@ pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
 pub(super) async fn follow_owners(client: Client, registry: Registry) {
     let config = || watcher::Config::default();
     let sets = watcher::watcher(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), config())
+        .backoff(backoff())
         .map_ok(meta);
-    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config()).map_ok(meta);
+    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config()).backoff(backoff()).map_ok(meta);
     let mut events = futures::stream::select(sets.boxed(), jobs.boxed());
     while let Some(event) = events.next().await {
         match event {
