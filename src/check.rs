@@ -5,6 +5,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::cli::cases::CasesFlags;
 use crate::cli::expect::ExpectFlags;
 use crate::cli::flags::{RunFlags, from_environment};
+use crate::cli::notes;
 use crate::drive::{DriveError, Finished, drive};
 use crate::experiment::ArmId;
 use crate::interrupt;
@@ -72,8 +73,12 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         .map_err(CheckError::Environment)?;
     let progress = Progress::detect();
     let interrupt = interrupt::token();
+    let open = || {
+        notes::of_policies(&settings.tuning.descheduler_policy, &progress);
+        Session::open(settings, &progress)
+    };
     let session = tokio::select! {
-        session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
+        session = SESSION.get_or_try_init(open) => session.map_err(DriveError::from)?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
     let provider = session.settings().provider;

@@ -1,5 +1,6 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod sibling;
 mod stage;
 
 use std::collections::BTreeMap;
@@ -9,18 +10,21 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use self::sibling::Promise;
+pub use self::sibling::{Need, Sibling, too_short};
 use self::stage::{Stage, in_effect};
 use crate::cases::{Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::{ArmId, Liveness};
+use crate::experiment::{Arm, ArmId, Liveness};
 use crate::inject::InjectError;
 use crate::load;
 use crate::observe::RecorderError;
 use crate::provider::{Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
 use crate::scenario::{Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
+use crate::verdict::{Judgement, Verdict};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -49,6 +53,8 @@ pub struct Plan {
     pub keep: bool,
     /// What clusters of kind are made with.
     pub kit: Option<Kit>,
+    /// The link to the other arm of the case, where both are run together.
+    pub sibling: Option<Sibling>,
 }
 
 impl Plan {
@@ -171,6 +177,24 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
+    let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
+    let _promise = sibling.map(Promise);
+    let finished = one_arm(plan, interrupt, say).await;
+    if let Some(sibling) = sibling {
+        let needed = finished
+            .as_ref()
+            .ok()
+            .and_then(|finished| finished.outcome.needed_ms);
+        sibling.tell(needed.map(Duration::from_millis));
+    }
+    finished
+}
+
+async fn one_arm(
+    plan: &Plan,
+    interrupt: &CancellationToken,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Finished, DriveError> {
     if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
@@ -239,7 +263,7 @@ pub async fn drive(
         }
     })?;
     let run = stage.context(&timeline, elapsed, ready, created);
-    let outcome = Outcome::new(run, plan.case.judge(&timeline));
+    let outcome = Outcome::new(run, beside(plan, plan.case.judge(&timeline)));
     let file = evidence.join(VERDICT);
     fs::write(
         &file,
@@ -252,6 +276,21 @@ pub async fn drive(
         cpu_times,
         kept,
     })
+}
+
+/// A control's judgement beside the broken arm of the same run.
+fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict)
+    else {
+        return judgement;
+    };
+    match sibling.need() {
+        Need::Known(needed) => match too_short(judgement.watched, needed) {
+            Some(why) => judgement.unless(why),
+            None => judgement,
+        },
+        Need::Unknown | Need::None => judgement,
+    }
 }
 
 /// What a cluster is given that is about to be overloaded.

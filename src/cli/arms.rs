@@ -1,6 +1,6 @@
 //! Arms: which were asked for, and how they are run side by side. `run`, `compare` and `matrix` share it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 
 use clap::{Args, ValueEnum};
@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 
 use super::Failure;
 use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
-use crate::drive::{DriveError, Finished, Plan, drive};
+use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
 use crate::exit;
 use crate::experiment::ArmId;
 use crate::interrupt;
@@ -189,10 +190,12 @@ pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
 /// When there are no components.
 pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
     let interrupt = interrupt::token();
-    tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
-        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
-    }
+    let session = tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into()))?,
+        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
+    };
+    notes::of_release(&session, progress);
+    Ok(session)
 }
 
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
@@ -289,9 +292,11 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some((order, time)) = queue.pop_front()
+            && let Some(Turn { order, time, sibling }) = queue.pop_front()
         {
-            let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            let mut plan = groups[order].plan.clone();
+            plan.sibling = sibling;
+            let progress = progress.clone();
             let run = (repeat > 1).then_some(time);
             let title = run.map_or_else(
                 || groups[order].title.clone(),
@@ -346,15 +351,61 @@ pub(super) async fn side_by_side(
     all
 }
 
+/// One run of an arm that is still to come.
+struct Turn {
+    /// The place of the arm among those that were asked for.
+    order: usize,
+    /// Which of its runs, counted from 1.
+    time: u16,
+    /// The link to the other arm of the same round, where that is run as well.
+    sibling: Option<Sibling>,
+}
+
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
-/// as the whole takes as long as its longest arm if that one does not start last.
-fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, u16)> {
-    let weight = |plan: &Plan| plan.case.weight(plan.id.arm);
+/// as the whole takes as long as its longest arm if that one does not start last. A broken arm comes before its control, which is
+/// watched twice as long as the broken one needed.
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
+    let is_pair = |one: &Plan, other: &Plan| {
+        (&one.id.case, &one.id.variant, &one.out) == (&other.id.case, &other.id.variant, &other.out)
+    };
+    let pairs: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|one| {
+            let alike = groups
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| is_pair(&one.plan, &other.plan));
+            alike.map(|(order, _)| order).collect()
+        })
+        .collect();
+    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.id.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
-    round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
-    (1..=repeat)
-        .flat_map(|time| round.iter().map(move |&order| (order, time)))
-        .collect()
+    round.sort_by_cached_key(|&order| {
+        let heaviest = pairs[order].iter().map(|&one| weight(one)).max();
+        (
+            std::cmp::Reverse(heaviest),
+            pairs[order].first().copied(),
+            groups[order].plan.id.arm,
+        )
+    });
+    let mut queue = VecDeque::new();
+    for time in 1..=repeat {
+        let mut siblings: Vec<(usize, Sibling)> = Vec::new();
+        for &order in &round {
+            let first = pairs[order][0];
+            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.id.arm).collect();
+            let sibling = (arms.len() == 2).then(|| match siblings.iter().find(|(pair, _)| *pair == first) {
+                Some((_, sibling)) => sibling.clone(),
+                None => {
+                    let sibling = Sibling::default();
+                    siblings.push((first, sibling.clone()));
+                    sibling
+                }
+            });
+            queue.push_back(Turn { order, time, sibling });
+        }
+    }
+    queue
 }
 
 /// One run of one arm.

@@ -10,6 +10,7 @@ use super::arms::{
     side_by_side, told,
 };
 use super::flags::RunFlags;
+use super::notes;
 use super::specs::SpecSet;
 use crate::agreement;
 use crate::cases::Library;
@@ -171,6 +172,8 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         check_files(selected)?;
         settings.push(own);
     }
+    let policies = settings.iter().flat_map(|own| &own.tuning.descheduler_policy);
+    notes::of_policies(policies, progress);
     hint_at_leftovers(progress);
     let mut sessions = Vec::new();
     for settings in settings {

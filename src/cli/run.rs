@@ -12,6 +12,7 @@ use super::arms::{
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
+use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
 use crate::evidence::{Evidence, Outcome};
@@ -81,6 +82,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let mut settings = args.flags.settings();
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
+    notes::of_policies(&settings.tuning.descheduler_policy, progress);
     check_files(&selected)?;
     let of = selected.len();
     let selected = arms::part(selected, args.shard);

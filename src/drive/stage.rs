@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Taint;
 
-use super::{DriveError, Plan, no_file};
+use super::{DriveError, Need, Plan, no_file};
 use crate::cases::Folder;
 use crate::component::{ComponentName, skew, took_part, versions};
 use crate::evidence::{RunContext, TIMELINE};
@@ -193,6 +193,36 @@ impl Stage<'_> {
                 stops && case.reproduced(timeline)
             })
             .await;
+        if until_verdict {
+            self.beside_the_broken_arm(recorder).await;
+        }
+    }
+
+    /// A control is watched on until the broken arm of the same run has ended, and at least twice as long as that one needed.
+    async fn beside_the_broken_arm(&self, recorder: &Recorder) {
+        let (Some(sibling), Arm::Control) = (&self.plan.sibling, self.plan.id.arm) else {
+            return;
+        };
+        if sibling.need() == Need::Unknown {
+            (self.say)("watching on: the broken arm is not over yet");
+            let told = sibling.told();
+            tokio::pin!(told);
+            let far = tokio::time::Instant::now() + self.limit();
+            tokio::select! {
+                _ = &mut told => {}
+                () = recorder.watch(far, |_| false) => {}
+            }
+        }
+        let Need::Known(needed) = sibling.need() else {
+            return;
+        };
+        let watched = recorder.look(|timeline, _| self.plan.case.judge(timeline).watched);
+        if watched < needed * 2 {
+            (self.say)("watching on: twice as long as the broken arm needed");
+            // A little more, so that the last look is not before the time.
+            let end = tokio::time::Instant::now() + (needed * 2 - watched) + Duration::from_millis(100);
+            recorder.watch(end, |_| false).await;
+        }
     }
 
     async fn act(

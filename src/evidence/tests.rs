@@ -58,8 +58,8 @@ fn a_verdict_stands_without_its_recording_and_what_that_lacks_is_said() {
     let (drawn, why) = lacks(|text| text[..text.len() - 30].to_owned());
     assert!(drawn && why.contains("its last line is cut off"), "{why}");
     let (drawn, why) =
-        lacks(|text| text.replacen("{\"kubeclash_timeline\":1", "{\"kubeclash_timeline\":2", 1));
-    assert!(!drawn && why.contains("is a timeline of format 2"), "{why}");
+        lacks(|text| text.replacen("{\"kubeclash_timeline\":2", "{\"kubeclash_timeline\":3", 1));
+    assert!(!drawn && why.contains("is a timeline of format 3"), "{why}");
     let (drawn, why) = lacks(|text| text.replacen("\"mark\"", "\"makr\"", 1));
     assert!(!drawn && why.contains("is not an entry"), "{why}");
     let (drawn, why) = lacks(|text| text.replacen("c5_remove_duplicates_loop", "c6_other", 1));

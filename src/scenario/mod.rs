@@ -14,7 +14,7 @@ pub mod yaml;
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
 pub use manifest::{Images, Manifest, ManifestError, TIME_TO_DIE, manifests_of};
-pub use policy::{Policy, PolicyApi, policies_in, policy_of};
+pub use policy::{NoteKind, Policy, PolicyApi, PolicyNote, policies_in, policy_of};
 pub use step::{NodePick, Step};
 
 pub use crate::experiment::{Arm, Pace, Shape, worker};
