@@ -12,6 +12,9 @@ use super::times::dated;
 /// No head is longer: a time, a stream, tags.
 const HEAD: usize = 64;
 
+/// How far apart the lines are at which it is looked whether there are heads at all. A part is eight times as long.
+const APART: usize = 2 << 10;
+
 /// How many lines of the other stream may come between two parts.
 const BETWEEN: usize = 16;
 
@@ -84,6 +87,13 @@ impl Head {
     }
 }
 
+/// A part of which more is to come: where its line begins, and where it ends, if it does.
+struct Opening {
+    start: usize,
+    newline: Option<usize>,
+    stream: Stream,
+}
+
 /// What comes after a part.
 enum Next {
     /// What it says is not there yet.
@@ -139,19 +149,36 @@ impl Parts {
         let (mut read, mut write) = (self.ready, self.ready);
         let mut places = [Some(0); 2];
         let mut open = self.open.take();
+        // Most logs have none; to look for them everywhere would take as long as all else.
+        let any = open.is_some() || self.any(&buffer[read..filled]);
         loop {
             let stream = match open.take() {
                 Some(stream) => stream,
-                None => match self.part(&buffer[..filled], read, &mut places) {
-                    Some((start, None)) if !last => return self.wait(buffer, (start, write, filled), read),
-                    None | Some((_, None)) => return self.rest(buffer, (read, write, filled), last),
-                    Some((_, Some((newline, stream)))) => {
-                        buffer.copy_within(read..newline, write);
-                        write += newline - read;
-                        read = newline;
-                        stream
+                None => {
+                    let opening = if any {
+                        self.part(&buffer[..filled], read, &mut places)
+                    } else {
+                        None
+                    };
+                    let Some(Opening {
+                        start,
+                        newline,
+                        stream,
+                    }) = opening
+                    else {
+                        return self.rest(buffer, (read, write, filled), last);
+                    };
+                    match newline {
+                        Some(newline) => {
+                            buffer.copy_within(read..newline, write);
+                            write += newline - read;
+                            read = newline;
+                            stream
+                        }
+                        None if last => return self.rest(buffer, (read, write, filled), last),
+                        None => return self.wait(buffer, (start, write, filled), read),
                     }
-                },
+                }
             };
             loop {
                 match next(&mut buffer[..filled], read, stream, last) {
@@ -207,14 +234,28 @@ impl Parts {
         filled
     }
 
-    /// The next line at or after a place that is a part with more to come: where it begins, and where it ends, if it does.
-    #[expect(clippy::type_complexity, reason = "two places and a stream, for one caller")]
-    fn part(
-        &self,
-        text: &[u8],
-        from: usize,
-        places: &mut [Option<usize>; 2],
-    ) -> Option<(usize, Option<(usize, Stream)>)> {
+    /// Whether there are lines with heads, by a look at some of them.
+    fn any(&self, text: &[u8]) -> bool {
+        let mut at = 0;
+        while at < text.len() {
+            let start = if at == 0 && self.fresh {
+                0
+            } else {
+                match memchr(b'\n', &text[at..]) {
+                    Some(newline) => at + newline + 1,
+                    None => return false,
+                }
+            };
+            if Head::of(&text[start..]).is_some() {
+                return true;
+            }
+            at = start + APART;
+        }
+        false
+    }
+
+    /// The next line at or after a place that is a part with more to come.
+    fn part(&self, text: &[u8], from: usize, places: &mut [Option<usize>; 2]) -> Option<Opening> {
         let mut after = from;
         loop {
             let signs: [&[u8]; 2] = [b" stdout P", b" stderr P"];
@@ -232,8 +273,11 @@ impl Parts {
             let head = start.and_then(|start| Some((start, Head::of(&text[start..])?)));
             match head {
                 Some((start, head)) if head.more && start + head.len > at => {
-                    let newline = memchr(b'\n', &text[at..]);
-                    return Some((start, newline.map(|newline| (at + newline, head.stream))));
+                    return Some(Opening {
+                        start,
+                        newline: memchr(b'\n', &text[at..]).map(|newline| at + newline),
+                        stream: head.stream,
+                    });
                 }
                 _ => after = at + 1,
             }

@@ -120,17 +120,13 @@ fn a_cut_may_be_anywhere_and_lines_keep_their_numbers() {
     let line = "E0203 09:10:11.000001 1 runtime.go:78] Observed a panic: killing connection/stream because serving request \
                 timed out and response had been started";
     let t = "2026-02-03T09:10:11.000000001Z stderr";
-    for cut in 1..line.len() {
+    for cut in (1..line.len()).filter(|cut| cut % 40 < 2) {
         let (a, b) = line.split_at(cut);
         // Between the halves: a line of the other stream.
         let other = "2026-02-03T09:10:11.000000001Z stdout F x\n";
         let between = if cut % 2 == 0 { other } else { "" };
         let log = format!("{t} F first\n{t} P {a}\n{between}{t} F {b}\n{t} F last\n{t} F {line}\n");
-        let seen = if cut % 40 < 2 {
-            of_text("0.log", &log)
-        } else {
-            continue;
-        };
+        let seen = of_text("0.log", &log);
         let panic = found(&seen, "killing-connection");
         let last = 5 + u64::from(cut % 2 == 0);
         assert_eq!(
