@@ -169,7 +169,7 @@ fn or_value(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
-    let plain_text = object["type"] == "string" && !object.contains_key("pattern");
+    let plain_text = object.get("type") == Some(&json!("string")) && !object.contains_key("pattern");
     let anything = ["type", "$ref", "anyOf", "oneOf"]
         .iter()
         .all(|word| !object.contains_key(*word));

@@ -66,7 +66,7 @@ fn a_step_is_known_by_its_first_field() {
         steps("- observe"),
         ["9:3: steps[0]: a step is a field with a value: write \"observe: …\""]
     );
-    assert_eq!(steps("- observe:"), ["9:11: steps[0].observe: empty"]);
+    assert_eq!(steps("- observe:"), ["9:10: steps[0].observe: empty"]);
     assert_eq!(steps("- {}"), ["9:3: steps[0]: an empty step"]);
     assert_eq!(
         steps("- [a]"),
@@ -92,7 +92,7 @@ fn words_with_a_grammar_say_what_they_should_be() {
     );
     assert_eq!(
         steps("- cpu: {of: deploy/web, each-pod: [{use: 1 core}]}"),
-        ["9:43: steps[0].cpu.each-pod[0].use: \"1 core\" is no quantity: write 8, 500m or 32Gi"]
+        ["9:42: steps[0].cpu.each-pod[0].use: \"1 core\" is no quantity: write 8, 500m or 32Gi"]
     );
     assert_eq!(
         failure("  rests: violated\n  at-least: 3 turns"),

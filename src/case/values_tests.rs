@@ -44,7 +44,7 @@ fn what_nobody_declares_stays_as_it_is() {
     assert_eq!(flaws, [""; 0]);
     let (node, flaws) = put(
         "{web: x}",
-        "[$web, $other, $$web, '${web}', $${web}]",
+        "[$web, $other, $$web, '${web}', '$${web}']",
         Writing::Manifest,
     );
     assert_eq!(node, json!(["$web", "$other", "$$web", "x", "${web}"]));

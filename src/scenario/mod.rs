@@ -14,6 +14,7 @@ pub mod yaml;
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, Load};
 pub use manifest::{Images, Manifest, ManifestError, TIME_TO_DIE, manifests_of};
+pub(crate) use manifest::{missing_of, time_to_die_of};
 pub use policy::{Policy, PolicyApi, policies_in, policy_of};
 pub use step::{NodePick, Step};
 
