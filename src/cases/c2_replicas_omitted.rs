@@ -6,7 +6,7 @@
 
 use super::{Case, ONE, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
-use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
+use crate::timeline::{Does, Finding, Timeline, deeds, deployment, WorkloadRef};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {
@@ -73,7 +73,7 @@ fn judge(timeline: &Timeline) -> Judgement {
                 available.longest(|&n| n < min).map(|span| span.length()),
             )
             .fight(|| {
-                let deeds = deeds(timeline, APP, redeploy);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), redeploy);
                 let repaired = since(back)
                     .zip(since(fell.at))
                     .map(|(back, fell)| back.saturating_sub(fell));

@@ -21,7 +21,7 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::{Timeline, deeds};
+use crate::timeline::{Timeline, deeds, WorkloadRef};
 use crate::verdict::{Judgement, Verdict};
 
 /// A failure of the study, as an experiment.
@@ -91,7 +91,7 @@ impl Case {
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
         let mut judgement = (self.judge)(timeline).on(timeline);
         if let Some(since) = timeline.marked(self.since) {
-            judgement.attribution = deeds(timeline, self.app, since).list;
+            judgement.attribution = deeds(timeline, &WorkloadRef::deployment(self.app), since).list;
         }
         judgement
     }
