@@ -7,7 +7,7 @@
 
 use super::{Case, ONE, by, window};
 use crate::scenario::{Arm, Card, CpuCurve, Load, Scenario, secs};
-use crate::timeline::{Does, Finding, Timeline, deeds, deployment, WorkloadRef};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {

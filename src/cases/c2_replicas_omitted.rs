@@ -6,7 +6,7 @@
 
 use super::{Case, ONE, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
-use crate::timeline::{Does, Finding, Timeline, deeds, deployment, WorkloadRef};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {

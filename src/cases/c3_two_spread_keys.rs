@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Case, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs, worker};
-use crate::timeline::{Does, Finding, Timeline, World, deeds, deployment, lives, WorkloadRef};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {

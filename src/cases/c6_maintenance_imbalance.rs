@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Case, by, loops};
 use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
-use crate::timeline::{Does, Finding, Timeline, closed_nodes, deeds, deployment, lives, skew, WorkloadRef};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, closed_nodes, deeds, deployment, lives, skew};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {

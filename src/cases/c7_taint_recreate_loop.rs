@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, ONE, by, window};
 use crate::scenario::{Arm, Card, Scenario, worker};
-use crate::timeline::{Does, Finding, PodLife, Timeline, World, deeds, deployment, lives, WorkloadRef};
+use crate::timeline::{Does, Finding, PodLife, Timeline, WorkloadRef, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) const CASE: Case = Case {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::secs;
-use crate::timeline::{Does, Finding, Rounds, Timeline, deeds, deployment, rounds, WorkloadRef};
+use crate::timeline::{Does, Finding, Rounds, Timeline, WorkloadRef, deeds, deployment, rounds};
 use crate::verdict::Judgement;
 
 /// Where a loop's rounds are counted from.

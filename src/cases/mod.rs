@@ -21,7 +21,7 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::{Timeline, deeds, WorkloadRef};
+use crate::timeline::{Timeline, WorkloadRef, deeds};
 use crate::verdict::{Judgement, Verdict};
 
 /// A failure of the study, as an experiment.

@@ -205,7 +205,9 @@ pub fn deeds(timeline: &Timeline, workload: &WorkloadRef, since: Duration) -> De
 pub fn deeds_in(history: &History<'_>, workload: &WorkloadRef, since: Duration) -> Deeds {
     let mut groups: Vec<Vec<&Act>> = Vec::new();
     for act in history.acts.iter().filter(|act| act.t >= since) {
-        if act.workload.as_ref().is_some_and(|of| of != workload) || (act.workload.is_none() && act.object != acts::NODE) {
+        if act.workload.as_ref().is_some_and(|of| of != workload)
+            || (act.workload.is_none() && act.object != acts::NODE)
+        {
             continue;
         }
         match groups.iter_mut().find(|group| group[0].is_like(act)) {

@@ -26,7 +26,11 @@ fn deeds(timeline: &Timeline, name: &str, since: std::time::Duration) -> Deeds {
 
 /// Rounds in which a pod is evicted, another created and bound: `evict` says how it is taken away.
 fn rounds(evict: impl Fn(Draft, &str) -> Draft) -> Timeline {
-    let mut draft = Draft::new("c5").owned().pod("a", Some("w1")).at(5.0).mark("descheduler");
+    let mut draft = Draft::new("c5")
+        .owned()
+        .pod("a", Some("w1"))
+        .at(5.0)
+        .mark("descheduler");
     for (n, (old, new)) in [("a", "b"), ("b", "c"), ("c", "d")].into_iter().enumerate() {
         let at = 10.0 * n as f64 + 6.0;
         draft = evict(draft.at(at), &format!("web-{old}"))
@@ -140,7 +144,8 @@ fn what_is_refused_is_a_deed_but_no_old_view_of_a_status_is() {
     let refused =
         rounds(|draft, pod| draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| r.code = 429));
     assert!(
-        sentence(&refused).starts_with("descheduler is refused an eviction (429) → replicaset-controller creates → "),
+        sentence(&refused)
+            .starts_with("descheduler is refused an eviction (429) → replicaset-controller creates → "),
         "{}",
         sentence(&refused)
     );
@@ -186,7 +191,10 @@ fn any_kind_in_any_namespace_has_deeds_of_its_own() {
         .done();
     let db: WorkloadRef = "sts/shop/db".parse().unwrap();
     let deeds = super::deeds(&timeline, &db, s(0.0));
-    assert_eq!(deeds.turns(Does::Scales).as_deref(), Some("keeper scales shop/db 2→3"));
+    assert_eq!(
+        deeds.turns(Does::Scales).as_deref(),
+        Some("keeper scales shop/db 2→3")
+    );
     assert_eq!(deeds.list.len(), 2);
 }
 
@@ -201,7 +209,12 @@ fn who_is_played_by_kubeclash_is_told_so_and_controllers_and_appliers_have_names
     };
     let mut draft = Draft::new("c2");
     for (agent, with) in [
-        write("kubectl/kubeclash-0.2.0", Some("kubectl-client-side-apply"), None, 1),
+        write(
+            "kubectl/kubeclash-0.2.0",
+            Some("kubectl-client-side-apply"),
+            None,
+            1,
+        ),
         write("kubectl/kubeclash-0.2.0", Some("flux"), None, 2),
         write("kubectl", Some("kubectl"), None, 3),
         write("keeper", None, Some("controller:keeper-of-three"), 4),
@@ -209,13 +222,24 @@ fn who_is_played_by_kubeclash_is_told_so_and_controllers_and_appliers_have_names
         draft = draft.asked((agent, "patch deployments", "web"), with);
     }
     let deeds = deeds(&draft.done(), "web", s(0.0));
-    let actors: Vec<(&str, bool)> = deeds.list.iter().map(|deed| (deed.actor.as_str(), deed.played)).collect();
+    let actors: Vec<(&str, bool)> = deeds
+        .list
+        .iter()
+        .map(|deed| (deed.actor.as_str(), deed.played))
+        .collect();
     assert_eq!(
         actors,
-        [("kubectl apply", true), ("flux", true), ("kubectl apply", false), ("keeper-of-three", false)]
+        [
+            ("kubectl apply", true),
+            ("flux", true),
+            ("kubectl apply", false),
+            ("keeper-of-three", false)
+        ]
     );
     assert!(
-        deeds.chain(&[&[Does::Writes]]).starts_with("kubectl apply (played by kubeclash) writes web"),
+        deeds
+            .chain(&[&[Does::Writes]])
+            .starts_with("kubectl apply (played by kubeclash) writes web"),
         "{}",
         deeds.chain(&[&[Does::Writes]])
     );

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, ComponentVersion, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef, PodSeen, RequestSeen, Series,
-    Sighting, Timeline, What, WorkloadSeen,
+    Change, ComponentVersion, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef, PodSeen,
+    RequestSeen, Series, Sighting, Timeline, What, WorkloadSeen,
 };
 use crate::experiment::{Arm, Pace, Shape};
 

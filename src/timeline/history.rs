@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use super::deeds::{Act, acts};
 use super::world::place;
-use super::{BudgetSeen, Change, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What, WorkloadRef, WorkloadSeen};
+use super::{
+    BudgetSeen, Change, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What, WorkloadRef,
+    WorkloadSeen,
+};
 
 /// What was seen of one object, in order of time; `None` where it had gone.
 pub type States<'a, T> = Vec<(Duration, Option<&'a T>)>;
@@ -64,6 +67,8 @@ pub struct History<'a> {
     pub pods: Vec<PodHistory<'a>>,
     /// Who did what, in order of time.
     pub acts: Vec<Act>,
+    /// The acts on each pod, by their place in `acts`.
+    acts_on_pods: Vec<Vec<usize>>,
     by_name: HashMap<(&'a str, &'a str), Vec<usize>>,
     tops: HashMap<WorkloadRef, WorkloadRef>,
     workloads: BTreeMap<WorkloadRef, States<'a, WorkloadSeen>>,
@@ -84,6 +89,7 @@ impl<'a> History<'a> {
             audited: false,
             pods: Vec::new(),
             acts: Vec::new(),
+            acts_on_pods: Vec::new(),
             by_name: HashMap::new(),
             tops: HashMap::new(),
             workloads: BTreeMap::new(),
@@ -106,7 +112,11 @@ impl<'a> History<'a> {
                     }
                     history.workloads.entry(name).or_default().push((t, there(seen)));
                 }
-                What::Node(seen) => history.nodes.entry(&seen.state.name).or_default().push((t, there(seen))),
+                What::Node(seen) => history
+                    .nodes
+                    .entry(&seen.state.name)
+                    .or_default()
+                    .push((t, there(seen))),
                 What::Hpa(seen) => {
                     let name = place(&seen.state.namespace, &seen.state.name);
                     history.hpas.entry(name).or_default().push((t, there(seen)));
@@ -130,10 +140,22 @@ impl<'a> History<'a> {
             history.pods[index].workload = top;
         }
         history.acts = acts(&history);
+        history.acts_on_pods = vec![Vec::new(); history.pods.len()];
+        for (at, act) in history.acts.iter().enumerate() {
+            if let Some(pod) = act.pod {
+                history.acts_on_pods[pod].push(at);
+            }
+        }
         history
     }
 
-    fn see_pod(&mut self, at: usize, t: Duration, seen: &'a Sighting<PodSeen>, by_uid: &mut HashMap<&'a str, usize>) {
+    fn see_pod(
+        &mut self,
+        at: usize,
+        t: Duration,
+        seen: &'a Sighting<PodSeen>,
+        by_uid: &mut HashMap<&'a str, usize>,
+    ) {
         let pod = &seen.state;
         let index = *by_uid.entry(&pod.uid).or_insert_with(|| {
             self.by_name
@@ -164,7 +186,10 @@ impl<'a> History<'a> {
         first(&mut known.bound, pod.node.is_some());
         first(&mut known.ready, pod.ready);
         first(&mut known.failed, pod.phase == "Failed");
-        first(&mut known.unschedulable, pod.unschedulable.is_some() && pod.node.is_none());
+        first(
+            &mut known.unschedulable,
+            pod.unschedulable.is_some() && pod.node.is_none(),
+        );
         first(&mut known.terminating, pod.terminating || gone);
         first(&mut known.gone, gone);
         known.states.push((at, there(seen)));
@@ -208,10 +233,27 @@ impl<'a> History<'a> {
         self.workloads.keys().filter(of).collect()
     }
 
+    /// The pods of a workload, in order of creation: their places among [`History::pods`].
+    #[must_use]
+    pub fn members(&self, workload: &WorkloadRef) -> &[usize] {
+        self.members.get(workload).map_or(&[][..], Vec::as_slice)
+    }
+
     /// The pods of a workload, in order of creation.
     pub fn pods_of(&self, workload: &WorkloadRef) -> impl Iterator<Item = &PodHistory<'a>> {
-        let members = self.members.get(workload).map_or(&[][..], Vec::as_slice);
-        members.iter().map(|&index| &self.pods[index])
+        self.members(workload).iter().map(|&index| &self.pods[index])
+    }
+
+    /// The acts on a pod, by its place among [`History::pods`], in order of time.
+    pub fn acts_on_pod(&self, pod: usize) -> impl Iterator<Item = &Act> + Clone {
+        self.acts_on_pods[pod].iter().map(|&at| &self.acts[at])
+    }
+
+    /// The state of a pod at a time, the last one where it had gone.
+    #[must_use]
+    pub fn state_at(&self, pod: &PodHistory<'a>, t: Duration) -> Option<&'a PodSeen> {
+        let until = self.states(pod).take_while(|(at, _)| *at <= t);
+        until.filter_map(|(_, state)| state).last()
     }
 
     /// The pod of a name, as it was at a time: a name may be used again.
@@ -219,7 +261,9 @@ impl<'a> History<'a> {
     pub fn pod_named(&self, namespace: &str, name: &str, t: Duration) -> Option<usize> {
         let all = self.by_name.get(&(namespace, name))?;
         // A request may be written down before the pod that it makes is seen.
-        let current = all.iter().find(|&&index| self.pods[index].gone.is_none_or(|gone| gone >= t));
+        let current = all
+            .iter()
+            .find(|&&index| self.pods[index].gone.is_none_or(|gone| gone >= t));
         current.or(all.last()).copied()
     }
 
@@ -229,9 +273,19 @@ impl<'a> History<'a> {
         self.workloads.get(workload).map_or(&[], Vec::as_slice)
     }
 
+    /// A workload as it was last seen.
+    #[must_use]
+    pub fn last_seen(&self, workload: &WorkloadRef) -> Option<&'a WorkloadSeen> {
+        self.workload(workload).iter().rev().find_map(|(_, seen)| *seen)
+    }
+
     /// A number of a workload over time; `None` while it is not there.
     #[must_use]
-    pub fn number<T: PartialEq>(&self, workload: &WorkloadRef, read: impl Fn(&WorkloadSeen) -> T) -> Series<Option<T>> {
+    pub fn number<T: PartialEq>(
+        &self,
+        workload: &WorkloadRef,
+        read: impl Fn(&WorkloadSeen) -> T,
+    ) -> Series<Option<T>> {
         self.series(self.workload(workload), read)
     }
 
@@ -254,7 +308,10 @@ impl<'a> History<'a> {
     }
 
     /// What was seen of the disruption budgets that find a pod of a workload by its labels.
-    pub fn budgets_of(&self, workload: &WorkloadRef) -> impl Iterator<Item = (&str, &States<'a, BudgetSeen>)> {
+    pub fn budgets_of(
+        &self,
+        workload: &WorkloadRef,
+    ) -> impl Iterator<Item = (&str, &States<'a, BudgetSeen>)> {
         self.budgets
             .iter()
             .filter(move |(_, states)| {
@@ -263,7 +320,10 @@ impl<'a> History<'a> {
                     let its = |pod: &PodHistory<'_>| {
                         pod.last.namespace == budget.namespace
                             && !budget.selector.is_empty()
-                            && budget.selector.iter().all(|label| pod.last.labels.get_key_value(label.0) == Some(label))
+                            && budget
+                                .selector
+                                .iter()
+                                .all(|label| pod.last.labels.get_key_value(label.0) == Some(label))
                     };
                     self.pods_of(workload).any(its)
                 })
@@ -273,7 +333,11 @@ impl<'a> History<'a> {
 
     /// A number of an object over time; `None` while it is not there.
     #[must_use]
-    pub fn series<S, T: PartialEq>(&self, states: &[(Duration, Option<&S>)], read: impl Fn(&S) -> T) -> Series<Option<T>> {
+    pub fn series<S, T: PartialEq>(
+        &self,
+        states: &[(Duration, Option<&S>)],
+        read: impl Fn(&S) -> T,
+    ) -> Series<Option<T>> {
         let mut series = Series::starting(Duration::ZERO, None);
         for (t, seen) in states {
             series.push(*t, seen.map(&read));
@@ -309,8 +373,13 @@ impl<'a> History<'a> {
     }
 
     /// The states of a pod with their times; `None` where it had gone.
-    pub fn states<'h>(&'h self, pod: &'h PodHistory<'a>) -> impl Iterator<Item = (Duration, Option<&'a PodSeen>)> + 'h {
-        pod.states.iter().map(|(at, state)| (self.timeline.entries[*at].t, *state))
+    pub fn states<'h>(
+        &'h self,
+        pod: &'h PodHistory<'a>,
+    ) -> impl Iterator<Item = (Duration, Option<&'a PodSeen>)> + 'h {
+        pod.states
+            .iter()
+            .map(|(at, state)| (self.timeline.entries[*at].t, *state))
     }
 
     /// The plugin that evicted a pod, as a descheduler's Event says it that does not say it in the eviction itself.
@@ -319,8 +388,10 @@ impl<'a> History<'a> {
     }
 
     /// The acts that concern a workload: on itself, and on its pods.
-    pub fn acts_on<'h>(&'h self, workload: &'h WorkloadRef) -> impl Iterator<Item = &'h Act> + 'h {
-        self.acts.iter().filter(move |act| act.workload.as_ref() == Some(workload))
+    pub fn acts_on<'h>(&'h self, workload: &'h WorkloadRef) -> impl Iterator<Item = &'h Act> + Clone + 'h {
+        self.acts
+            .iter()
+            .filter(move |act| act.workload.as_ref() == Some(workload))
     }
 }
 

@@ -160,7 +160,11 @@ impl<T: PartialEq + Clone> Series<T> {
 impl<T: PartialEq + Clone> Series<T> {
     /// What is read from two series at the same times, from the earlier beginning to the later end.
     #[must_use]
-    pub fn with<U: PartialEq, R: PartialEq>(&self, other: &Series<U>, read: impl Fn(&T, &U) -> R) -> Series<R> {
+    pub fn with<U: PartialEq, R: PartialEq>(
+        &self,
+        other: &Series<U>,
+        read: impl Fn(&T, &U) -> R,
+    ) -> Series<R> {
         let mut times: Vec<Duration> = self.points.iter().map(|(t, _)| *t).collect();
         times.extend(other.points.iter().map(|(t, _)| *t));
         times.sort_unstable();

@@ -54,7 +54,11 @@ pub(super) const NODE: &str = "node";
 
 /// Everything that was done, in order of time: out of the requests where there are any, else out of what the watches show.
 pub(in crate::timeline) fn acts(history: &History<'_>) -> Vec<Act> {
-    if history.audited { asked(history) } else { shown(history) }
+    if history.audited {
+        asked(history)
+    } else {
+        shown(history)
+    }
 }
 
 fn asked(history: &History<'_>) -> Vec<Act> {
@@ -64,11 +68,17 @@ fn asked(history: &History<'_>) -> Vec<Act> {
         cordoned: BTreeMap::new(),
         rejected: BTreeSet::new(),
     };
-    let requests = history.timeline.entries.iter().filter_map(|entry| match &entry.what {
-        What::Request(request) => Some((entry.t, request)),
-        _ => None,
-    });
-    requests.filter_map(|(t, request)| asked.act(t, request)).collect()
+    let requests = history
+        .timeline
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.what {
+            What::Request(request) => Some((entry.t, request)),
+            _ => None,
+        });
+    requests
+        .filter_map(|(t, request)| asked.act(t, request))
+        .collect()
 }
 
 struct Asked<'h, 'a> {
@@ -97,16 +107,39 @@ impl Asked<'_, '_> {
             "nodes" => {
                 let does = self.node(request, refused)?;
                 let detail = Some(request.name.clone());
-                Told { does, object: NODE.to_owned(), pod: None, workload: None, detail }
+                Told {
+                    does,
+                    object: NODE.to_owned(),
+                    pod: None,
+                    workload: None,
+                    detail,
+                }
             }
             "pods" => self.pod(t, request, refused)?,
             resource => self.workload(resource, request, refused)?,
         };
         let pod = told.pod.map(|pod| self.history.pods[pod].last());
         let (actor, played) = names::of(request, pod, &self.history.timeline.header);
-        let Told { does, object, pod, workload, detail } = told;
+        let Told {
+            does,
+            object,
+            pod,
+            workload,
+            detail,
+        } = told;
         let name = request.name.clone();
-        Some(Act { t, actor, played, does, object, name, pod, workload, detail, refused })
+        Some(Act {
+            t,
+            actor,
+            played,
+            does,
+            object,
+            name,
+            pod,
+            workload,
+            detail,
+            refused,
+        })
     }
 
     fn pod(&mut self, t: Duration, request: &RequestSeen, refused: Option<u16>) -> Option<Told> {
@@ -115,7 +148,13 @@ impl Asked<'_, '_> {
             // One that was refused was never there; its name says whose it would have been.
             refused.filter(|_| request.verb == "create" && request.resource == "pods")?;
             let workload = self.wanted_by(request);
-            return Some(Told { does: Does::Creates, object: POD.to_owned(), pod: None, workload, detail: None });
+            return Some(Told {
+                does: Does::Creates,
+                object: POD.to_owned(),
+                pod: None,
+                workload,
+                detail: None,
+            });
         };
         let life = &self.history.pods[index];
         let (does, detail) = match (request.resource.as_str(), request.verb.as_str()) {
@@ -131,15 +170,29 @@ impl Asked<'_, '_> {
             _ => return None,
         };
         let workload = Some(life.workload.clone());
-        Some(Told { does, object: POD.to_owned(), pod: Some(index), workload, detail })
+        Some(Told {
+            does,
+            object: POD.to_owned(),
+            pod: Some(index),
+            workload,
+            detail,
+        })
     }
 
     /// The workload of a pod that could not be made, by the name that it would have had: a replica set's, a stateful set's.
     fn wanted_by(&self, request: &RequestSeen) -> Option<WorkloadRef> {
         let (owner, _) = request.name.rsplit_once('-')?;
-        let kinds = ["replicaset", "statefulset", "daemonset", "job", "replicationcontroller"];
+        let kinds = [
+            "replicaset",
+            "statefulset",
+            "daemonset",
+            "job",
+            "replicationcontroller",
+        ];
         let named = kinds.map(|kind| WorkloadRef::new(kind, &request.namespace, owner));
-        let seen = named.iter().find(|name| !self.history.workload(name).is_empty())?;
+        let seen = named
+            .iter()
+            .find(|name| !self.history.workload(name).is_empty())?;
         Some(self.history.top(seen))
     }
 
@@ -158,7 +211,11 @@ impl Asked<'_, '_> {
         }
         // Of those who write the status of a pod without a node, only the controller-manager is no scheduler.
         let pending = life.unschedulable.is_some() && life.bound.is_none_or(|at| at >= t);
-        let message = life.last().unschedulable.as_deref().map(|text| short(text).to_owned());
+        let message = life
+            .last()
+            .unschedulable
+            .as_deref()
+            .map(|text| short(text).to_owned());
         (pending && !from("kube-controller-manager")).then_some((Does::Refuses, message))
     }
 
@@ -188,7 +245,13 @@ impl Asked<'_, '_> {
             self.replicas.insert(name.clone(), replicas);
         }
         let object = format!("{} {}", name.kind, place(&name.namespace, &name.name));
-        Some(Told { does, object, pod: None, workload: Some(name), detail })
+        Some(Told {
+            does,
+            object,
+            pod: None,
+            workload: Some(name),
+            detail,
+        })
     }
 
     fn node(&mut self, request: &RequestSeen, refused: Option<u16>) -> Option<Does> {
@@ -229,7 +292,9 @@ fn shown(history: &History<'_>) -> Vec<Act> {
         let wanted = history.number(&workload, |seen| seen.wanted);
         for pair in wanted.points().windows(2) {
             // Not its creation, and not its end.
-            let [(_, Some(before)), (t, Some(after))] = pair else { continue };
+            let [(_, Some(before)), (t, Some(after))] = pair else {
+                continue;
+            };
             if *before > 0 && *after > 0 {
                 let object = format!("{} {}", workload.kind, place(&workload.namespace, &workload.name));
                 acts.push(Act {
@@ -270,7 +335,12 @@ fn pod_shown(history: &History<'_>, index: usize, acts: &mut Vec<Act>) {
         }));
     };
     let creator = names::controller_of(pod);
-    put(Some(life.created), creator.unwrap_or(names::SOMEBODY), Does::Creates, None);
+    put(
+        Some(life.created),
+        creator.unwrap_or(names::SOMEBODY),
+        Does::Creates,
+        None,
+    );
     // One that is bound when it is first seen may have been created so.
     let bound = life.bound.filter(|&at| at > life.created);
     put(bound, names::A_SCHEDULER, Does::Binds, pod.node.clone());

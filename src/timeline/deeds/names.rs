@@ -24,7 +24,11 @@ pub(super) fn of(request: &RequestSeen, pod: Option<&PodSeen>, header: &Header) 
         Some((program, client)) => (program, Some(client)),
         None => (request.agent.as_str(), None),
     };
-    if let Some(name) = request.user.as_deref().and_then(|user| user.strip_prefix("controller:")) {
+    if let Some(name) = request
+        .user
+        .as_deref()
+        .and_then(|user| user.strip_prefix("controller:"))
+    {
         return (name.to_owned(), false);
     }
     let played = client.is_some_and(|client| client.starts_with("kubeclash"));
