@@ -24,7 +24,7 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::{Timeline, deeds};
+use crate::timeline::Timeline;
 use crate::verdict::{Judgement, Verdict};
 
 /// A case: what the verbs know of it, whatever it is made of. A handle, cheap to clone.
@@ -148,11 +148,7 @@ impl Case {
         match &self.0 {
             Make::Folder(case) => judge_by(case, timeline),
             Make::Liveness(study) => {
-                let mut judgement = (study.judge)(timeline).on(timeline);
-                if let Some(since) = timeline.marked(study.since) {
-                    judgement.attribution = deeds(timeline, "", since).list;
-                }
-                judgement
+                (study.judge)(timeline).on(timeline)
             }
         }
     }
