@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::stage::{Stage, in_effect, ms};
-use crate::cases::{self, Case, Folder, LibraryError};
+use crate::cases::{Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
@@ -26,11 +26,11 @@ use crate::timeline::Timeline;
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Of which case.
-    pub case: &'static Case,
+    pub case: Case,
     /// Which half of the experiment.
     pub arm: Arm,
     /// Which of the case's variants.
-    pub variant: Option<&'static str>,
+    pub variant: Option<String>,
     /// What it is expected to end with.
     pub expected: Expected,
     /// At which pace.
@@ -43,8 +43,6 @@ pub struct Plan {
     pub binaries: BTreeMap<ComponentName, Binary>,
     /// Where clusters' starting points are kept.
     pub seeds: Option<PathBuf>,
-    /// A folder of cases to read in place of the embedded ones.
-    pub manifests: Option<PathBuf>,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
     /// How long each component may take to become ready.
@@ -175,16 +173,18 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    if plan.case.local_only && plan.provider != Provider::Local {
+    if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
-            what: format!("run {}", plan.case.folder),
+            what: format!("run {}", plan.case.folder()),
             why: "it bounds the API server's CPU and restarts it".to_owned(),
         }
         .into());
     }
-    let folder = plan.in_effect(cases::load(plan.case, plan.manifests.as_deref())?);
-    let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
+    let folder = plan.in_effect(plan.case.load()?);
+    let scenario = plan
+        .case
+        .scenario(&folder.card, plan.arm, plan.variant.as_deref());
     needed_files(&scenario, &folder, plan.policy_api())?;
     let burn = plan.binaries.get(&ComponentName::Burn);
     let images = plan.kit.as_ref().zip(burn);
@@ -298,7 +298,7 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
 fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
-    let arm = plan.variant.map_or_else(
+    let arm = plan.variant.as_ref().map_or_else(
         || plan.arm.to_string(),
         |variant| format!("{}-{variant}", plan.arm),
     );
@@ -306,7 +306,7 @@ fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
     let dir = plan
         .out
-        .join(plan.case.folder)
+        .join(plan.case.folder())
         .join(arm)
         .join(format!("{date}-{id}"));
     let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };

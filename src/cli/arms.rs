@@ -2,19 +2,18 @@
 
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
 use super::Failure;
+use super::cases::CasesFlags;
 use super::shard::Shard;
 use crate::agreement::agree;
-use crate::cases::{self, Case};
+use crate::cases::{Case, Library};
 use crate::drive::{DriveError, Finished, Plan, drive};
 use crate::exit;
-use crate::expectation::no_case;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -27,6 +26,9 @@ pub struct ArmFlags {
     /// Which cases: an id (c7), a name, or a glob; all by default
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases_flags: CasesFlags,
     /// Which arms
     #[arg(long, value_enum, default_value_t = Arms::Both)]
     pub arm: Arms,
@@ -67,14 +69,14 @@ impl TimesFlags {
 }
 
 /// An arm of a case, or of a variant of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Selected {
     /// The case.
-    pub case: &'static Case,
+    pub case: Case,
     /// The arm.
     pub arm: Arm,
     /// The variant.
-    pub variant: Option<&'static str>,
+    pub variant: Option<String>,
 }
 
 impl Selected {
@@ -82,7 +84,7 @@ impl Selected {
     #[must_use]
     pub fn title(&self) -> String {
         let id = self.case.id();
-        self.variant.map_or_else(
+        self.variant.as_ref().map_or_else(
             || format!("{id} {}", self.arm),
             |variant| format!("{id} {} ({variant})", self.arm),
         )
@@ -90,48 +92,61 @@ impl Selected {
 
     /// Roughly how long it takes, in recorded seconds.
     #[must_use]
-    pub fn weight(&self, manifests: Option<&Path>) -> u64 {
-        let Ok(folder) = cases::load(self.case, manifests) else {
-            return 0;
-        };
-        match self.arm {
-            Arm::Broken => folder.card.needs.as_secs(),
-            Arm::Control => folder.card.needs.as_secs() * 2,
-        }
+    pub fn weight(&self) -> u64 {
+        self.case.weight(self.arm)
     }
 }
 
 impl ArmFlags {
+    /// The cases that there are: the built-in ones, those of `--cases`, and those that are named by their folders.
+    ///
+    /// # Errors
+    /// All mistakes in the folders' cases together.
+    pub fn library(&self) -> Result<Library, Failure> {
+        self.cases_flags.library()
+    }
+
     /// The arms that were asked for, in the order in which they are listed.
     ///
     /// # Errors
     /// When a word calls no case.
-    pub fn selected(&self) -> Result<Vec<Selected>, Failure> {
+    pub fn selected(&self, library: &Library) -> Result<Vec<Selected>, Failure> {
         if let Some(word) = self
             .cases
             .iter()
-            .find(|word| !cases::ALL.iter().any(|case| case.is_called(word)))
+            .find(|word| library.called(word).next().is_none())
         {
-            return Err(Failure::new(exit::NOTHING, no_case(word)));
+            return Err(Failure::new(exit::NOTHING, library.no_case(word)));
         }
-        let chosen = cases::ALL
+        let chosen = library
             .iter()
             .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| case.is_called(word)));
-        let arms: Vec<Arm> = self.arms().collect();
-        Ok(chosen
-            .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
-            .flat_map(|(case, variant)| arms.iter().map(move |&arm| Selected { case, arm, variant }))
-            .collect())
+        let mut selected = Vec::new();
+        for case in chosen {
+            for variant in case.variants() {
+                selected.extend(self.arms().map(|arm| Selected {
+                    case: case.clone(),
+                    arm,
+                    variant: variant.clone(),
+                }));
+            }
+        }
+        Ok(selected)
     }
 
     /// The same, without cases that a provider can't run and nobody named.
     ///
     /// # Errors
     /// When a word calls no case.
-    pub fn on(&self, provider: Provider, progress: &Progress) -> Result<Vec<Selected>, Failure> {
-        let mut selected = self.selected()?;
+    pub fn on(
+        &self,
+        provider: Provider,
+        library: &Library,
+        progress: &Progress,
+    ) -> Result<Vec<Selected>, Failure> {
+        let mut selected = self.selected(library)?;
         if provider != Provider::Local && self.cases.is_empty() {
-            let left_out = selected.extract_if(.., |one| one.case.local_only);
+            let left_out = selected.extract_if(.., |one| one.case.local_only());
             for title in left_out.map(|one| one.title()) {
                 progress.println(format!(
                     "note: {title} is left out: it runs on the local provider only"
@@ -154,19 +169,21 @@ impl ArmFlags {
 
 /// The part of the arms that is this machine's.
 #[must_use]
-pub fn part(selected: Vec<Selected>, shard: Shard, manifests: Option<&Path>) -> Vec<Selected> {
-    shard.of(selected, |arm| arm.weight(manifests))
+pub fn part(selected: Vec<Selected>, shard: Shard) -> Vec<Selected> {
+    shard.of(selected, Selected::weight)
 }
 
 /// That the files of the selected cases can be read: mistakes are told before anything is fetched or built.
 ///
 /// # Errors
 /// All mistakes in the files of one case.
-pub fn check_files(selected: &[Selected], settings: &Settings) -> Result<(), Failure> {
-    for case in &cases::ALL {
-        if selected.iter().any(|chosen| chosen.case.folder == case.folder) {
-            cases::load(case, settings.manifests.as_deref())
-                .map_err(|e| Failure::with_help(exit::USAGE, e.to_string(), where_from(settings)))?;
+pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
+    for (at, chosen) in selected.iter().enumerate() {
+        if at == 0 || selected[at - 1].case != chosen.case {
+            chosen
+                .case
+                .load()
+                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
         }
     }
     Ok(())
@@ -182,15 +199,6 @@ pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Fa
         session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
         () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
     }
-}
-
-/// Where a case's files were read, if not from the built-in ones.
-fn where_from(settings: &Settings) -> Option<String> {
-    let dir = settings.manifests.as_ref()?;
-    Some(format!(
-        "--manifests says that cases are in \"{}\": a folder each, with a case.yaml",
-        dir.display()
-    ))
 }
 
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
@@ -330,14 +338,7 @@ pub(super) async fn side_by_side(
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
 /// as the whole takes as long as its longest arm if that one does not start last.
 fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
-    let weight = |plan: &Plan| {
-        let arm = Selected {
-            case: plan.case,
-            arm: plan.arm,
-            variant: plan.variant,
-        };
-        arm.weight(plan.manifests.as_deref())
-    };
+    let weight = |plan: &Plan| plan.case.weight(plan.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
     round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
     let title = |order: usize, time: u16| match repeat {

@@ -66,7 +66,7 @@ pub struct BisectArgs {
     pub component: Part,
     /// Ask whether this case's failure is reproduced
     #[arg(long, value_name = "CASE", value_parser = case)]
-    pub case: Option<&'static Case>,
+    pub case: Option<Case>,
     /// In which arm of it: broken, or control
     #[arg(long, value_name = "ARM", default_value = "broken", value_parser = arm)]
     pub arm: Arm,
@@ -182,8 +182,11 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
     arms::hint_at_leftovers(progress);
     let mut asking = Asking::new(args, confidence, builds).await?;
     let mut questions: Vec<Question> = Vec::new();
-    match args.case {
-        Some(case) => questions.push(Question::Case { case, arm: args.arm }),
+    match &args.case {
+        Some(case) => questions.push(Question::Case {
+            case: case.clone(),
+            arm: args.arm,
+        }),
         None => questions.extend(args.load.iter().map(|profile| Question::Load {
             profile: profile.clone(),
         })),

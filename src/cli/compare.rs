@@ -12,7 +12,7 @@ use super::arms::{
 use super::flags::RunFlags;
 use super::specs::SpecSet;
 use crate::agreement;
-use crate::cases::Case;
+use crate::cases::Library;
 use crate::comparison::{Compared, Outlook, compare};
 use crate::drive::DriveError;
 use crate::evidence::{self, Outcome};
@@ -79,10 +79,11 @@ struct Sides {
 /// # Errors
 /// When the sides are neither folders nor sets, when there is nothing to compare, or there are no components.
 pub async fn run(args: &CompareArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = args.arms.selected()?;
+    let library = args.arms.library()?;
+    let selected = args.arms.selected(&library)?;
     let folders = [&args.a, &args.b].map(|side| Path::new(side).is_dir());
     let sides = match folders {
-        [true, true] => recorded(args)?,
+        [true, true] => recorded(args, &library)?,
         [false, false] => live(args, &selected, progress).await?,
         [a, _] => {
             let (folder, set) = if a { (&args.a, &args.b) } else { (&args.b, &args.a) };
@@ -111,14 +112,17 @@ pub async fn run(args: &CompareArgs, progress: &Progress, style: &Style) -> Resu
 }
 
 /// Both sides out of evidence.
-fn recorded(args: &CompareArgs) -> Result<Sides, Failure> {
+fn recorded(args: &CompareArgs, library: &Library) -> Result<Sides, Failure> {
     if args.times.repeat > 1 || args.times.jobs.is_some() {
         let message = "--repeat and --jobs are for what is run, and two folders of evidence were run already";
         return Err(Failure::new(exit::USAGE, message));
     }
     let read = |dir: &String| {
         let all = evidence::outcomes(Path::new(dir)).map_err(|why| Failure::new(exit::USAGE, why))?;
-        let mine: Vec<Outcome> = all.into_iter().filter(|one| asked(&args.arms, one)).collect();
+        let mine: Vec<Outcome> = all
+            .into_iter()
+            .filter(|one| asked(&args.arms, library, one))
+            .collect();
         if mine.is_empty() {
             let message = format!("there is no verdict.json below \"{dir}\" of an arm that was asked for");
             return Err(Failure::new(exit::NOTHING, message));
@@ -133,8 +137,8 @@ fn recorded(args: &CompareArgs) -> Result<Sides, Failure> {
 }
 
 /// Whether an outcome is of an arm that was asked for.
-fn asked(flags: &ArmFlags, outcome: &Outcome) -> bool {
-    let case = Case::of(&outcome.case);
+fn asked(flags: &ArmFlags, library: &Library, outcome: &Outcome) -> bool {
+    let case = library.find(&outcome.case);
     let called = |word: &String| case.is_some_and(|case| case.is_called(word));
     (flags.cases.is_empty() || flags.cases.iter().any(called)) && flags.arms().any(|arm| arm == outcome.arm)
 }
@@ -163,7 +167,7 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         // Each of the two keeps its clusters for itself.
         let sets = if args.flags.reuse { 2 } else { 1 };
         own.on_kind.at_once = sets * args.times.jobs(own.provider) as u64;
-        check_files(selected, &own)?;
+        check_files(selected)?;
         settings.push(own);
     }
     hint_at_leftovers(progress);
@@ -204,13 +208,13 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
 /// A B A B …: the arms in their order, of each first the one side and then the other.
 fn in_turn(sets: &[SpecSet; 2], sessions: &[Session], selected: &[Selected]) -> Vec<Group> {
     let sides = |chosen: &Selected| {
-        let Selected { case, arm, variant } = *chosen;
+        let Selected { case, arm, variant } = chosen;
         let title = chosen.title();
         let sides = sets.iter().zip(sessions);
         sides
             .map(|(set, session)| Group {
                 title: format!("{title}, {}", set.name),
-                plan: session.plan(case, arm, variant, Expect::of(arm).into()),
+                plan: session.plan(case, *arm, variant.as_deref(), Expect::of(*arm).into()),
             })
             .collect::<Vec<_>>()
     };

@@ -169,9 +169,6 @@ pub struct RunFlags {
         env = "KUBECLASH_OUT"
     )]
     pub out: PathBuf,
-    /// A folder of cases to read in place of the built-in manifests: DIR/CASE/case.yaml, …
-    #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
-    pub manifests: Option<PathBuf>,
     /// How long each component of a cluster may take to become ready
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, env = "KUBECLASH_READY_TIMEOUT")]
     pub ready_timeout: Duration,
@@ -217,7 +214,6 @@ impl RunFlags {
             pace: self.pace,
             // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
             out: std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone()),
-            manifests: self.manifests.clone(),
             ready_timeout: self.ready_timeout,
             keep: self.keep,
         }

@@ -3,6 +3,7 @@
 pub mod arms;
 pub mod bench;
 pub mod bisect;
+pub mod cases;
 pub mod classify;
 pub mod compare;
 pub mod components;
@@ -33,13 +34,12 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::cases::Case;
 use crate::component::ComponentError;
 use crate::exit;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
-use crate::timeline::Header;
+use crate::timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
 no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
@@ -285,8 +285,10 @@ fn patience(provider: Provider) -> Duration {
 }
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
+    let library = args.cases.library()?;
     let judge = |header: &Header| {
-        Case::of(&header.case).map(|case| -> replay::Judge { Box::new(|timeline| case.judge(timeline)) })
+        let case = library.find(&header.case)?.clone();
+        Some(Box::new(move |timeline: &Timeline| case.judge(timeline)) as replay::Judge)
     };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;

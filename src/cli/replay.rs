@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use owo_colors::Style as Ink;
 use serde_json::json;
 
+use super::cases::CasesFlags;
 use crate::evidence::TIMELINE;
 use crate::report::{Picture, Style, terminal};
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
@@ -29,6 +30,10 @@ pub struct ReplayArgs {
     /// The timeline: a timeline.jsonl of the evidence, or its folder
     #[arg(value_name = "TIMELINE")]
     pub timeline: PathBuf,
+
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 
     /// How the judgement is printed
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]

@@ -53,6 +53,7 @@ fn file(folder: &TempDir, timeline: &Timeline) -> PathBuf {
 
 fn run(path: PathBuf, format: ReplayFormat) -> (Result<Replayed, ReplayError>, String) {
     let args = ReplayArgs {
+        cases: crate::cli::cases::CasesFlags::default(),
         timeline: path,
         format,
     };

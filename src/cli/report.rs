@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
-use crate::cases::Case;
+use super::cases::CasesFlags;
+use crate::cases::Library;
 use crate::disk;
 use crate::evidence::{self, Found};
 use crate::exit;
@@ -148,6 +149,9 @@ pub struct ReportArgs {
     /// What is written
     #[command(flatten)]
     pub files: ReportFiles,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 }
 
 /// Writes the reports, and prints the table of `run`.
@@ -162,7 +166,7 @@ pub fn run(args: &ReportArgs, style: &Style) -> Result<(), Failure> {
         }
     }
     args.files.prepare()?;
-    let material = material(&args.dirs, args.all);
+    let material = material(&args.dirs, args.all, &args.cases.library()?);
     for left_out in &material.left_out {
         eprintln!("note: {left_out}");
     }
@@ -192,7 +196,7 @@ pub fn run(args: &ReportArgs, style: &Style) -> Result<(), Failure> {
 }
 
 /// What there is below some folders, in the order of the cases.
-pub(super) fn material(dirs: &[PathBuf], all: bool) -> Material {
+pub(super) fn material(dirs: &[PathBuf], all: bool, library: &Library) -> Material {
     let mut material = Material::default();
     let mut runs: Vec<PathBuf> = Vec::new();
     for run in dirs.iter().flat_map(|dir| evidence::runs(dir)) {
@@ -223,7 +227,7 @@ pub(super) fn material(dirs: &[PathBuf], all: bool) -> Material {
     }
     let place = |arm: &Reported| {
         (
-            Case::place(&arm.outcome.case),
+            library.place(&arm.outcome.case),
             arm.outcome.case.clone(),
             arm.outcome.variant.clone(),
             arm.outcome.arm.to_string(),

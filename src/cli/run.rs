@@ -71,15 +71,19 @@ pub enum RunFormat {
 /// # Errors
 /// When nothing was selected, or there are no components.
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = args.arms.on(args.flags.provider, progress)?;
-    let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
+    let library = args.arms.library()?;
+    let selected = args.arms.on(args.flags.provider, &library, progress)?;
+    let expectations = args
+        .expect
+        .read(&library)
+        .map_err(|why| Failure::new(exit::USAGE, why))?;
     args.reports.prepare()?;
     let mut settings = args.flags.settings();
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
-    check_files(&selected, &settings)?;
+    check_files(&selected)?;
     let of = selected.len();
-    let selected = arms::part(selected, args.shard, settings.manifests.as_deref());
+    let selected = arms::part(selected, args.shard);
     if selected.is_empty() {
         // The other parts have them all: that is no mistake of whoever has cut too finely.
         progress.println(format!("shard {} is empty: there are {of} arms", args.shard));
@@ -120,7 +124,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let failed = code_of_all(&errors);
     let updates = args.expect.update_expect && failed != Some(exit::INTERRUPTED);
     if updates {
-        for change in args.expect.update(&session.versions(), &outcomes)? {
+        for change in args.expect.update(&library, &session.versions(), &outcomes)? {
             progress.println(change);
         }
     }
@@ -144,12 +148,14 @@ fn groups(
     let mut notes = BTreeSet::new();
     let mut groups = Vec::new();
     for chosen in selected {
-        let Selected { case, arm, variant } = chosen;
-        let decided = expectations.of(case, arm, variant, &versions, Expect::of(arm));
+        let title = chosen.title();
+        let Selected { case, arm, variant } = &chosen;
+        let variant = variant.as_deref();
+        let decided = expectations.of(case, *arm, variant, &versions, Expect::of(*arm));
         notes.extend(decided.notes);
         groups.push(Group {
-            title: chosen.title(),
-            plan: session.plan(case, arm, variant, decided.expected),
+            title,
+            plan: session.plan(case, *arm, variant, decided.expected),
         });
     }
     for note in notes {

@@ -210,7 +210,7 @@ fn report(args: &SubmitArgs, done: &[Done], style: &Style) -> Result<(), Failure
         .filter(|done| done.end.is_ok())
         .map(|done| done.folder.clone())
         .collect();
-    let mut material = material(&folders, true);
+    let mut material = material(&folders, true, &crate::cases::Library::builtin());
     material.errors = done
         .iter()
         .filter_map(|done| Some((done.step.name.clone(), done.end.as_ref().err()?.to_string())))

@@ -173,7 +173,7 @@ impl Stage<'_> {
     }
 
     async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
-        let (pace, case) = (self.plan.pace, self.plan.case);
+        let (pace, case) = (self.plan.pace, &self.plan.case);
         let window = match self.scenario.arm {
             // At a fast pace a broken arm gets as long as a slow machine needs.
             Arm::Broken if until_verdict => pace.deadline(window),
@@ -275,9 +275,9 @@ impl Stage<'_> {
     fn header(&self) -> Header {
         let plan = self.plan;
         Header {
-            case: plan.case.folder.to_owned(),
+            case: plan.case.folder().to_owned(),
             arm: plan.arm,
-            variant: plan.variant.map(str::to_owned),
+            variant: plan.variant.clone(),
             provider: plan.provider.to_string(),
             pace: plan.pace,
             date: jiff::Timestamp::now().to_string(),

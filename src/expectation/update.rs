@@ -1,7 +1,7 @@
 //! A file of expectations, brought up to what was seen: what it says besides (reasons, comments, order) stays.
 
 use super::{Expectations, Versions};
-use crate::cases::Case;
+use crate::cases::Library;
 use crate::evidence::Outcome;
 use crate::verdict::Expect;
 
@@ -27,9 +27,15 @@ pub struct Update {
 ///
 /// # Errors
 /// When the text is written in a way that can't be changed by itself; in words, with what is to be written by hand.
-pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome]) -> Result<Update, String> {
+pub fn update(
+    file: &str,
+    text: &str,
+    library: &Library,
+    versions: &Versions,
+    outcomes: &[Outcome],
+) -> Result<Update, String> {
     let unreadable = |e: super::ExpectationError| e.to_string();
-    let before = Expectations::parse(file, text).map_err(unreadable)?;
+    let before = Expectations::parse(file, text, library).map_err(unreadable)?;
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let indent = lines
         .iter()
@@ -39,7 +45,7 @@ pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome])
         });
     let (mut changes, mut added, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
-        let (Some(case), Some(seen)) = (Case::of(&outcome.case), Expect::named(&outcome.verdict)) else {
+        let (Some(case), Some(seen)) = (library.find(&outcome.case), Expect::named(&outcome.verdict)) else {
             continue;
         };
         let of = (case, outcome.arm, outcome.variant.as_deref());
@@ -50,7 +56,7 @@ pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome])
         }
         let line = decided
             .entry
-            .filter(|entry| entry.is_of_one_arm())
+            .filter(|entry| entry.is_of_one_arm(library))
             .and_then(super::Entry::verdict_line)
             .and_then(|line| lines.get_mut(line - 1).map(|text| (line, text)));
         match line {
@@ -73,7 +79,7 @@ pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome])
     }
     text.push_str(&added.concat());
     // Whatever the way in which the file is written: what comes out must say what was seen.
-    let holds = Expectations::parse(file, &text).is_ok_and(|after| {
+    let holds = Expectations::parse(file, &text, library).is_ok_and(|after| {
         wanted.iter().all(|&((case, arm, variant), seen)| {
             after
                 .of(case, arm, variant, versions, Expect::of(arm))
@@ -144,7 +150,8 @@ mod tests {
     }
 
     fn updated(text: &str, outcomes: &[Outcome]) -> Update {
-        update("e.yaml", text, &Versions::new(), outcomes).unwrap_or_else(|e| panic!("{e}"))
+        update("e.yaml", text, &Library::builtin(), &Versions::new(), outcomes)
+            .unwrap_or_else(|e| panic!("{e}"))
     }
 
     #[test]
@@ -222,6 +229,7 @@ mod tests {
         let error = update(
             "e.yaml",
             flow,
+            &Library::builtin(),
             &Versions::new(),
             &[seen(outcome(), &Verdict::Reproduced)],
         )

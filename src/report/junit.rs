@@ -48,10 +48,11 @@ pub fn report(material: &Material) -> String {
     for (title, error) in &material.errors {
         // A title is the case and the arm: `c7 broken`.
         let (case, arm) = title.split_once(' ').unwrap_or((title, "run"));
-        let case = crate::cases::ALL
-            .iter()
-            .find(|known| known.id() == case)
-            .map_or(case, |known| known.folder);
+        let builtin = crate::cases::Library::builtin();
+        let case = builtin
+            .called(case)
+            .next()
+            .map_or(case, crate::cases::Case::folder);
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status
             .set_type("harness")

@@ -17,11 +17,11 @@ use semver::Version;
 
 use super::markdown::cell;
 use crate::agreement::{agree, by_arm};
-use crate::cases::{ALL, Case};
+use crate::cases::Library;
 use crate::comparison::{Compared, FACTOR, FIGURES, Outlook, compare};
 use crate::component::ComponentName;
 use crate::evidence::Outcome;
-use crate::expectation::{no_case, release};
+use crate::expectation::release;
 use crate::scenario::items::{Item, items};
 use crate::scenario::{Arm, Pace};
 
@@ -69,10 +69,11 @@ pub fn notes(file: &str, text: &str) -> Result<Vec<Note>, NotesError> {
 fn note(mut item: Item, mistakes: &mut Vec<String>) -> Note {
     let [component, version, text] = ["component", "release", "text"].map(|key| item.needed(key, mistakes));
     let [case, source] = ["case", "source"].map(|key| item.text(key, mistakes));
+    let library = Library::builtin();
     if let Some(case) = &case
-        && !ALL.iter().any(|known| known.is_called(case))
+        && library.called(case).next().is_none()
     {
-        mistakes.push(item.mistake("case", no_case(case)));
+        mistakes.push(item.mistake("case", library.no_case(case)));
     }
     if !component.is_empty() && component != KUBERNETES {
         let known = component.parse::<ComponentName>();
@@ -251,9 +252,10 @@ impl Table {
                 rows.push(outcome);
             }
         }
+        let library = Library::builtin();
         rows.sort_by_key(|row| {
             (
-                Case::place(&row.case),
+                library.place(&row.case),
                 row.case.clone(),
                 row.variant.clone(),
                 row.arm,
@@ -387,10 +389,11 @@ fn change(compared: &Compared) -> Option<String> {
 
 /// Whether a note is of what came in between two releases.
 fn explains(note: &Note, compared: &Compared, from: &Build, to: &Build) -> bool {
-    let of_case = note
-        .case
-        .as_ref()
-        .is_some_and(|word| Case::of(&compared.case).is_some_and(|case| case.is_called(word)));
+    let of_case = note.case.as_ref().is_some_and(|word| {
+        Library::builtin()
+            .called(word)
+            .any(|case| case.folder() == compared.case)
+    });
     let (Some(then), Some(before), Some(after)) = (
         release(&note.release),
         from.release_of(&note.component),

@@ -33,8 +33,6 @@ pub struct Settings {
     pub pace: Pace,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
-    /// A folder of cases to read in place of the embedded ones.
-    pub manifests: Option<PathBuf>,
     /// How long each component may take to become ready.
     pub ready_timeout: Duration,
     /// Whether run directories are left in place.
@@ -150,24 +148,17 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(
-        &self,
-        case: &'static Case,
-        arm: Arm,
-        variant: Option<&'static str>,
-        expected: Expected,
-    ) -> Plan {
+    pub fn plan(&self, case: &Case, arm: Arm, variant: Option<&str>, expected: Expected) -> Plan {
         Plan {
-            case,
+            case: case.clone(),
             arm,
-            variant,
+            variant: variant.map(str::to_owned),
             expected,
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
             provider: self.settings.provider,
             binaries: self.binaries.clone(),
             seeds: Some(self.seeds.clone()),
-            manifests: self.settings.manifests.clone(),
             out: self.settings.out.clone(),
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,

@@ -1,6 +1,6 @@
 //! Who is named in a verdict, on a live control plane: whoever acted, as often as the watches saw it.
 
-use kubeclash::cases::Case;
+use kubeclash::cases::Library;
 use kubeclash::cli::flags::RunFlags;
 use kubeclash::drive::{Finished, drive};
 use kubeclash::evidence::Outcome;
@@ -21,8 +21,8 @@ async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     settings.tuning.audit = audit;
     let _turn = turn(settings.provider).await;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
-    let case = Case::of(case).unwrap();
-    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced.into());
+    let case = Library::builtin().find(case).unwrap().clone();
+    let plan = session.plan(&case, Arm::Broken, None, Expect::Reproduced.into());
     let finished = drive(&plan, &interrupt::token(), &|_| ()).await.unwrap();
     assert!(finished.outcome.ok, "{}", finished.outcome.why);
     finished

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kubeclash::cases::{ALL, Case};
+use kubeclash::cases::{Case, Library};
 use kubeclash::evidence::Outcome;
 use kubeclash::exit;
 use kubeclash::report::results::notes;
@@ -18,15 +18,15 @@ use crate::cli_sandbox::{Ended, Sandbox};
 
 /// The evidence of one arm: the outcome that the judge has for its recording, in `<dir>/<case>/<arm>/<run>`.
 fn evidence(dir: &Path, case: &Case, arm: Arm, run: &str, change: impl FnOnce(&mut Outcome)) {
-    let variant = case.variants[0];
+    let variant = case.variants()[0].clone();
     let name = variant.map_or_else(|| arm.to_string(), |variant| format!("{arm}-{variant}"));
     let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("manifests")
-        .join(case.folder)
+        .join(case.folder())
         .join(format!("recorded/{name}.jsonl"));
     let timeline = read(&recording).unwrap().timeline;
     let judgement = case.judge(&timeline);
-    let dir = dir.join(case.folder).join(name).join(run);
+    let dir = dir.join(case.folder()).join(name).join(run);
     fs::create_dir_all(&dir).unwrap();
     fs::copy(recording, dir.join("timeline.jsonl")).unwrap();
     let mut outcome = outcome(&timeline.header, &judgement, &dir);
@@ -48,15 +48,16 @@ fn outcome(header: &kubeclash::timeline::Header, judgement: &Judgement, dir: &Pa
     .unwrap()
 }
 
-fn case(id: &str) -> &'static Case {
-    ALL.iter().find(|case| case.id() == id).unwrap()
+fn case(id: &str) -> Case {
+    let library = Library::builtin();
+    library.iter().find(|case| case.id() == id).unwrap().clone()
 }
 
 /// Both arms of two cases.
 fn all(dir: &Path) {
     for id in ["c5", "c7"] {
         for arm in Arm::ALL {
-            evidence(dir, case(id), arm, "20260101T000000Z-aaaaaa", |_| ());
+            evidence(dir, &case(id), arm, "20260101T000000Z-aaaaaa", |_| ());
         }
     }
 }
@@ -114,7 +115,7 @@ fn a_flip_is_told_and_an_arm_without_a_verdict_is_none(
     let sandbox = Sandbox::without_components();
     let [_, other] = two(&sandbox);
     // A later run of the same build is one that must agree; of another build it is the one that counts.
-    evidence(&other, case("c5"), arm, "20260202T000000Z-bbbbbb", |outcome| {
+    evidence(&other, &case("c5"), arm, "20260202T000000Z-bbbbbb", |outcome| {
         verdict(&now)(outcome);
         outcome.components.clear();
     });
@@ -142,7 +143,7 @@ fn runs_of_one_build_that_do_not_agree_are_inconclusive() {
     let sandbox = Sandbox::without_components();
     let [_, other] = two(&sandbox);
     let again = verdict(&Verdict::Absent);
-    evidence(&other, case("c5"), Arm::Broken, "20260202T000000Z-bbbbbb", again);
+    evidence(&other, &case("c5"), Arm::Broken, "20260202T000000Z-bbbbbb", again);
     let ended = compare(&sandbox, &[]);
     ended.assert(exit::INCONCLUSIVE, &[]);
     assert!(
@@ -155,7 +156,7 @@ fn runs_of_one_build_that_do_not_agree_are_inconclusive() {
 fn an_arm_that_one_side_lacks_is_told() {
     let sandbox = Sandbox::without_components();
     let [one, _] = two(&sandbox);
-    evidence(&one, case("c1"), Arm::Broken, "20260101T000000Z-aaaaaa", |_| ());
+    evidence(&one, &case("c1"), Arm::Broken, "20260101T000000Z-aaaaaa", |_| ());
     let ended = compare(&sandbox, &[]);
     ended.assert(exit::INCONCLUSIVE, &[]);
     assert!(
@@ -225,7 +226,7 @@ fn a_matrix_is_for_from_json_and_its_parts_are_the_whole() {
         value["include"].as_array().unwrap().clone()
     };
     let whole = matrix(&[]);
-    assert_eq!(whole.len(), ALL.len() * 2 * 2);
+    assert_eq!(whole.len(), Library::builtin().iter().count() * 2 * 2);
     let mut parts: Vec<Value> = ["1/3", "2/3", "3/3"]
         .into_iter()
         .flat_map(|part| matrix(&["--shard", part]))
@@ -263,7 +264,7 @@ fn a_page_of_results_is_made_of_evidence_and_notes() {
     };
     evidence(
         &two,
-        case("c5"),
+        &case("c5"),
         Arm::Broken,
         "20260303T000000Z-cccccc",
         |outcome| {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kubeclash::cases::Case;
+use kubeclash::cases::Library;
 use kubeclash::evidence::{Outcome, TIMELINE, VERDICT};
 use kubeclash::timeline::{Timeline, read};
 use kubeclash::verdict::{Expect, Verdict};
@@ -24,7 +24,7 @@ pub(crate) fn recordings() -> Vec<PathBuf> {
 /// How the arm of a timeline ended, as a run of it would have said.
 pub(crate) fn outcome(timeline: &Timeline) -> Outcome {
     let header = &timeline.header;
-    let judgement = Case::of(&header.case).unwrap().judge(timeline);
+    let judgement = Library::builtin().find(&header.case).unwrap().judge(timeline);
     let expected = Expect::of(header.arm);
     let why = match &judgement.verdict {
         Verdict::Inconclusive(why) => why,

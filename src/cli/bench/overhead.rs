@@ -32,11 +32,16 @@ struct Cost {
 }
 
 /// Runs the broken arm of a case in turn with an audit log and without one.
-pub(super) async fn run(session: &Session, case: &'static Case, runs: u16) -> Result<(), Failure> {
+pub(super) async fn run(session: &Session, case: &Case, runs: u16) -> Result<(), Failure> {
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..runs {
         for (audit, costs) in [true, false].into_iter().zip(&mut costs) {
-            let plan = session.plan(case, Arm::Broken, case.variants[0], Expect::Reproduced.into());
+            let plan = session.plan(
+                case,
+                Arm::Broken,
+                case.variants()[0].as_deref(),
+                Expect::Reproduced.into(),
+            );
             let cost = cost(Plan {
                 tuning: Tuning {
                     audit,

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::builds::Build;
 use super::{Drawing, Material, arm_name, case_id, facts, seconds};
-use crate::cases;
+use crate::cases::Library;
 use crate::evidence::Outcome;
 
 const PAGE: &str = include_str!("page.html");
@@ -151,9 +151,11 @@ fn titles(material: &Material) -> BTreeMap<&str, String> {
         .iter()
         .map(|arm| arm.outcome.case.as_str())
         .collect();
-    let known = cases::ALL.iter().filter(|case| names.contains(case.folder));
-    known
-        .filter_map(|case| Some((case.folder, cases::load(case, None).ok()?.card.title)))
+    let library = Library::builtin();
+    let title = |name: &str| Some(library.find(name)?.load().ok()?.card.title);
+    names
+        .into_iter()
+        .filter_map(|name| Some((name, title(name)?)))
         .collect()
 }
 
