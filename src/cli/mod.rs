@@ -18,6 +18,7 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
+pub(crate) mod notes;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -81,6 +82,19 @@ pub enum Colour {
     Always,
     /// Never.
     Never,
+}
+
+impl Colour {
+    /// Whether a stream gets colour.
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
 }
 
 /// The verbs.
@@ -215,7 +229,7 @@ pub fn run() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    let progress = Progress::detect();
+    let progress = Progress::detect().with_colour(cli.color.on(&std::io::stderr()));
     let style = style(cli.color);
     // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
     let patience = match &cli.verb {
@@ -301,7 +315,6 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
 
 /// What standard output can show.
 fn style(colour: Colour) -> Style {
-    let terminal = std::io::stdout().is_terminal();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
@@ -312,11 +325,7 @@ fn style(colour: Colour) -> Style {
         .and_then(|columns| columns.parse().ok())
         .unwrap_or(100);
     Style {
-        colour: match colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        },
+        colour: colour.on(&std::io::stdout()),
         unicode,
         width,
     }

@@ -12,9 +12,10 @@ use crate::component::{
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
+use crate::experiment::ArmId;
 use crate::progress::Progress;
-use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
-use crate::scenario::{Arm, Pace, Shape};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use crate::scenario::{Pace, Shape};
 
 pub use on_kind::OnKind;
 
@@ -148,11 +149,10 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(&self, case: &Case, arm: Arm, variant: Option<&str>, expected: Expected) -> Plan {
+    pub fn plan(&self, case: &Case, id: ArmId, expected: Expected) -> Plan {
         Plan {
             case: case.clone(),
-            arm,
-            variant: variant.map(str::to_owned),
+            id,
             expected,
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
@@ -163,18 +163,18 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
+            sibling: None,
         }
     }
 
     /// What a cluster of this session is asked to be.
     #[must_use]
-    pub fn order(&self, shape: Shape, logs: PathBuf) -> Order {
+    pub fn order(&self, spec: impl Into<ClusterSpec>, logs: PathBuf) -> Order {
         Order {
             binaries: self.binaries.clone(),
-            shape,
+            spec: spec.into(),
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
-            load: None,
             logs,
             seeds: Some(self.seeds.clone()),
             ready_timeout: self.settings.ready_timeout,
