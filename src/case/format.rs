@@ -51,6 +51,10 @@ pub struct CaseFile {
     pub steps: Vec<Step>,
     /// The failure: what must be seen in the broken arm, and must not in the control.
     pub failure: Failure,
+    /// What is expected of the broken arm where it is not the failure: `expect: {broken: absent}`, of a negative control, or of a
+    /// variant in which the failure does not come about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<ExpectFile>,
     /// What must hold for a verdict to mean anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub premises: Vec<Premise>,
@@ -81,10 +85,6 @@ pub struct ArmsFile {
     pub broken: Values,
     /// The smallest known fix: the failure must not be observed. `fix` says in words what it is.
     pub control: Values,
-    /// What is expected where it is another than that: `expect: {broken: absent}`, of a negative control, or of a variant in which
-    /// the failure does not come about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<ExpectFile>,
 }
 
 /// What is expected of an arm, where it is not what arms are for.
