@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::deeds::{Act, acts};
 use super::world::place;
 use super::{
-    BudgetSeen, Change, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What, WorkloadRef,
+    BudgetSeen, Change, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What, WorkloadRef,
     WorkloadSeen,
 };
 
@@ -259,6 +259,7 @@ impl<'a> History<'a> {
     /// The pod of a name, as it was at a time: a name may be used again.
     #[must_use]
     pub fn pod_named(&self, namespace: &str, name: &str, t: Duration) -> Option<usize> {
+        let namespace = if namespace.is_empty() { DEFAULT_NAMESPACE } else { namespace };
         let all = self.by_name.get(&(namespace, name))?;
         // A request may be written down before the pod that it makes is seen.
         let current = all

@@ -397,7 +397,7 @@ fn refused(history: &History<'_>, question: &Question, workload: &WorkloadRef) -
         note(&mut violation.actors, act.actor_told());
         note(
             &mut violation.causes,
-            super::super::words::code(act.refused.unwrap_or_default()),
+            super::super::words::cause(act),
         );
     }
     violation.cycle = vec![super::super::words::refusal(first)];
