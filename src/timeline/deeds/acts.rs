@@ -185,8 +185,15 @@ impl Asked<'_, '_> {
     /// The workload of a pod that could not be made, by the name that it would have had: a replica set's, a stateful set's.
     fn wanted_by(&self, request: &RequestSeen) -> Option<WorkloadRef> {
         // A name that is to be generated is only in the refusal: `pods "web-5d4f-x7k2p" is forbidden`.
-        let quoted = || request.refusal.as_deref().and_then(|words| words.split('"').nth(1));
-        let name = Some(request.name.as_str()).filter(|name| !name.is_empty()).or_else(quoted)?;
+        let quoted = || {
+            request
+                .refusal
+                .as_deref()
+                .and_then(|words| words.split('"').nth(1))
+        };
+        let name = Some(request.name.as_str())
+            .filter(|name| !name.is_empty())
+            .or_else(quoted)?;
         let (owner, _) = name.rsplit_once('-')?;
         let kinds = [
             "replicaset",
