@@ -18,6 +18,7 @@ pub(super) const WITH_VALUES: [&str; 7] = [
     "failure",
     "premises",
     "facts",
+    "expect",
     "vary",
 ];
 
