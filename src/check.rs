@@ -2,10 +2,12 @@
 
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::cases::Case;
+use crate::cli::cases::CasesFlags;
 use crate::cli::expect::ExpectFlags;
 use crate::cli::flags::{RunFlags, from_environment};
+use crate::cli::notes;
 use crate::drive::{DriveError, Finished, drive};
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -56,29 +58,34 @@ static SESSION: OnceCell<Session> = OnceCell::const_new();
 /// When the verdict is another, or there is none.
 pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect) -> Result<(), CheckError> {
     let unknown = || CheckError::NoCase(variant.map_or_else(|| case.to_owned(), |v| format!("{case} ({v})")));
-    let case = Case::of(case).ok_or_else(unknown)?;
-    let variant = *case
-        .variants
-        .iter()
-        .find(|known| **known == variant)
-        .ok_or_else(unknown)?;
+    let library = from_environment::<CasesFlags>()
+        .and_then(|flags| flags.library().map_err(|failure| failure.report.to_string()))
+        .map_err(CheckError::Environment)?;
+    let case = library.find(case).ok_or_else(unknown)?;
+    if !case.variants().iter().any(|known| known.as_deref() == variant) {
+        return Err(unknown());
+    }
     let settings = RunFlags::from_environment()
         .map_err(CheckError::Environment)?
         .settings();
     let expectations = from_environment::<ExpectFlags>()
-        .and_then(|flags| flags.read())
+        .and_then(|flags| flags.read(&library))
         .map_err(CheckError::Environment)?;
     let progress = Progress::detect();
     let interrupt = interrupt::token();
+    let open = || {
+        notes::of_policies(&settings.tuning.descheduler_policy, &progress);
+        Session::open(settings, &progress)
+    };
     let session = tokio::select! {
-        session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
+        session = SESSION.get_or_try_init(open) => session.map_err(DriveError::from)?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
     let provider = session.settings().provider;
-    if case.local_only && provider != Provider::Local {
+    if case.local_only() && provider != Provider::Local {
         println!(
             "NOT RUN: {} {arm}: it runs on the local provider only, not on {provider}",
-            case.folder
+            case.folder()
         );
         return Ok(());
     }
@@ -92,12 +99,13 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         Provider::Kind => Some(TURN.lock().await),
     };
     let expected = decided.expected.verdict;
-    let plan = session.plan(case, arm, variant, decided.expected);
+    let id = ArmId::new(case.folder(), arm, variant);
+    let plan = session.plan(case, id, decided.expected);
     let Finished {
         outcome, timeline, ..
     } = drive(&plan, &interrupt, &|_| ()).await?;
     let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
-    if outcome.ok {
+    if outcome.ok() {
         println!("{report}");
         Ok(())
     } else {

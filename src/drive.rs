@@ -1,6 +1,9 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+pub mod in_effect;
+mod sibling;
 mod stage;
+pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,28 +12,29 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use self::stage::{Stage, in_effect, ms};
-use crate::cases::{self, Case, Folder, LibraryError};
+use self::sibling::Promise;
+pub use self::sibling::{Need, Sibling, too_short};
+use self::stage::{Stage, in_effect};
+use crate::cases::{Case, Folder, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
 use crate::evidence::{Outcome, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::Liveness;
+use crate::experiment::{ArmId, Liveness};
 use crate::inject::InjectError;
 use crate::load;
 use crate::observe::RecorderError;
-use crate::provider::{Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
 use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
 use crate::timeline::Timeline;
+use crate::verdict::{Judgement, Verdict};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Of which case.
-    pub case: &'static Case,
-    /// Which half of the experiment.
-    pub arm: Arm,
-    /// Which of the case's variants.
-    pub variant: Option<&'static str>,
+    pub case: Case,
+    /// Which arm of it.
+    pub id: ArmId,
     /// What it is expected to end with.
     pub expected: Expected,
     /// At which pace.
@@ -43,8 +47,6 @@ pub struct Plan {
     pub binaries: BTreeMap<ComponentName, Binary>,
     /// Where clusters' starting points are kept.
     pub seeds: Option<PathBuf>,
-    /// A folder of cases to read in place of the embedded ones.
-    pub manifests: Option<PathBuf>,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
     /// How long each component may take to become ready.
@@ -53,6 +55,8 @@ pub struct Plan {
     pub keep: bool,
     /// What clusters of kind are made with.
     pub kit: Option<Kit>,
+    /// The link to the other arm of the case, where both are run together.
+    pub sibling: Option<Sibling>,
 }
 
 impl Plan {
@@ -122,6 +126,14 @@ pub enum DriveError {
         /// Why.
         source: Box<InjectError>,
     },
+    /// A step can't be carried out as it is written, or as things are.
+    #[error("step \"{step}\" can't be carried out: {why}")]
+    Unfit {
+        /// Which.
+        step: String,
+        /// Why not.
+        why: String,
+    },
     /// A file that the steps name is not there.
     #[error("step \"{step}\" needs \"{file}\", which the case's folder has not")]
     NoFile {
@@ -161,7 +173,7 @@ impl DriveError {
             Self::Panicked(_) => {
                 Some("that is a bug, please report it; RUST_BACKTRACE=1 says where".to_owned())
             }
-            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::NoFile { .. } | Self::Interrupted => None,
+            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::Unfit { .. } | Self::NoFile { .. } | Self::Interrupted => None,
         }
     }
 }
@@ -175,16 +187,36 @@ pub async fn drive(
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Finished, DriveError> {
-    if plan.case.local_only && plan.provider != Provider::Local {
+    let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
+    let _promise = sibling.map(Promise);
+    let finished = one_arm(plan, interrupt, say).await;
+    if let Some(sibling) = sibling {
+        let needed = finished
+            .as_ref()
+            .ok()
+            .and_then(|finished| finished.outcome.needed_ms);
+        sibling.tell(needed.map(Duration::from_millis));
+    }
+    finished
+}
+
+async fn one_arm(
+    plan: &Plan,
+    interrupt: &CancellationToken,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<Finished, DriveError> {
+    if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
-            what: format!("run {}", plan.case.folder),
+            what: format!("run {}", plan.case.folder()),
             why: "it bounds the API server's CPU and restarts it".to_owned(),
         }
         .into());
     }
-    let folder = plan.in_effect(cases::load(plan.case, plan.manifests.as_deref())?);
-    let scenario = plan.case.scenario(&folder.card, plan.arm, plan.variant);
+    let folder = plan.in_effect(plan.case.load()?);
+    let scenario = plan
+        .case
+        .scenario(&folder.card, plan.id.arm, plan.id.variant.as_deref());
     needed_files(&scenario, &folder, plan.policy_api())?;
     let burn = plan.binaries.get(&ComponentName::Burn);
     let images = plan.kit.as_ref().zip(burn);
@@ -192,10 +224,12 @@ pub async fn drive(
     let evidence = evidence_dir(plan, &folder, images.as_ref())?;
     let mut order = Order {
         binaries: plan.binaries.clone(),
-        shape: scenario.shape,
+        spec: ClusterSpec {
+            metrics: scenario.load.is_some(),
+            ..scenario.shape.into()
+        },
         pace: plan.pace,
         tuning: plan.tuning.clone(),
-        load: scenario.load.clone(),
         logs: evidence.join("logs"),
         seeds: plan.seeds.clone(),
         ready_timeout: plan.ready_timeout,
@@ -221,6 +255,9 @@ pub async fn drive(
         evidence: &evidence,
         say,
     };
+    if let Some(load) = &scenario.load {
+        cluster.set_cpu(&load.cpu_use());
+    }
     let ready = cluster.ready_after();
     let created = cluster.created_after();
     let timeline = tokio::select! {
@@ -240,9 +277,8 @@ pub async fn drive(
             tracing::warn!("{kept}");
         }
     })?;
-    let mut outcome = stage.outcome(&timeline, elapsed, ready);
-    outcome.create_ms = created.map(ms);
-    outcome.judged(plan.case.judge(&timeline));
+    let run = stage.context(&timeline, elapsed, ready, created);
+    let outcome = Outcome::new(run, beside(plan, plan.case.judge(&timeline)));
     let file = evidence.join(VERDICT);
     fs::write(
         &file,
@@ -257,6 +293,21 @@ pub async fn drive(
     })
 }
 
+/// A control's judgement beside the broken arm of the same run.
+fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict)
+    else {
+        return judgement;
+    };
+    match sibling.need() {
+        Need::Known(needed) => match too_short(judgement.watched, needed) {
+            Some(why) => judgement.unless(why),
+            None => judgement,
+        },
+        Need::Unknown | Need::None => judgement,
+    }
+}
+
 /// What a cluster is given that is about to be overloaded.
 fn scale(scenario: &Scenario, folder: &Folder, pace: Pace) -> Option<Scale> {
     let overload = scenario.overload?;
@@ -266,6 +317,14 @@ fn scale(scenario: &Scenario, folder: &Folder, pace: Pace) -> Option<Scale> {
         liveness: Some(Liveness::default().at(pace)),
         ..load::scale(&profile.says)
     })
+}
+
+/// That a step names a file which is not there.
+fn no_file_of(step: &impl std::fmt::Display, file: &str) -> DriveError {
+    DriveError::NoFile {
+        step: step.to_string(),
+        file: file.to_owned(),
+    }
 }
 
 fn no_file(step: &Step, file: &str) -> DriveError {
@@ -298,16 +357,12 @@ fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<
 
 /// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
 fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
-    let arm = plan.variant.map_or_else(
-        || plan.arm.to_string(),
-        |variant| format!("{}-{variant}", plan.arm),
-    );
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
     let dir = plan
         .out
-        .join(plan.case.folder)
-        .join(arm)
+        .join(&plan.id.case)
+        .join(plan.id.folder())
         .join(format!("{date}-{id}"));
     let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
     fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use semver::{Version, VersionReq};
 use serde_json::Value;
 
-use crate::cases::{ALL, Case};
+use crate::cases::{Case, Library};
 use crate::component::ComponentName;
 use crate::experiment::Arm;
 use crate::scenario::items::{Item, items};
@@ -89,12 +89,12 @@ impl Expectations {
     ///
     /// # Errors
     /// All mistakes together: unknown cases, arms, variants, verdicts, components, releases and fields.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ExpectationError> {
+    pub fn parse(file: &str, text: &str, library: &Library) -> Result<Self, ExpectationError> {
         let mut mistakes = Vec::new();
         let items = items(file, text, &mut mistakes);
         let entries = items
             .into_iter()
-            .filter_map(|item| Entry::of(item, &mut mistakes))
+            .filter_map(|item| Entry::of(item, library, &mut mistakes))
             .collect();
         if mistakes.is_empty() {
             Ok(Self { entries })
@@ -137,7 +137,7 @@ impl Expectations {
 
 impl Entry {
     /// `None` where there are mistakes.
-    fn of(mut item: Item, mistakes: &mut Vec<String>) -> Option<Self> {
+    fn of(mut item: Item, library: &Library, mistakes: &mut Vec<String>) -> Option<Self> {
         let before = mistakes.len();
         let [case, arm, verdict, reason] =
             ["case", "arm", "verdict", "reason"].map(|key| item.needed(key, mistakes));
@@ -147,18 +147,15 @@ impl Entry {
         let place = item.clone();
         item.end(mistakes);
         let mut wrong = |key: &str, what: String| mistakes.push(place.mistake(key, what));
-        let called: Vec<&Case> = ALL.iter().filter(|known| known.is_called(&case)).collect();
+        let called: Vec<&Case> = library.called(&case).collect();
         if called.is_empty() && !case.is_empty() {
-            wrong("case", no_case(&case));
+            wrong("case", library.no_case(&case));
         }
         if let (Some(variant), false) = (&variant, called.is_empty()) {
-            let known: Vec<&str> = called
-                .iter()
-                .flat_map(|case| case.variants.iter().copied().flatten())
-                .collect();
+            let known: Vec<String> = called.iter().flat_map(|case| case.variants()).flatten().collect();
             if known.is_empty() {
                 wrong("variant", format!("\"{case}\" has no variants"));
-            } else if !known.contains(&variant.as_str()) {
+            } else if !known.contains(variant) {
                 wrong(
                     "variant",
                     format!(
@@ -168,27 +165,25 @@ impl Entry {
                 );
             }
         }
-        let arm = Arm::ALL
-            .into_iter()
-            .find(|known| known.to_string() == arm)
-            .or_else(|| {
-                if !arm.is_empty() {
-                    wrong("arm", format!("\"{arm}\" is no arm: \"broken\" or \"control\""));
-                }
-                None
-            });
-        if !verdict.is_empty() && Expect::named(&verdict).is_none() {
-            let what = format!("\"{verdict}\" can't be expected: \"reproduced\" or \"absent\"");
-            wrong("verdict", what);
-        }
+        // What is missing was told already.
+        let arm = arm.parse::<Arm>().map_err(|what| {
+            if !arm.is_empty() {
+                wrong("arm", what);
+            }
+        });
+        let seen = verdict.parse::<Expect>().map_err(|what| {
+            if !verdict.is_empty() {
+                wrong("verdict", what);
+            }
+        });
         let when = when.map_or_else(Vec::new, |when| conditions(when, &mut |what| wrong("when", what)));
         (mistakes.len() == before).then_some(())?;
         Some(Self {
             item: place,
             case,
-            arm: arm?,
+            arm: arm.ok()?,
             variant,
-            verdict: Expect::named(&verdict)?,
+            verdict: seen.ok()?,
             reason,
             when,
         })
@@ -218,23 +213,13 @@ impl Entry {
     }
 
     /// Whether it is of one arm only.
-    pub(crate) fn is_of_one_arm(&self) -> bool {
-        let mut called = ALL.iter().filter(|case| case.is_called(&self.case));
+    pub(crate) fn is_of_one_arm(&self, library: &Library) -> bool {
+        let mut called = library.called(&self.case);
         match (called.next(), called.next()) {
-            (Some(case), None) => self.variant.is_some() || case.variants.len() == 1,
+            (Some(case), None) => self.variant.is_some() || case.variants().len() == 1,
             _ => false,
         }
     }
-}
-
-/// That no case is called so, and how those are called that there are.
-#[must_use]
-pub fn no_case(word: &str) -> String {
-    let known: Vec<&str> = ALL.iter().map(Case::id).collect();
-    format!(
-        "no case is called \"{word}\": there are {} (see \"kubeclash list\")",
-        known.join(", ")
-    )
 }
 
 fn conditions(when: Value, wrong: &mut impl FnMut(String)) -> Vec<(ComponentName, VersionReq)> {

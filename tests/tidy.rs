@@ -84,10 +84,11 @@ fn is_case(name: &str) -> bool {
 
 /// The files of the cases: definitions and tests.
 fn case_files() -> Vec<String> {
-    let files = cases::ALL.iter().flat_map(|case| {
+    let builtin = cases::Library::builtin();
+    let files = builtin.iter().flat_map(|case| {
         [
-            format!("src/cases/{}.rs", case.folder),
-            format!("tests/{}.rs", case.folder),
+            format!("src/cases/{}.rs", case.folder()),
+            format!("tests/{}.rs", case.folder()),
         ]
     });
     files.collect()
@@ -104,7 +105,10 @@ fn kubeclash(args: &[&str]) -> String {
 
 #[test]
 fn a_case_is_a_folder_a_definition_a_test_and_a_line_of_all() {
-    let listed: BTreeSet<String> = cases::ALL.iter().map(|case| case.folder.to_owned()).collect();
+    let listed: BTreeSet<String> = cases::Library::builtin()
+        .iter()
+        .map(|case| case.folder().to_owned())
+        .collect();
     let mut folders: BTreeSet<String> = names("manifests").into_iter().collect();
     assert!(folders.remove("_shared") && folders.remove("_load"));
     let mut tests = stems("tests", ".rs");
@@ -114,34 +118,34 @@ fn a_case_is_a_folder_a_definition_a_test_and_a_line_of_all() {
     assert_eq!(folders, listed, "manifests/ and cases::ALL");
     assert_eq!(tests, listed, "tests/ and cases::ALL");
     assert_eq!(definitions, listed, "src/cases/ and cases::ALL");
-    for case in &cases::ALL {
-        let test = text(format!("tests/{}.rs", case.folder));
+    for case in &cases::Library::builtin() {
+        let test = text(format!("tests/{}.rs", case.folder()));
         assert!(
-            test.contains(&format!("\"{}\"", case.folder)),
+            test.contains(&format!("\"{}\"", case.folder())),
             "tests/{}.rs runs another case",
-            case.folder
+            case.folder()
         );
-        for name in case.variants.iter().flatten() {
+        for name in case.variants().iter().flatten() {
             assert!(
                 test.contains(&format!("\"{name}\"")),
                 "{}: {name} is not tested",
-                case.folder
+                case.folder()
             );
         }
         for arm in ["Arm::Broken", "Arm::Control"] {
             let arms = test
                 .lines()
                 .filter(|line| line.contains("#[case::") && line.contains(arm));
-            assert_eq!(arms.count(), case.variants.len(), "{}: {arm}", case.folder);
+            assert_eq!(arms.count(), case.variants().len(), "{}: {arm}", case.folder());
         }
     }
 }
 
 #[test]
 fn the_tests_of_cases_are_short() {
-    for case in &cases::ALL {
-        let lines = text(format!("tests/{}.rs", case.folder)).lines().count();
-        assert!(lines <= CASE_LINES, "tests/{}.rs: {lines} lines", case.folder);
+    for case in &cases::Library::builtin() {
+        let lines = text(format!("tests/{}.rs", case.folder())).lines().count();
+        assert!(lines <= CASE_LINES, "tests/{}.rs: {lines} lines", case.folder());
     }
 }
 
@@ -160,9 +164,9 @@ fn cases_neither_sleep_nor_unwrap() {
 fn every_case_has_figures_that_can_be_read() {
     let recorded = cases::recorded("figures.yaml");
     let read = figures(&recorded).unwrap_or_else(|e| panic!("{e}"));
-    for case in &cases::ALL {
-        let mine = read.iter().filter(|figure| figure.case == case.folder);
-        assert!(mine.count() > 0, "{}: no figures", case.folder);
+    for case in &cases::Library::builtin() {
+        let mine = read.iter().filter(|figure| figure.case == case.folder());
+        assert!(mine.count() > 0, "{}: no figures", case.folder());
     }
 }
 
@@ -456,43 +460,43 @@ fn meaning(policy: &Value) -> BTreeMap<String, (bool, Value)> {
 
 #[test]
 fn every_policy_has_a_twin_for_old_deschedulers_that_means_the_same() {
-    for case in &cases::ALL {
-        let policies = cases::load(case, None).unwrap_or_else(|e| panic!("{e}")).policies;
+    for case in &cases::Library::builtin() {
+        let policies = case.load().unwrap_or_else(|e| panic!("{e}")).policies;
         let new = policies_in(PolicyApi::V1alpha2, &policies);
         let old = policies_in(PolicyApi::V1alpha1, &policies);
         assert_eq!(
             policies.len(),
             2 * new.len(),
             "{}: {:?}",
-            case.folder,
+            case.folder(),
             policies.keys()
         );
         assert!(
             new.keys().eq(old.keys()),
             "{}: {:?}",
-            case.folder,
+            case.folder(),
             policies.keys()
         );
         for (file, policy) in &new {
-            assert_eq!(meaning(policy), meaning(&old[file]), "{}/{file}", case.folder);
+            assert_eq!(meaning(policy), meaning(&old[file]), "{}/{file}", case.folder());
         }
     }
 }
 
 #[test]
 fn every_shape_of_a_case_is_there_for_kind_as_well() {
-    for case in &cases::ALL {
-        if case.local_only {
+    for case in &cases::Library::builtin() {
+        if case.local_only() {
             continue;
         }
-        let card = cases::load(case, None).unwrap_or_else(|e| panic!("{e}")).card;
+        let card = case.load().unwrap_or_else(|e| panic!("{e}")).card;
         let name = ["one", "two", "three"][card.workers - 1];
         let config = text(format!("kind-configs/{name}-worker.yaml"));
         assert_eq!(
             config.matches("- role: worker").count(),
             card.workers,
             "{}",
-            case.folder
+            case.folder()
         );
     }
 }

@@ -4,6 +4,8 @@
 //! [`values`] of an arm put in, checked against the [`schema`] and by the rules of what may be said, to [`Scenario`]s. Every
 //! mistake of a folder is told at once, with its place. Nothing in here runs anything.
 
+mod condition;
+mod cpu;
 mod declared;
 pub mod files;
 pub mod format;
@@ -15,10 +17,13 @@ pub mod scenario;
 pub mod schema;
 pub mod shape;
 pub mod template;
+mod text;
 pub mod tree;
 pub mod values;
 pub mod words;
 
+pub use condition::condition;
+pub use cpu::cpu_use;
 pub use files::Files;
 pub use mistake::{CaseError, Mistake, Place};
 pub use scenario::Scenario;

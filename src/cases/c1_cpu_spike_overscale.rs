@@ -5,12 +5,12 @@
 //! Steps fit `ceil(current × utilisation / 50)`, and are two syncs apart because fresh pods without a metric
 //! count as 0 % (pkg/controller/podautoscaler/replica_calculator.go).
 
-use super::{Case, ONE, by, window};
+use super::{ONE, Study, by, window};
 use crate::scenario::{Arm, Card, CpuCurve, Load, Scenario, secs};
 use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c1_cpu_spike_overscale",
     variants: ONE,
     local_only: false,

@@ -4,12 +4,12 @@
 //! Mechanism: the three-way merge of a client-side apply deletes a field that is in last-applied and not in the new
 //! manifest; the API server then defaults it to 1.
 
-use super::{Case, ONE, by, c1_cpu_spike_overscale::burst, window};
+use super::{ONE, Study, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
 use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c2_replicas_omitted",
     variants: ONE,
     local_only: false,

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::{Case, by, c1_cpu_spike_overscale::burst, window};
+use super::{Study, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs, worker};
 use crate::timeline::{Does, Finding, Timeline, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c3_two_spread_keys",
     variants: &[Some("with-hpa"), Some("without-hpa")],
     local_only: false,

@@ -4,12 +4,12 @@
 //! Mechanism: two of three nodes are almost full. Three of one owner's pods on one node are too many for the
 //! descheduler; none of the others has room for the one that it evicts.
 
-use super::{Case, ONE, by, loops, window};
+use super::{ONE, Study, by, loops, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
 use crate::timeline::{Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c5_remove_duplicates_loop",
     variants: ONE,
     local_only: false,

@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use super::{Case, by, loops};
+use super::{Study, by, loops};
 use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
 use crate::timeline::{Does, Finding, Timeline, closed_nodes, deeds, deployment, lives, skew};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c6_maintenance_imbalance",
     variants: &[Some("with-constraint"), Some("without-constraint")],
     local_only: false,

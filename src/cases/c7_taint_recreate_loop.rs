@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, ONE, by, window};
+use super::{ONE, Study, by, window};
 use crate::scenario::{Arm, Card, Scenario, worker};
 use crate::timeline::{Does, Finding, PodLife, Timeline, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c7_taint_recreate_loop",
     variants: ONE,
     local_only: false,

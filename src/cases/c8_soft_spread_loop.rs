@@ -4,12 +4,12 @@
 //! Mechanism: for the scheduler, `ScheduleAnyway` is one score among others, and a preferred node affinity weighs more
 //! (recorded scores 756 against 736). The descheduler treats it like a hard constraint and evicts what violates it.
 
-use super::{Case, ONE, by, loops, window};
+use super::{ONE, Study, by, loops, window};
 use crate::scenario::{Arm, Card, Scenario, secs, worker};
 use crate::timeline::{Timeline, deployment};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "c8_soft_spread_loop",
     variants: ONE,
     local_only: false,

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use super::{Case, ONE, by, window};
+use super::{ONE, Study, by, window};
 use crate::experiment::{LivenessChange, LoadStep};
 use crate::scenario::{Arm, Card, Overload, Scenario};
 use crate::timeline::{Finding, Timeline, What};
 use crate::verdict::Judgement;
 
-pub(super) const CASE: Case = Case {
+pub(super) static CASE: Study = Study {
     folder: "l1_apiserver_liveness_loop",
     variants: ONE,
     local_only: true,

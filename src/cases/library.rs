@@ -1,12 +1,10 @@
 //! The files of the cases: embedded in the crate, or in a folder that the user names instead.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use include_dir::{Dir, include_dir};
 use once_cell::sync::Lazy;
+use std::collections::BTreeMap;
 
-use super::{ALL, Case};
+use super::{STUDY, Study};
 use crate::load::profile::{Profile, ProfileError};
 use crate::scenario::{Card, CardError, Manifest, ManifestError, PolicyApi, manifests_of, policy_of};
 
@@ -68,19 +66,16 @@ impl Folder {
     }
 }
 
-/// Reads the files of a case: the embedded ones, or those in the folder of its name below `instead`.
+/// Reads the embedded files of a case.
 ///
 /// # Errors
 /// All mistakes of all its files together; a file that its steps name and that is missing is one as well.
-pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError> {
+pub(super) fn load(case: &Study) -> Result<Folder, LibraryError> {
     let fail = |mistakes| LibraryError {
         folder: case.folder.to_owned(),
         mistakes,
     };
-    let files = match instead {
-        None => FILES.get(case.folder).cloned().unwrap_or_default(),
-        Some(dir) => read(&dir.join(case.folder)).map_err(|why| fail(vec![why]))?,
-    };
+    let files = FILES.get(case.folder).cloned().unwrap_or_default();
     let mut mistakes = Vec::new();
     let mut keep = |found: Vec<String>| mistakes.extend(found);
     let text = files.get("case.yaml").map_or("", String::as_str);
@@ -129,21 +124,11 @@ pub fn load(case: &Case, instead: Option<&Path>) -> Result<Folder, LibraryError>
     }
 }
 
-fn read(dir: &Path) -> Result<BTreeMap<String, String>, String> {
-    let entries = std::fs::read_dir(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
-    let mut files = BTreeMap::new();
-    for entry in entries.flatten().filter(|entry| entry.path().is_file()) {
-        let text =
-            std::fs::read_to_string(entry.path()).map_err(|e| format!("{}: {e}", entry.path().display()))?;
-        files.insert(entry.file_name().to_string_lossy().into_owned(), text);
-    }
-    Ok(files)
-}
-
 /// A file of every case that has one, by folder: what the reports read that is neither card nor manifest.
 #[must_use]
 pub fn recorded(file: &str) -> BTreeMap<String, String> {
-    ALL.iter()
+    STUDY
+        .iter()
         .filter_map(|case| {
             let found = EMBEDDED.get_file(format!("{}/recorded/{file}", case.folder))?;
             Some((case.folder.to_owned(), found.contents_utf8()?.to_owned()))

@@ -1,20 +1,21 @@
 //! Arms: which were asked for, and how they are run side by side. `run`, `compare` and `matrix` share it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
 use super::Failure;
+use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
-use crate::cases::{self, Case};
-use crate::drive::{DriveError, Finished, Plan, drive};
+use crate::cases::{Case, Library};
+use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
 use crate::exit;
-use crate::expectation::no_case;
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -27,6 +28,9 @@ pub struct ArmFlags {
     /// Which cases: an id (c7), a name, or a glob; all by default
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases_flags: CasesFlags,
     /// Which arms
     #[arg(long, value_enum, default_value_t = Arms::Both)]
     pub arm: Arms,
@@ -67,71 +71,77 @@ impl TimesFlags {
 }
 
 /// An arm of a case, or of a variant of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Selected {
     /// The case.
-    pub case: &'static Case,
-    /// The arm.
-    pub arm: Arm,
-    /// The variant.
-    pub variant: Option<&'static str>,
+    pub case: Case,
+    /// Which arm of it.
+    pub id: ArmId,
 }
 
 impl Selected {
     /// Short, for progress lines: `c3 broken (with-hpa)`.
     #[must_use]
     pub fn title(&self) -> String {
-        let id = self.case.id();
-        self.variant.map_or_else(
-            || format!("{id} {}", self.arm),
-            |variant| format!("{id} {} ({variant})", self.arm),
-        )
+        self.id.short()
     }
 
     /// Roughly how long it takes, in recorded seconds.
     #[must_use]
-    pub fn weight(&self, manifests: Option<&Path>) -> u64 {
-        let Ok(folder) = cases::load(self.case, manifests) else {
-            return 0;
-        };
-        match self.arm {
-            Arm::Broken => folder.card.needs.as_secs(),
-            Arm::Control => folder.card.needs.as_secs() * 2,
-        }
+    pub fn weight(&self) -> u64 {
+        self.case.weight(self.id.arm)
     }
 }
 
 impl ArmFlags {
+    /// The cases that there are: the built-in ones, those of `--cases`, and those that are named by their folders.
+    ///
+    /// # Errors
+    /// All mistakes in the folders' cases together.
+    pub fn library(&self) -> Result<Library, Failure> {
+        self.cases_flags.library()
+    }
+
     /// The arms that were asked for, in the order in which they are listed.
     ///
     /// # Errors
     /// When a word calls no case.
-    pub fn selected(&self) -> Result<Vec<Selected>, Failure> {
+    pub fn selected(&self, library: &Library) -> Result<Vec<Selected>, Failure> {
         if let Some(word) = self
             .cases
             .iter()
-            .find(|word| !cases::ALL.iter().any(|case| case.is_called(word)))
+            .find(|word| library.called(word).next().is_none())
         {
-            return Err(Failure::new(exit::NOTHING, no_case(word)));
+            return Err(Failure::new(exit::NOTHING, library.no_case(word)));
         }
-        let chosen = cases::ALL
+        let chosen = library
             .iter()
             .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| case.is_called(word)));
-        let arms: Vec<Arm> = self.arms().collect();
-        Ok(chosen
-            .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
-            .flat_map(|(case, variant)| arms.iter().map(move |&arm| Selected { case, arm, variant }))
-            .collect())
+        let mut selected = Vec::new();
+        for case in chosen {
+            for variant in case.variants() {
+                selected.extend(self.arms().map(|arm| Selected {
+                    id: ArmId::new(case.folder(), arm, variant.as_deref()),
+                    case: case.clone(),
+                }));
+            }
+        }
+        Ok(selected)
     }
 
     /// The same, without cases that a provider can't run and nobody named.
     ///
     /// # Errors
     /// When a word calls no case.
-    pub fn on(&self, provider: Provider, progress: &Progress) -> Result<Vec<Selected>, Failure> {
-        let mut selected = self.selected()?;
+    pub fn on(
+        &self,
+        provider: Provider,
+        library: &Library,
+        progress: &Progress,
+    ) -> Result<Vec<Selected>, Failure> {
+        let mut selected = self.selected(library)?;
         if provider != Provider::Local && self.cases.is_empty() {
-            let left_out = selected.extract_if(.., |one| one.case.local_only);
+            let left_out = selected.extract_if(.., |one| one.case.local_only());
             for title in left_out.map(|one| one.title()) {
                 progress.println(format!(
                     "note: {title} is left out: it runs on the local provider only"
@@ -154,19 +164,21 @@ impl ArmFlags {
 
 /// The part of the arms that is this machine's.
 #[must_use]
-pub fn part(selected: Vec<Selected>, shard: Shard, manifests: Option<&Path>) -> Vec<Selected> {
-    shard.of(selected, |arm| arm.weight(manifests))
+pub fn part(selected: Vec<Selected>, shard: Shard) -> Vec<Selected> {
+    shard.of(selected, Selected::weight)
 }
 
 /// That the files of the selected cases can be read: mistakes are told before anything is fetched or built.
 ///
 /// # Errors
 /// All mistakes in the files of one case.
-pub fn check_files(selected: &[Selected], settings: &Settings) -> Result<(), Failure> {
-    for case in &cases::ALL {
-        if selected.iter().any(|chosen| chosen.case.folder == case.folder) {
-            cases::load(case, settings.manifests.as_deref())
-                .map_err(|e| Failure::with_help(exit::USAGE, e.to_string(), where_from(settings)))?;
+pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
+    for (at, chosen) in selected.iter().enumerate() {
+        if at == 0 || selected[at - 1].case != chosen.case {
+            chosen
+                .case
+                .load()
+                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
         }
     }
     Ok(())
@@ -178,19 +190,12 @@ pub fn check_files(selected: &[Selected], settings: &Settings) -> Result<(), Fai
 /// When there are no components.
 pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
     let interrupt = interrupt::token();
-    tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
-        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
-    }
-}
-
-/// Where a case's files were read, if not from the built-in ones.
-fn where_from(settings: &Settings) -> Option<String> {
-    let dir = settings.manifests.as_ref()?;
-    Some(format!(
-        "--manifests says that cases are in \"{}\": a folder each, with a case.yaml",
-        dir.display()
-    ))
+    let session = tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into()))?,
+        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
+    };
+    notes::of_release(&session, progress);
+    Ok(session)
 }
 
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
@@ -235,6 +240,9 @@ pub(super) struct Ended {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
+    pub(super) id: ArmId,
+    /// Which of its runs, counted from 1, where this is one of several.
+    pub(super) run: Option<u16>,
     pub(super) end: Result<Finished, DriveError>,
 }
 
@@ -284,12 +292,26 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some((order, title)) = queue.pop_front()
+            && let Some(Turn { order, time, sibling }) = queue.pop_front()
         {
-            let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            let mut plan = groups[order].plan.clone();
+            plan.sibling = sibling;
+            let progress = progress.clone();
+            let run = (repeat > 1).then_some(time);
+            let title = run.map_or_else(
+                || groups[order].title.clone(),
+                |time| format!("{}, run {time} of {repeat}", groups[order].title),
+            );
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
-                Ended { order, title, end }
+                let id = plan.id;
+                Ended {
+                    order,
+                    title,
+                    id,
+                    run,
+                    end,
+                }
             });
         }
         let Some(joined) = running.join_next().await else {
@@ -317,6 +339,8 @@ pub(super) async fn side_by_side(
             let arm = Ended {
                 order,
                 title: tally.title.clone(),
+                id: sum.outcome.id.clone(),
+                run: None,
                 end: Ok(sum),
             };
             ended(&arm);
@@ -327,27 +351,61 @@ pub(super) async fn side_by_side(
     all
 }
 
+/// One run of an arm that is still to come.
+struct Turn {
+    /// The place of the arm among those that were asked for.
+    order: usize,
+    /// Which of its runs, counted from 1.
+    time: u16,
+    /// The link to the other arm of the same round, where that is run as well.
+    sibling: Option<Sibling>,
+}
+
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
-/// as the whole takes as long as its longest arm if that one does not start last.
-fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
-    let weight = |plan: &Plan| {
-        let arm = Selected {
-            case: plan.case,
-            arm: plan.arm,
-            variant: plan.variant,
-        };
-        arm.weight(plan.manifests.as_deref())
+/// as the whole takes as long as its longest arm if that one does not start last. A broken arm comes before its control, which is
+/// watched twice as long as the broken one needed.
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
+    let is_pair = |one: &Plan, other: &Plan| {
+        (&one.id.case, &one.id.variant, &one.out) == (&other.id.case, &other.id.variant, &other.out)
     };
+    let pairs: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|one| {
+            let alike = groups
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| is_pair(&one.plan, &other.plan));
+            alike.map(|(order, _)| order).collect()
+        })
+        .collect();
+    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.id.arm);
     let mut round: Vec<usize> = (0..groups.len()).collect();
-    round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
-    let title = |order: usize, time: u16| match repeat {
-        1 => groups[order].title.clone(),
-        _ => format!("{}, run {time} of {repeat}", groups[order].title),
-    };
-    (1..=repeat)
-        .flat_map(|time| round.iter().map(move |&order| (order, time)))
-        .map(|(order, time)| (order, title(order, time)))
-        .collect()
+    round.sort_by_cached_key(|&order| {
+        let heaviest = pairs[order].iter().map(|&one| weight(one)).max();
+        (
+            std::cmp::Reverse(heaviest),
+            pairs[order].first().copied(),
+            groups[order].plan.id.arm,
+        )
+    });
+    let mut queue = VecDeque::new();
+    for time in 1..=repeat {
+        let mut siblings: Vec<(usize, Sibling)> = Vec::new();
+        for &order in &round {
+            let first = pairs[order][0];
+            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.id.arm).collect();
+            let sibling = (arms.len() == 2).then(|| match siblings.iter().find(|(pair, _)| *pair == first) {
+                Some((_, sibling)) => sibling.clone(),
+                None => {
+                    let sibling = Sibling::default();
+                    siblings.push((first, sibling.clone()));
+                    sibling
+                }
+            });
+            queue.push_back(Turn { order, time, sibling });
+        }
+    }
+    queue
 }
 
 /// One run of one arm.
@@ -401,6 +459,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
         DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
+        | DriveError::Unfit { .. }
         | DriveError::Evidence { .. }
         | DriveError::Panicked(_) => exit::ERROR,
     }

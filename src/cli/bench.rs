@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use self::kwokctl::Kwokctl;
 use super::Failure;
 use super::flags::RunFlags;
-use crate::cases::{self, Case};
+use crate::cases::{Case, Library};
 use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
 use crate::progress::Progress;
@@ -60,7 +60,7 @@ pub enum What {
     Overhead {
         /// The case whose broken arm is run
         #[arg(value_name = "CASE", default_value = "c7", value_parser = case)]
-        case: &'static Case,
+        case: Case,
         /// How often each
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
         runs: u16,
@@ -84,10 +84,11 @@ pub enum What {
 }
 
 /// The one case that a word names.
-pub(super) fn case(word: &str) -> Result<&'static Case, String> {
-    let called: Vec<&Case> = cases::ALL.iter().filter(|case| case.is_called(word)).collect();
+pub(super) fn case(word: &str) -> Result<Case, String> {
+    let library = Library::builtin();
+    let called: Vec<&Case> = library.called(word).collect();
     match called[..] {
-        [case] => Ok(case),
+        [case] => Ok(case.clone()),
         [] => Err("no case is called so: see \"kubeclash list\"".to_owned()),
         _ => Err("more than one case is called so".to_owned()),
     }

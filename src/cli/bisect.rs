@@ -12,7 +12,7 @@ use self::ask::{Asking, Question};
 use super::bench::case;
 use super::flags::{RunFlags, time};
 use super::matrix::{self, Listed, MatrixFormat};
-use super::{Failure, arms};
+use super::{Failure, arms, notes};
 use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
@@ -66,7 +66,7 @@ pub struct BisectArgs {
     pub component: Part,
     /// Ask whether this case's failure is reproduced
     #[arg(long, value_name = "CASE", value_parser = case)]
-    pub case: Option<&'static Case>,
+    pub case: Option<Case>,
     /// In which arm of it: broken, or control
     #[arg(long, value_name = "ARM", default_value = "broken", value_parser = arm)]
     pub arm: Arm,
@@ -179,11 +179,15 @@ impl BisectArgs {
 pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> {
     let confidence = args.confidence()?;
     let (builds, oldest) = args.builds().await?;
+    notes::of_policies(&args.flags.tuning.descheduler_policy, progress);
     arms::hint_at_leftovers(progress);
     let mut asking = Asking::new(args, confidence, builds).await?;
     let mut questions: Vec<Question> = Vec::new();
-    match args.case {
-        Some(case) => questions.push(Question::Case { case, arm: args.arm }),
+    match &args.case {
+        Some(case) => questions.push(Question::Case {
+            case: case.clone(),
+            arm: args.arm,
+        }),
         None => questions.extend(args.load.iter().map(|profile| Question::Load {
             profile: profile.clone(),
         })),

@@ -10,9 +10,10 @@ use super::arms::{
     side_by_side, told,
 };
 use super::flags::RunFlags;
+use super::notes;
 use super::specs::SpecSet;
 use crate::agreement;
-use crate::cases::Case;
+use crate::cases::Library;
 use crate::comparison::{Compared, Outlook, compare};
 use crate::drive::DriveError;
 use crate::evidence::{self, Outcome};
@@ -79,10 +80,11 @@ struct Sides {
 /// # Errors
 /// When the sides are neither folders nor sets, when there is nothing to compare, or there are no components.
 pub async fn run(args: &CompareArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = args.arms.selected()?;
+    let library = args.arms.library()?;
+    let selected = args.arms.selected(&library)?;
     let folders = [&args.a, &args.b].map(|side| Path::new(side).is_dir());
     let sides = match folders {
-        [true, true] => recorded(args)?,
+        [true, true] => recorded(args, &library)?,
         [false, false] => live(args, &selected, progress).await?,
         [a, _] => {
             let (folder, set) = if a { (&args.a, &args.b) } else { (&args.b, &args.a) };
@@ -111,14 +113,17 @@ pub async fn run(args: &CompareArgs, progress: &Progress, style: &Style) -> Resu
 }
 
 /// Both sides out of evidence.
-fn recorded(args: &CompareArgs) -> Result<Sides, Failure> {
+fn recorded(args: &CompareArgs, library: &Library) -> Result<Sides, Failure> {
     if args.times.repeat > 1 || args.times.jobs.is_some() {
         let message = "--repeat and --jobs are for what is run, and two folders of evidence were run already";
         return Err(Failure::new(exit::USAGE, message));
     }
     let read = |dir: &String| {
         let all = evidence::outcomes(Path::new(dir)).map_err(|why| Failure::new(exit::USAGE, why))?;
-        let mine: Vec<Outcome> = all.into_iter().filter(|one| asked(&args.arms, one)).collect();
+        let mine: Vec<Outcome> = all
+            .into_iter()
+            .filter(|one| asked(&args.arms, library, one))
+            .collect();
         if mine.is_empty() {
             let message = format!("there is no verdict.json below \"{dir}\" of an arm that was asked for");
             return Err(Failure::new(exit::NOTHING, message));
@@ -133,10 +138,11 @@ fn recorded(args: &CompareArgs) -> Result<Sides, Failure> {
 }
 
 /// Whether an outcome is of an arm that was asked for.
-fn asked(flags: &ArmFlags, outcome: &Outcome) -> bool {
-    let case = Case::of(&outcome.case);
+fn asked(flags: &ArmFlags, library: &Library, outcome: &Outcome) -> bool {
+    let case = library.find(&outcome.id.case);
     let called = |word: &String| case.is_some_and(|case| case.is_called(word));
-    (flags.cases.is_empty() || flags.cases.iter().any(called)) && flags.arms().any(|arm| arm == outcome.arm)
+    (flags.cases.is_empty() || flags.cases.iter().any(called))
+        && flags.arms().any(|arm| arm == outcome.id.arm)
 }
 
 /// Both sides run in turn, so that what befalls the machine befalls both.
@@ -163,9 +169,11 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         // Each of the two keeps its clusters for itself.
         let sets = if args.flags.reuse { 2 } else { 1 };
         own.on_kind.at_once = sets * args.times.jobs(own.provider) as u64;
-        check_files(selected, &own)?;
+        check_files(selected)?;
         settings.push(own);
     }
+    let policies = settings.iter().flat_map(|own| &own.tuning.descheduler_policy);
+    notes::of_policies(policies, progress);
     hint_at_leftovers(progress);
     let mut sessions = Vec::new();
     for settings in settings {
@@ -204,13 +212,14 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
 /// A B A B …: the arms in their order, of each first the one side and then the other.
 fn in_turn(sets: &[SpecSet; 2], sessions: &[Session], selected: &[Selected]) -> Vec<Group> {
     let sides = |chosen: &Selected| {
-        let Selected { case, arm, variant } = *chosen;
+        let Selected { case, id } = chosen;
+        let expected = Expect::of(id.arm);
         let title = chosen.title();
         let sides = sets.iter().zip(sessions);
         sides
             .map(|(set, session)| Group {
                 title: format!("{title}, {}", set.name),
-                plan: session.plan(case, arm, variant, Expect::of(arm).into()),
+                plan: session.plan(case, id.clone(), expected.into()),
             })
             .collect::<Vec<_>>()
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
+use crate::cases::Library;
 use crate::disk;
 use crate::evidence::Outcome;
 use crate::exit;
@@ -29,12 +30,12 @@ impl ExpectFlags {
     ///
     /// # Errors
     /// All mistakes of the file together.
-    pub fn read(&self) -> Result<Expectations, String> {
+    pub fn read(&self, library: &Library) -> Result<Expectations, String> {
         let Some(path) = &self.expect else {
             return Ok(Expectations::default());
         };
         let text = self.text(path)?;
-        Expectations::parse(&path.display().to_string(), &text).map_err(|e| e.to_string())
+        Expectations::parse(&path.display().to_string(), &text, library).map_err(|e| e.to_string())
     }
 
     /// The file's text. One that is to be written may be missing.
@@ -49,13 +50,19 @@ impl ExpectFlags {
     ///
     /// # Errors
     /// When it can't be read or written, or changed by itself; it is as it was then.
-    pub fn update(&self, versions: &Versions, outcomes: &[Outcome]) -> Result<Vec<String>, Failure> {
+    pub fn update(
+        &self,
+        library: &Library,
+        versions: &Versions,
+        outcomes: &[Outcome],
+    ) -> Result<Vec<String>, Failure> {
         let Some(path) = &self.expect else {
             return Ok(Vec::new());
         };
         let usage = |why| Failure::new(exit::USAGE, why);
         let text = self.text(path).map_err(usage)?;
-        let updated = update(&path.display().to_string(), &text, versions, outcomes).map_err(usage)?;
+        let updated =
+            update(&path.display().to_string(), &text, library, versions, outcomes).map_err(usage)?;
         if !updated.changes.is_empty() {
             replace(path, &updated.text).map_err(|e| {
                 Failure::new(
@@ -90,7 +97,7 @@ mod tests {
 
     fn cured() -> Outcome {
         let mut outcome = outcome();
-        outcome.found(&Verdict::Absent);
+        outcome.verdict = Verdict::Absent;
         outcome
     }
 
@@ -108,7 +115,9 @@ mod tests {
         fs::write(&file, "# ours\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        let changes = flags(&link).update(&Versions::new(), &[cured()]).unwrap();
+        let changes = flags(&link)
+            .update(&Library::builtin(), &Versions::new(), &[cured()])
+            .unwrap();
         assert_eq!(changes.len(), 1);
         assert!(
             fs::read_to_string(&file)
@@ -124,18 +133,27 @@ mod tests {
     fn a_new_file_can_be_read_by_others_and_a_mistake_is_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("expect.yaml");
-        assert!(flags(&file).read().is_ok());
-        flags(&file).update(&Versions::new(), &[cured()]).unwrap();
+        assert!(flags(&file).read(&Library::builtin()).is_ok());
+        flags(&file)
+            .update(&Library::builtin(), &Versions::new(), &[cured()])
+            .unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o600, 0o600);
-        assert!(flags(&file).read().is_ok());
+        assert!(flags(&file).read(&Library::builtin()).is_ok());
         fs::write(&file, "- case: c9\n").unwrap();
-        let failure = flags(&file).update(&Versions::new(), &[cured()]).unwrap_err();
+        let failure = flags(&file)
+            .update(&Library::builtin(), &Versions::new(), &[cured()])
+            .unwrap_err();
         assert_eq!(failure.code, exit::USAGE);
         assert_eq!(fs::read_to_string(&file).unwrap(), "- case: c9\n");
         let missing = ExpectFlags {
             update_expect: false,
             ..flags(&dir.path().join("none"))
         };
-        assert!(missing.read().unwrap_err().contains("can't be read"));
+        assert!(
+            missing
+                .read(&Library::builtin())
+                .unwrap_err()
+                .contains("can't be read")
+        );
     }
 }

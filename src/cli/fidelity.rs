@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
-use crate::cases;
+use super::cases::CasesFlags;
+use crate::cases::{self, Library};
 use crate::evidence::{self, Outcome};
 use crate::exit;
 use crate::report::fidelity::{figures, page};
@@ -25,6 +26,9 @@ pub struct FidelityArgs {
     /// The folder that the runs' evidence went to; of several runs of an arm by one provider the
     /// last counts
     pub evidence: PathBuf,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 }
 
 /// Prints the page on standard output.
@@ -34,7 +38,7 @@ pub struct FidelityArgs {
 pub fn run(args: &FidelityArgs) -> Result<(), Failure> {
     let figures =
         figures(&cases::recorded("figures.yaml")).map_err(|e| Failure::new(exit::ERROR, e.to_string()))?;
-    let outcomes = outcomes(&args.evidence)?;
+    let outcomes = outcomes(&args.evidence, &args.cases.library()?)?;
     if outcomes.is_empty() {
         let message = format!(
             "there is no verdict.json below \"{}\": run with --out first",
@@ -47,11 +51,11 @@ pub fn run(args: &FidelityArgs) -> Result<(), Failure> {
 }
 
 /// The last outcome of each arm below a folder, by provider and pace: runs are named by their time.
-fn outcomes(dir: &Path) -> Result<Vec<Outcome>, Failure> {
+fn outcomes(dir: &Path, library: &Library) -> Result<Vec<Outcome>, Failure> {
     let mut found = Vec::new();
-    for case in &cases::ALL {
+    for case in library {
         let mut last: BTreeMap<(PathBuf, String, bool), Outcome> = BTreeMap::new();
-        for run in evidence::runs(&dir.join(case.folder)) {
+        for run in evidence::runs(&dir.join(case.folder())) {
             let file = run.join(evidence::VERDICT);
             if let (Some(arm), true) = (run.parent(), file.is_file()) {
                 let outcome = evidence::outcome(&file).map_err(|e| Failure::new(exit::USAGE, e))?;
@@ -80,11 +84,11 @@ mod tests {
             let mut outcome = outcome();
             outcome.provider = provider.to_owned();
             outcome.facts.insert("rounds".to_owned(), rounds.into());
-            let run = dir.path().join(&outcome.case).join("broken").join(run);
+            let run = dir.path().join(&outcome.id.case).join("broken").join(run);
             std::fs::create_dir_all(&run).unwrap();
             std::fs::write(run.join(evidence::VERDICT), serde_json::to_vec(&outcome).unwrap()).unwrap();
         }
-        let found: Vec<_> = outcomes(dir.path())
+        let found: Vec<_> = outcomes(dir.path(), &Library::builtin())
             .unwrap()
             .into_iter()
             .map(|outcome| (outcome.provider, outcome.facts["rounds"].as_i64()))

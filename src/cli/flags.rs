@@ -113,7 +113,7 @@ pub struct TuningFlags {
     /// Run --scheduler beside the default scheduler, for the cases' pods, which name it in schedulerName
     #[arg(long, value_name = "NAME", env = "KUBECLASH_SCHEDULER_NAME", value_parser = scheduler_name)]
     pub scheduler_name: Option<String>,
-    /// The descheduler's policy, in place of the cases' own
+    /// The descheduler's policy, in place of the cases' own: a file of its own, or a Helm chart's values with one
     #[arg(long, value_name = "FILE", env = "KUBECLASH_DESCHEDULER_POLICY", value_parser = descheduler_policy)]
     pub descheduler_policy: Option<Policy>,
     /// One more argument of the descheduler; can be given several times
@@ -169,9 +169,6 @@ pub struct RunFlags {
         env = "KUBECLASH_OUT"
     )]
     pub out: PathBuf,
-    /// A folder of cases to read in place of the built-in manifests: DIR/CASE/case.yaml, …
-    #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
-    pub manifests: Option<PathBuf>,
     /// How long each component of a cluster may take to become ready
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, env = "KUBECLASH_READY_TIMEOUT")]
     pub ready_timeout: Duration,
@@ -217,7 +214,6 @@ impl RunFlags {
             pace: self.pace,
             // The evidence's paths are printed, and clusters must not depend on where they are looked at from.
             out: std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone()),
-            manifests: self.manifests.clone(),
             ready_timeout: self.ready_timeout,
             keep: self.keep,
         }
@@ -288,7 +284,11 @@ fn scheduler_config(file: &str) -> Result<SchedulerConfig, String> {
 }
 
 fn descheduler_policy(file: &str) -> Result<Policy, String> {
-    Policy::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())
+    let policy = Policy::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())?;
+    match policy.forbids_evictions() {
+        Some(note) => Err(note.to_string()),
+        None => Ok(policy),
+    }
 }
 
 fn text_of(file: &str) -> Result<String, String> {

@@ -4,7 +4,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Failure;
-use crate::cases::{ALL, Case, load};
+use super::cases::CasesFlags;
+use crate::cases::Library;
 use crate::exit;
 use crate::scenario::Card;
 
@@ -15,6 +16,9 @@ pub struct ListArgs {
     /// How they are listed
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 }
 
 /// How cases are listed.
@@ -33,12 +37,15 @@ pub enum ListFormat {
 /// # Errors
 /// When a card is wrong.
 pub fn run(args: &ListArgs) -> Result<(), Failure> {
+    let library = args.cases.library()?;
     let mut cards = Vec::new();
-    for case in &ALL {
-        let folder = load(case, None).map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
+    for case in &library {
+        let folder = case
+            .load()
+            .map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
         cards.push((
             folder.card,
-            case.variants.iter().copied().flatten().collect::<Vec<_>>(),
+            case.variants().into_iter().flatten().collect::<Vec<_>>(),
         ));
     }
     match args.format {
@@ -60,7 +67,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         }
         ListFormat::Json => {
             for (card, variants) in &cards {
-                super::say(&format!("{}\n", line(card, variants, providers(card))));
+                super::say(&format!("{}\n", line(card, variants, providers(&library, card))));
             }
         }
         ListFormat::Markdown => super::say(&markdown(
@@ -71,14 +78,14 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
 }
 
 /// Who can run a case.
-fn providers(card: &Card) -> &'static [&'static str] {
-    match Case::of(card.folder) {
-        Some(case) if case.local_only => &["local"],
+fn providers(library: &Library, card: &Card) -> &'static [&'static str] {
+    match library.find(card.folder) {
+        Some(case) if case.local_only() => &["local"],
         _ => &["local", "kind"],
     }
 }
 
-fn line(card: &Card, variants: &[&str], providers: &[&str]) -> serde_json::Value {
+fn line(card: &Card, variants: &[String], providers: &[&str]) -> serde_json::Value {
     json!({
         "case": card.folder, "id": card.id, "slug": card.slug(), "title": card.title, "conflict": card.conflict,
         "mechanism": card.mechanism, "control": card.control, "upstream": card.upstream, "variants": variants,

@@ -1,19 +1,19 @@
 //! `kubeclash matrix`: cases × arms × builds, and load tests, as the jobs of a CI system or of `kubeclash submit`.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::Failure;
 use super::arms::{ArmFlags, Selected};
+use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use super::specs::SpecSet;
 use crate::cases::Case;
 use crate::exit;
 use crate::load::profile::Profile;
 use crate::progress::Progress;
-use crate::scenario::Arm;
+use crate::scenario::{Arm, Policy};
 use crate::shell::quoted;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.
@@ -48,9 +48,6 @@ pub struct MatrixArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = MatrixFormat::Text)]
     pub format: MatrixFormat,
-    /// A folder of cases to read in place of the built-in manifests
-    #[arg(long, value_name = "DIR", env = "KUBECLASH_MANIFESTS")]
-    pub manifests: Option<PathBuf>,
 }
 
 /// A number of nodes for which there is a profile.
@@ -82,19 +79,21 @@ struct Job<'a> {
     what: What,
     set: Option<&'a SpecSet>,
     weight: u64,
+    /// Where its case is found.
+    cases: &'a CasesFlags,
 }
 
 /// What a job runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum What {
     /// An arm of a case, with all its variants.
-    Arm { case: &'static Case, arm: Arm },
+    Arm { case: Case, arm: Arm },
     /// A load test.
     Load { nodes: usize },
 }
 
 impl What {
-    fn is(self, other: Self) -> bool {
+    fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (
                 Self::Arm { case, arm },
@@ -102,7 +101,7 @@ impl What {
                     case: theirs,
                     arm: other,
                 },
-            ) => case.folder == theirs.folder && arm == other,
+            ) => case == theirs && arm == other,
             (Self::Load { nodes }, Self::Load { nodes: other }) => nodes == other,
             _ => false,
         }
@@ -130,6 +129,8 @@ pub fn run(args: &MatrixArgs, progress: &Progress) -> Result<(), Failure> {
             return Err(Failure::new(exit::USAGE, message));
         }
     }
+    let policies: Vec<Policy> = args.specs.iter().filter_map(SpecSet::policy).collect();
+    notes::of_policies(&policies, progress);
     let all = jobs(args)?;
     let of = all.len();
     let mine = args.shard.of(all, |job| job.weight);
@@ -181,13 +182,14 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     };
     let cases_are_meant = args.load.is_empty() || !args.arms.cases.is_empty();
     let selected: Vec<Selected> = if cases_are_meant {
-        args.arms.selected()?
+        args.arms.selected(&args.arms.library()?)?
     } else {
         Vec::new()
     };
-    let arms = selected.iter().map(|chosen| {
-        let (case, arm) = (chosen.case, chosen.arm);
-        (What::Arm { case, arm }, chosen.weight(args.manifests.as_deref()))
+    let arms = selected.into_iter().map(|chosen| {
+        let weight = chosen.weight();
+        let Selected { case, id } = chosen;
+        (What::Arm { case, arm: id.arm }, weight)
     });
     let loads = args
         .load
@@ -196,9 +198,14 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     let mut jobs: Vec<Job<'_>> = Vec::new();
     for (what, weight) in arms.chain(loads) {
         for &set in &sets {
-            match jobs.iter_mut().find(|job| job.what.is(what) && job.set == set) {
+            match jobs.iter_mut().find(|job| job.what.is(&what) && job.set == set) {
                 Some(job) => job.weight += weight,
-                None => jobs.push(Job { what, set, weight }),
+                None => jobs.push(Job {
+                    what: what.clone(),
+                    set,
+                    weight,
+                    cases: &args.arms.cases_flags,
+                }),
             }
         }
     }
@@ -214,7 +221,7 @@ impl Job<'_> {
     /// Its name in a list of jobs: `c5 broken, new`.
     fn name(&self) -> String {
         let set = self.set.map_or_else(String::new, |set| format!(", {}", set.name));
-        match self.what {
+        match &self.what {
             What::Arm { case, arm } => format!("{} {arm}{set}", case.id()),
             What::Load { nodes } => format!("load {nodes}{set}"),
         }
@@ -222,8 +229,11 @@ impl Job<'_> {
 
     /// What the verb takes for it.
     fn arguments(&self) -> Vec<String> {
-        let own = match self.what {
-            What::Arm { case, arm } => [case.folder.to_owned(), "--arm".to_owned(), arm.to_string()].to_vec(),
+        let own = match &self.what {
+            What::Arm { case, arm } => {
+                let own = [case.folder().to_owned(), "--arm".to_owned(), arm.to_string()];
+                own.into_iter().chain(self.cases.arguments()).collect()
+            }
             What::Load { nodes } => ["--nodes".to_owned(), nodes.to_string()].to_vec(),
         };
         let specs = self.set.into_iter().flat_map(SpecSet::arguments);
@@ -237,15 +247,15 @@ impl Job<'_> {
         };
         let mut more = Map::new();
         let mut put = |key: &str, value: Value| drop(more.insert(key.to_owned(), value));
-        match self.what {
+        match &self.what {
             What::Arm { case, arm } => {
-                put("case", case.folder.into());
+                put("case", case.folder().into());
                 put("id", case.id().into());
                 put("arm", arm.to_string().into());
             }
             What::Load { nodes } => {
                 put("id", format!("load-{nodes}").into());
-                put("nodes", nodes.into());
+                put("nodes", (*nodes).into());
             }
         }
         put("spec", self.set.map_or("", |set| &set.name).into());
@@ -305,7 +315,7 @@ mod tests {
     #[test]
     fn there_is_a_job_for_each_case_arm_and_set() {
         let all = objects(&[]);
-        assert_eq!(all.len(), 2 * crate::cases::ALL.len());
+        assert_eq!(all.len(), 2 * crate::cases::Library::builtin().iter().count());
         let sets = objects(&[
             "c3",
             "c5",
@@ -378,7 +388,10 @@ mod tests {
             "new:scheduler=path:./it's",
         ];
         let jobs = objects(&words);
-        assert_eq!(jobs.len(), 2 * (2 * crate::cases::ALL.len() + 1));
+        assert_eq!(
+            jobs.len(),
+            2 * (2 * crate::cases::Library::builtin().iter().count() + 1)
+        );
         for job in jobs {
             let command = shlex::split(job["command"].as_str().unwrap()).unwrap();
             let words = std::iter::once("kubeclash".to_owned()).chain(command);
@@ -390,7 +403,11 @@ mod tests {
     fn a_control_weighs_twice_and_variants_add_up() {
         let weight = |case: &str, arm: &str| objects(&[case, "--arm", arm])[0]["weight"].as_u64().unwrap();
         assert_eq!(weight("c5", "control"), 2 * weight("c5", "broken"));
-        let one = args(&["c3", "--arm", "broken"]).arms.selected().unwrap()[0].weight(None);
+        let one = args(&["c3", "--arm", "broken"])
+            .arms
+            .selected(&crate::cases::Library::builtin())
+            .unwrap()[0]
+            .weight();
         assert_eq!(weight("c3", "broken"), 2 * one);
     }
 }

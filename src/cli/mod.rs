@@ -4,6 +4,7 @@ pub mod arms;
 pub mod bench;
 pub mod bisect;
 pub mod case;
+pub mod cases;
 pub mod classify;
 pub mod compare;
 pub mod components;
@@ -18,6 +19,7 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
+pub(crate) mod notes;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -34,13 +36,12 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::cases::Case;
 use crate::component::ComponentError;
 use crate::exit;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
-use crate::timeline::Header;
+use crate::timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
 no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
@@ -82,6 +83,19 @@ pub enum Colour {
     Always,
     /// Never.
     Never,
+}
+
+impl Colour {
+    /// Whether a stream gets colour.
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
 }
 
 /// The verbs.
@@ -217,7 +231,7 @@ pub fn run() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    let progress = Progress::detect();
+    let progress = Progress::detect().with_colour(cli.color.on(&std::io::stderr()));
     let style = style(cli.color);
     // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
     let patience = match &cli.verb {
@@ -288,8 +302,10 @@ fn patience(provider: Provider) -> Duration {
 }
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
+    let library = args.cases.library()?;
     let judge = |header: &Header| {
-        Case::of(&header.case).map(|case| -> replay::Judge { Box::new(|timeline| case.judge(timeline)) })
+        let case = library.find(&header.case)?.clone();
+        Some(Box::new(move |timeline: &Timeline| case.judge(timeline)) as replay::Judge)
     };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
@@ -302,7 +318,6 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
 
 /// What standard output can show.
 fn style(colour: Colour) -> Style {
-    let terminal = std::io::stdout().is_terminal();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
@@ -313,11 +328,7 @@ fn style(colour: Colour) -> Style {
         .and_then(|columns| columns.parse().ok())
         .unwrap_or(100);
     Style {
-        colour: match colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        },
+        colour: colour.on(&std::io::stdout()),
         unicode,
         width,
     }

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use owo_colors::Style as Ink;
 use serde_json::json;
 
+use super::cases::CasesFlags;
 use crate::evidence::TIMELINE;
 use crate::report::{Picture, Style, terminal};
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
@@ -29,6 +30,10 @@ pub struct ReplayArgs {
     /// The timeline: a timeline.jsonl of the evidence, or its folder
     #[arg(value_name = "TIMELINE")]
     pub timeline: PathBuf,
+
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 
     /// How the judgement is printed
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
@@ -97,7 +102,7 @@ pub fn replay(
     let header = &timeline.header;
     let judge = judge_of(header).ok_or_else(|| ReplayError::NoJudge {
         path: path.clone(),
-        case: title(header, false),
+        case: header.arm_id().case_name(),
     })?;
     let cut = cut.or_else(|| timeline.broken_off());
     let judgement = judge(&timeline);
@@ -113,17 +118,6 @@ pub fn replay(
     };
     out.write_all(text.as_bytes()).map_err(ReplayError::Print)?;
     Ok(replayed)
-}
-
-fn title(header: &Header, arm: bool) -> String {
-    let mut title = header.case.clone();
-    if arm {
-        title.push_str(&format!(" {}", header.arm));
-    }
-    if let Some(variant) = &header.variant {
-        title.push_str(&format!(" ({variant})"));
-    }
-    title
 }
 
 /// The verdict's own reason where there is one: it says what the sentence of the judge does not.
@@ -154,7 +148,7 @@ fn text(
     };
     let mut text = format!(
         "replay of {}: {}, {expectation}\n",
-        terminal::paint(&title(header, true), Ink::new().bold(), style),
+        terminal::paint(&header.arm_id().to_string(), Ink::new().bold(), style),
         terminal::paint(judgement.verdict.name(), ink, style),
     );
     let mut line = |label: &str, value: &str| text.push_str(&terminal::labelled(label, value, style));

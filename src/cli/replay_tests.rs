@@ -53,6 +53,7 @@ fn file(folder: &TempDir, timeline: &Timeline) -> PathBuf {
 
 fn run(path: PathBuf, format: ReplayFormat) -> (Result<Replayed, ReplayError>, String) {
     let args = ReplayArgs {
+        cases: crate::cli::cases::CasesFlags::default(),
         timeline: path,
         format,
     };
@@ -163,7 +164,7 @@ fn other_versions_and_unknown_cases_are_refused() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(
         &path,
-        text.replacen("\"kubeclash_timeline\":1", "\"kubeclash_timeline\":7", 1),
+        text.replacen("\"kubeclash_timeline\":2", "\"kubeclash_timeline\":7", 1),
     )
     .unwrap();
     let (refused, out) = run(path.clone(), ReplayFormat::Text);

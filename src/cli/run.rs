@@ -12,13 +12,14 @@ use super::arms::{
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
+use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
-use crate::evidence::Outcome;
+use crate::evidence::{Evidence, Outcome};
 use crate::exit;
 use crate::expectation::Expectations;
 use crate::progress::Progress;
-use crate::report::{Material, Picture, Reported, Style, json, junit, terminal};
+use crate::report::{Attempt, HarnessFailure, Material, Picture, Style, json, junit, terminal};
 use crate::session::Session;
 use crate::verdict::Expect;
 
@@ -71,15 +72,20 @@ pub enum RunFormat {
 /// # Errors
 /// When nothing was selected, or there are no components.
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
-    let selected = args.arms.on(args.flags.provider, progress)?;
-    let expectations = args.expect.read().map_err(|why| Failure::new(exit::USAGE, why))?;
+    let library = args.arms.library()?;
+    let selected = args.arms.on(args.flags.provider, &library, progress)?;
+    let expectations = args
+        .expect
+        .read(&library)
+        .map_err(|why| Failure::new(exit::USAGE, why))?;
     args.reports.prepare()?;
     let mut settings = args.flags.settings();
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
-    check_files(&selected, &settings)?;
+    notes::of_policies(&settings.tuning.descheduler_policy, progress);
+    check_files(&selected)?;
     let of = selected.len();
-    let selected = arms::part(selected, args.shard, settings.manifests.as_deref());
+    let selected = arms::part(selected, args.shard);
     if selected.is_empty() {
         // The other parts have them all: that is no mistake of whoever has cut too finely.
         progress.println(format!("shard {} is empty: there are {of} arms", args.shard));
@@ -99,13 +105,19 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let mut errors = Vec::new();
     for result in results {
         match result.end {
-            Ok(finished) => material.arms.push(Reported {
+            Ok(finished) => material.arms.push(Evidence {
                 outcome: finished.outcome,
-                note: finished.timeline.broken_off(),
+                lacks: finished.timeline.broken_off(),
                 timeline: Some(finished.timeline),
             }),
             Err(error) => {
-                material.errors.push((result.title, error.to_string()));
+                material.failures.push(HarnessFailure {
+                    of: Attempt::Arm {
+                        id: result.id,
+                        run: result.run,
+                    },
+                    error: error.to_string(),
+                });
                 errors.push(error);
             }
         }
@@ -120,7 +132,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let failed = code_of_all(&errors);
     let updates = args.expect.update_expect && failed != Some(exit::INTERRUPTED);
     if updates {
-        for change in args.expect.update(&session.versions(), &outcomes)? {
+        for change in args.expect.update(&library, &session.versions(), &outcomes)? {
             progress.println(change);
         }
     }
@@ -144,12 +156,14 @@ fn groups(
     let mut notes = BTreeSet::new();
     let mut groups = Vec::new();
     for chosen in selected {
-        let Selected { case, arm, variant } = chosen;
-        let decided = expectations.of(case, arm, variant, &versions, Expect::of(arm));
+        let title = chosen.title();
+        let Selected { case, id } = chosen;
+        let usual = Expect::of(id.arm);
+        let decided = expectations.of(&case, id.arm, id.variant.as_deref(), &versions, usual);
         notes.extend(decided.notes);
         groups.push(Group {
-            title: chosen.title(),
-            plan: session.plan(case, arm, variant, decided.expected),
+            title,
+            plan: session.plan(&case, id, decided.expected),
         });
     }
     for note in notes {
@@ -177,9 +191,9 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
 
 /// The exit code of arms that all have a verdict; a change that is written down is expected from now on.
 fn code(outcomes: &[Outcome], written: bool) -> u8 {
-    if !written && outcomes.iter().any(|outcome| outcome.change.is_some()) {
+    if !written && outcomes.iter().any(|outcome| outcome.change().is_some()) {
         exit::DIFFERED
-    } else if outcomes.iter().any(|outcome| outcome.verdict == "inconclusive") {
+    } else if outcomes.iter().any(|outcome| outcome.verdict.is_inconclusive()) {
         exit::INCONCLUSIVE
     } else {
         exit::EXPECTED

@@ -1,6 +1,5 @@
 //! The steps of one arm, carried out under a recorder that is armed before the first.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,10 +8,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Taint;
 
-use super::{DriveError, Plan, no_file};
+use super::{DriveError, Need, Plan, no_file};
 use crate::cases::Folder;
 use crate::component::{ComponentName, skew, took_part, versions};
-use crate::evidence::{Outcome, TIMELINE};
+use crate::evidence::{RunContext, TIMELINE};
 use crate::experiment::LoadStep;
 use crate::inject::{self, DrainOptions, ObjectRef};
 use crate::load;
@@ -63,7 +62,7 @@ impl Stage<'_> {
     /// How long the steps may take: what the study's script ran, and a control twice that, because it watches twice as long.
     fn limit(&self) -> Duration {
         let expected = self.folder.card.expected_runtime;
-        let recorded = match self.plan.arm {
+        let recorded = match self.plan.id.arm {
             Arm::Broken => expected,
             Arm::Control => expected * 2,
         };
@@ -117,7 +116,10 @@ impl Stage<'_> {
                     let policy = policy_text.ok_or_else(|| no_file(step, policy))?;
                     let note = recorder.noter();
                     let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
-                    cluster.start_descheduler(policy, Box::new(on_cycle)).await?;
+                    let every = self.plan.pace.scale(Duration::from_secs(10));
+                    cluster
+                        .start_descheduler(policy, every, Box::new(on_cycle))
+                        .await?;
                 }
                 Step::StopDescheduler => cluster.stop_descheduler().await,
                 step => {
@@ -173,7 +175,7 @@ impl Stage<'_> {
     }
 
     async fn observe(&self, recorder: &Recorder, window: Duration, until_verdict: bool) {
-        let (pace, case) = (self.plan.pace, self.plan.case);
+        let (pace, case) = (self.plan.pace, &self.plan.case);
         let window = match self.scenario.arm {
             // At a fast pace a broken arm gets as long as a slow machine needs.
             Arm::Broken if until_verdict => pace.deadline(window),
@@ -194,6 +196,36 @@ impl Stage<'_> {
                 stops && case.reproduced(timeline)
             })
             .await;
+        if until_verdict {
+            self.beside_the_broken_arm(recorder).await;
+        }
+    }
+
+    /// A control is watched on until the broken arm of the same run has ended, and at least twice as long as that one needed.
+    async fn beside_the_broken_arm(&self, recorder: &Recorder) {
+        let (Some(sibling), Arm::Control) = (&self.plan.sibling, self.plan.id.arm) else {
+            return;
+        };
+        if sibling.need() == Need::Unknown {
+            (self.say)("watching on: the broken arm is not over yet");
+            let told = sibling.told();
+            tokio::pin!(told);
+            let far = tokio::time::Instant::now() + self.limit();
+            tokio::select! {
+                _ = &mut told => {}
+                () = recorder.watch(far, |_| false) => {}
+            }
+        }
+        let Need::Known(needed) = sibling.need() else {
+            return;
+        };
+        let watched = recorder.look(|timeline, _| self.plan.case.judge(timeline).watched);
+        if watched < needed * 2 {
+            (self.say)("watching on: twice as long as the broken arm needed");
+            // A little more, so that the last look is not before the time.
+            let end = tokio::time::Instant::now() + (needed * 2 - watched) + Duration::from_millis(100);
+            recorder.watch(end, |_| false).await;
+        }
     }
 
     async fn act(
@@ -275,9 +307,9 @@ impl Stage<'_> {
     fn header(&self) -> Header {
         let plan = self.plan;
         Header {
-            case: plan.case.folder.to_owned(),
-            arm: plan.arm,
-            variant: plan.variant.map(str::to_owned),
+            case: plan.id.case.clone(),
+            arm: plan.id.arm,
+            variant: plan.id.variant.clone(),
             provider: plan.provider.to_string(),
             pace: plan.pace,
             date: jiff::Timestamp::now().to_string(),
@@ -292,31 +324,25 @@ impl Stage<'_> {
         }
     }
 
-    pub(super) fn outcome(&self, timeline: &Timeline, elapsed: Duration, ready: Duration) -> Outcome {
-        Outcome {
-            case: timeline.header.case.clone(),
-            arm: self.plan.arm,
-            variant: timeline.header.variant.clone(),
-            verdict: String::new(),
+    /// What is known of the run, but for what its judge says.
+    pub(super) fn context(
+        &self,
+        timeline: &Timeline,
+        elapsed: Duration,
+        ready: Duration,
+        created: Option<Duration>,
+    ) -> RunContext {
+        RunContext {
+            id: self.plan.id.clone(),
             expected: self.plan.expected.verdict,
-            ok: false,
-            change: None,
             expected_why: self.plan.expected.why.clone(),
-            elapsed_ms: ms(elapsed),
-            ready_ms: ms(ready),
-            create_ms: None,
-            needed_ms: None,
-            watched_ms: 0,
+            elapsed,
+            ready,
+            created,
             provider: timeline.header.provider.clone(),
             pace: self.plan.pace,
             components: timeline.header.components.clone(),
             evidence: self.evidence.to_owned(),
-            why: String::new(),
-            fight: None,
-            attribution: Vec::new(),
-            facts: serde_json::Map::new(),
-            runs: Vec::new(),
-            spread: BTreeMap::new(),
         }
     }
 }
@@ -328,10 +354,6 @@ async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) ->
         done = work => Ok(done),
         died = cluster.died() => Err(died.into()),
     }
-}
-
-pub(super) fn ms(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A manifest as it is applied: at the plan's pace, with images that are there.

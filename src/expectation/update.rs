@@ -1,7 +1,7 @@
 //! A file of expectations, brought up to what was seen: what it says besides (reasons, comments, order) stays.
 
 use super::{Expectations, Versions};
-use crate::cases::Case;
+use crate::cases::Library;
 use crate::evidence::Outcome;
 use crate::verdict::Expect;
 
@@ -27,9 +27,15 @@ pub struct Update {
 ///
 /// # Errors
 /// When the text is written in a way that can't be changed by itself; in words, with what is to be written by hand.
-pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome]) -> Result<Update, String> {
+pub fn update(
+    file: &str,
+    text: &str,
+    library: &Library,
+    versions: &Versions,
+    outcomes: &[Outcome],
+) -> Result<Update, String> {
     let unreadable = |e: super::ExpectationError| e.to_string();
-    let before = Expectations::parse(file, text).map_err(unreadable)?;
+    let before = Expectations::parse(file, text, library).map_err(unreadable)?;
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let indent = lines
         .iter()
@@ -39,28 +45,28 @@ pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome])
         });
     let (mut changes, mut added, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
-        let (Some(case), Some(seen)) = (Case::of(&outcome.case), Expect::named(&outcome.verdict)) else {
+        let (Some(case), Some(seen)) = (library.find(&outcome.id.case), outcome.verdict.answer()) else {
             continue;
         };
-        let of = (case, outcome.arm, outcome.variant.as_deref());
+        let of = (case, outcome.id.arm, outcome.id.variant.as_deref());
         wanted.push((of, seen));
-        let decided = before.of(of.0, of.1, of.2, versions, Expect::of(outcome.arm));
+        let decided = before.of(of.0, of.1, of.2, versions, Expect::of(outcome.id.arm));
         if decided.expected.verdict == seen {
             continue;
         }
         let line = decided
             .entry
-            .filter(|entry| entry.is_of_one_arm())
+            .filter(|entry| entry.is_of_one_arm(library))
             .and_then(super::Entry::verdict_line)
             .and_then(|line| lines.get_mut(line - 1).map(|text| (line, text)));
         match line {
             Some((number, line)) => {
                 *line = reworded(line, seen);
-                changes.push(format!("{file}:{number}: {}: now {seen}", outcome.title()));
+                changes.push(format!("{file}:{number}: {}: now {seen}", outcome.id));
             }
             None => {
                 added.push(entry(outcome, seen, &indent));
-                changes.push(format!("{file}: {}: {seen}, which is new", outcome.title()));
+                changes.push(format!("{file}: {}: {seen}, which is new", outcome.id));
             }
         }
     }
@@ -73,7 +79,7 @@ pub fn update(file: &str, text: &str, versions: &Versions, outcomes: &[Outcome])
     }
     text.push_str(&added.concat());
     // Whatever the way in which the file is written: what comes out must say what was seen.
-    let holds = Expectations::parse(file, &text).is_ok_and(|after| {
+    let holds = Expectations::parse(file, &text, library).is_ok_and(|after| {
         wanted.iter().all(|&((case, arm, variant), seen)| {
             after
                 .of(case, arm, variant, versions, Expect::of(arm))
@@ -106,11 +112,14 @@ fn reworded(line: &str, seen: Expect) -> String {
 /// A new entry, whose reason is the user's to write.
 fn entry(outcome: &Outcome, seen: Expect, indent: &str) -> String {
     let text = |text: &str| serde_json::to_string(text).expect("a text is always JSON, and so YAML");
-    let variant = outcome.variant.iter();
-    let mut fields = vec![format!("case: {}", outcome.case), format!("arm: {}", outcome.arm)];
+    let variant = outcome.id.variant.iter();
+    let mut fields = vec![
+        format!("case: {}", outcome.id.case),
+        format!("arm: {}", outcome.id.arm),
+    ];
     fields.extend(variant.map(|variant| format!("variant: {variant}")));
     fields.push(format!("verdict: {seen}"));
-    let reason = format!("not written yet: say why; seen was: {}", outcome.why);
+    let reason = format!("not written yet: say why; seen was: {}", outcome.why());
     fields.push(format!("reason: {}", text(&reason)));
     let fields = fields.into_iter().enumerate();
     fields
@@ -139,12 +148,13 @@ mod tests {
 
     fn seen(outcome: Outcome, verdict: &Verdict) -> Outcome {
         let mut outcome = outcome;
-        outcome.found(verdict);
+        outcome.verdict = verdict.clone();
         outcome
     }
 
     fn updated(text: &str, outcomes: &[Outcome]) -> Update {
-        update("e.yaml", text, &Versions::new(), outcomes).unwrap_or_else(|e| panic!("{e}"))
+        update("e.yaml", text, &Library::builtin(), &Versions::new(), outcomes)
+            .unwrap_or_else(|e| panic!("{e}"))
     }
 
     #[test]
@@ -171,9 +181,8 @@ mod tests {
     #[test]
     fn a_new_file_says_what_it_is() {
         let variant = Outcome {
-            case: "c3_two_spread_keys".to_owned(),
-            variant: Some("with-hpa".to_owned()),
-            why: "it \"runs\": all\\six".to_owned(),
+            id: "c3_two_spread_keys broken (with-hpa)".parse().unwrap(),
+            seen: "it \"runs\": all\\six".to_owned(),
             ..outcome()
         };
         let update = updated("", &[seen(variant, &Verdict::Absent), outcome()]);
@@ -222,6 +231,7 @@ mod tests {
         let error = update(
             "e.yaml",
             flow,
+            &Library::builtin(),
             &Versions::new(),
             &[seen(outcome(), &Verdict::Reproduced)],
         )

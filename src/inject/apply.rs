@@ -46,16 +46,29 @@ pub enum Applied {
 /// server's words if it refuses, also because of a field that it does not know; [`InjectError::UnknownKind`];
 /// [`InjectError::LastApplied`] and [`InjectError::Merge`] if the three states can't be merged.
 pub async fn client_side_apply(client: &Client, manifest: &Value) -> Result<Applied, InjectError> {
+    client_side_apply_as(client, manifest, CLIENT_SIDE_MANAGER).await
+}
+
+/// The same under another field manager, as `kubectl apply --field-manager` does.
+///
+/// # Errors
+///
+/// As [`client_side_apply`].
+pub async fn client_side_apply_as(
+    client: &Client,
+    manifest: &Value,
+    manager: &str,
+) -> Result<Applied, InjectError> {
     let (located, manifest) = locate_manifest(client, manifest).await?;
     let now = last_applied::annotated(&manifest);
     let Some(mut live) = located.get().await? else {
         let mut content = now;
         prune_nulls(&mut content);
-        located.create(&content, CLIENT_SIDE_MANAGER).await?;
+        located.create(&content, manager).await?;
         return Ok(Applied::Created);
     };
     for retry in 0.. {
-        match patch_live(&located, &now, &live).await {
+        match patch_live(&located, &now, &live, manager).await {
             Err(error) if retry < CONFLICT_RETRIES && is_conflict(&error) => {}
             done => return done,
         }
@@ -68,7 +81,12 @@ pub async fn client_side_apply(client: &Client, manifest: &Value) -> Result<Appl
 }
 
 /// Merges once, and sends the patch if there is one.
-async fn patch_live(located: &Located<'_>, now: &Value, live: &Value) -> Result<Applied, InjectError> {
+async fn patch_live(
+    located: &Located<'_>,
+    now: &Value,
+    live: &Value,
+    manager: &str,
+) -> Result<Applied, InjectError> {
     let ObjectRef {
         api_version, kind, ..
     } = &located.object;
@@ -97,9 +115,7 @@ async fn patch_live(located: &Located<'_>, now: &Value, live: &Value) -> Result<
     } else {
         Patch::Merge(&patch)
     };
-    located
-        .patch("apply", &patch, &patch_options(CLIENT_SIDE_MANAGER))
-        .await?;
+    located.patch("apply", &patch, &patch_options(manager)).await?;
     Ok(Applied::Configured)
 }
 

@@ -12,6 +12,8 @@
 //! | [`merge`], [`merge_keys`], [`last_applied`] | the three-way merge, pure |
 //! | [`node`] | taint, untaint, cordon, uncordon |
 //! | [`mod@drain`], [`mod@evict`] | drain, evict |
+//! | [`workload`] | scale, set an image |
+//! | [`mod@named`] | objects by kubectl's names for them |
 //!
 //! Everything acts at once and returns what happened. Waiting for controllers to react, recording and
 //! judging belong elsewhere.
@@ -22,16 +24,20 @@ pub mod evict;
 pub mod last_applied;
 pub mod merge;
 pub mod merge_keys;
+pub mod named;
 pub mod node;
 pub mod object;
+pub mod workload;
 
 use std::time::Duration;
 
-pub use apply::{Applied, client_side_apply, server_side_apply};
+pub use apply::{Applied, client_side_apply, client_side_apply_as, server_side_apply};
 pub use drain::{DrainOptions, Drained, PodId, Stuck, drain};
 pub use evict::{Eviction, evict};
+pub use named::named;
 pub use node::{cordon, taint, uncordon, untaint};
-pub use object::{DeleteOptions, ObjectRef, Patch, Propagation, delete, label, patch};
+pub use object::{DeleteOptions, ObjectRef, Patch, Propagation, delete, established, label, patch};
+pub use workload::{scale, set_image};
 
 use merge::MergeError;
 
@@ -64,6 +70,31 @@ pub enum InjectError {
         object: String,
         /// What discovery got. Its text is part of this error's.
         cause: Box<kube::Error>,
+    },
+    /// No kind of the API server has such a name.
+    #[error("the API server knows no kind \"{kind}\"{}", cause.as_ref().map(|cause| format!(": {}", said(cause))).unwrap_or_default())]
+    #[diagnostic(help("a custom resource needs its definition first"))]
+    NoSuchKind {
+        /// The kind, as it was written.
+        kind: String,
+        /// What discovery got, where it failed. Its text is part of this error's.
+        cause: Option<Box<kube::Error>>,
+    },
+    /// A custom resource is not served in time.
+    #[error("{object} is not served after {:.1} s: {last}", waited.as_secs_f64())]
+    NotEstablished {
+        /// Its definition.
+        object: String,
+        /// How long was waited.
+        waited: Duration,
+        /// What was last seen.
+        last: String,
+    },
+    /// What is to get another image runs none.
+    #[error("{object} has no containers, or is not there")]
+    NoContainers {
+        /// The object.
+        object: String,
     },
     /// No patch could be computed.
     #[error("failed to merge {object}: {cause}")]

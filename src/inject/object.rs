@@ -229,6 +229,22 @@ impl Located<'_> {
         self.client.request(request).await.map_err(fail)
     }
 
+    /// Sends `patch` to a subresource; `step` is the verb for messages.
+    pub(super) async fn patch_subresource(
+        &self,
+        subresource: &str,
+        step: &'static str,
+        patch: &KubePatch<&Value>,
+        options: &PatchParams,
+    ) -> Result<Value, InjectError> {
+        let fail = |cause| InjectError::request(step, &self.object, cause);
+        let request = self
+            .collection()
+            .patch_subresource(subresource, &self.object.name, options, patch);
+        let request = request.map_err(kube::Error::BuildRequest).map_err(fail)?;
+        self.client.request(request).await.map_err(fail)
+    }
+
     /// Sends `patch`; `step` is the verb for messages.
     pub(super) async fn patch(
         &self,
@@ -241,6 +257,56 @@ impl Located<'_> {
         let request = request.map_err(kube::Error::BuildRequest).map_err(fail)?;
         self.client.request(request).await.map_err(fail)
     }
+}
+
+/// Waits until the API server serves what a CustomResourceDefinition defines.
+///
+/// # Errors
+///
+/// [`InjectError::NotEstablished`] when the time is over; [`InjectError::Request`] if there is no answer.
+pub async fn established(
+    client: &Client,
+    definition: &ObjectRef,
+    within: Duration,
+) -> Result<(), InjectError> {
+    let located = locate(client, definition).await?;
+    let late = |last: &str| InjectError::NotEstablished {
+        object: located.object.to_string(),
+        waited: within,
+        last: last.to_owned(),
+    };
+    let deadline = tokio::time::Instant::now() + within;
+    let is = |object: Option<&DynamicObject>| {
+        let conditions = object.and_then(|object| object.data.pointer("/status/conditions")?.as_array());
+        let established =
+            |condition: &Value| condition["type"] == "Established" && condition["status"] == "True";
+        conditions.is_some_and(|conditions| conditions.iter().any(established))
+    };
+    let seen = await_condition(located.api(), &located.object.name, is);
+    match tokio::time::timeout_at(deadline, seen).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(late(&error.to_string())),
+        Err(_) => return Err(late("it is not Established")),
+    }
+    let live = located.get().await?.unwrap_or_default();
+    let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
+    let versions = live.pointer("/spec/versions").and_then(Value::as_array);
+    let served = versions
+        .into_iter()
+        .flatten()
+        .filter(|version| version["served"] == true);
+    for version in served.filter_map(|version| version["name"].as_str()) {
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        // The list of kinds follows a moment later, and nobody tells when.
+        while let Err(error) = discovery::pinned_kind(client, &gvk).await {
+            if tokio::time::Instant::now() > deadline {
+                return Err(late(&super::said(&error)));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    Ok(())
 }
 
 /// Options of a patch by `manager`, with unknown fields refused.

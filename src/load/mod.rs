@@ -84,7 +84,7 @@ pub async fn run(
     tracing::debug!(log = %path.display(), "the load test's log");
     say(&format!(
         "starting the control plane and {} nodes",
-        order.shape.workers
+        order.spec.nodes.len()
     ));
     let provider = session.settings().provider;
     let mut cluster = tokio::select! {

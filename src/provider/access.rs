@@ -18,7 +18,7 @@ pub(super) const KUBELET: &str = concat!("kubelet/kubeclash-", env!("CARGO_PKG_V
 
 /// A client that knows this cluster and nothing of the user's: no kubeconfig, no proxy, no environment is read. `agent`
 /// is who it says it is.
-pub(super) fn client(pki: &Pki, port: u16, agent: &'static str) -> Result<kube::Client, ProviderError> {
+pub(super) fn client(pki: &Pki, port: u16, agent: &str) -> Result<kube::Client, ProviderError> {
     let failed = |why: String| ProviderError::Setup {
         what: "client".to_owned(),
         why,
@@ -37,10 +37,14 @@ pub(super) fn client(pki: &Pki, port: u16, agent: &'static str) -> Result<kube::
     config.read_timeout = None;
     // Who waits does so knowingly: a drain answers a disruption budget's 429 itself.
     config.default_retry = false;
-    config
-        .headers
-        .push((header::USER_AGENT, HeaderValue::from_static(agent)));
+    let agent = HeaderValue::from_str(agent).map_err(|e| failed(format!("user agent \"{agent}\": {e}")))?;
+    config.headers.push((header::USER_AGENT, agent));
     kube::Client::try_from(config).map_err(|e| failed(e.to_string()))
+}
+
+/// The user agent of who is called so.
+pub(super) fn agent(name: &str) -> String {
+    format!("{name}/kubeclash-{}", env!("CARGO_PKG_VERSION"))
 }
 
 fn pem_to_der(pem: &str) -> Option<Vec<u8>> {

@@ -21,7 +21,7 @@ pub(super) fn start(
     mut out: File,
     name: &str,
     (image, command): (&str, &[String]),
-    args: &[String],
+    (args, more): (&[String], &[(String, String)]),
 ) -> io::Result<Container> {
     let command: Vec<String> = command.iter().chain(args).cloned().collect();
     let mounts = mounts(run.path(), log, name, args);
@@ -48,12 +48,15 @@ pub(super) fn start(
         command,
         network: "host",
         mounts,
-        env: vec![
+        env: [
             ("HOME".to_owned(), tmp.clone()),
             ("TMPDIR".to_owned(), tmp),
             (RUN_VARIABLE.to_owned(), run.path().display().to_string()),
             ("GOGC".to_owned(), "400".to_owned()),
-        ],
+        ]
+        .into_iter()
+        .chain(more.iter().cloned())
+        .collect(),
         log: out,
     })
 }

@@ -10,10 +10,7 @@ use super::site::Site;
 use super::wait;
 use crate::component::{Binary, ComponentName};
 use crate::provider::{OnCycle, Order, ProviderError};
-use crate::scenario::{Pace, secs, yaml};
-
-/// The study's descheduling interval.
-const INTERVAL: Duration = secs(10);
+use crate::scenario::yaml;
 
 /// What it says at the end of each cycle: "Number of evicted pods" up to v0.33, "Number of evictions/requests" after
 /// (pkg/descheduler/descheduler.go). It says so at verbosity 1.
@@ -29,13 +26,13 @@ pub(super) async fn start_anew(
     site: &Site,
     order: &Order,
     port: u16,
-    policy: &Value,
+    (policy, every): (&Value, Duration),
     on_cycle: OnCycle,
 ) -> Result<(), ProviderError> {
     stop(slot).await;
     let binary = order.binary(ComponentName::Descheduler)?;
     let more = &order.tuning.descheduler_args;
-    *slot = Some(start(site, binary, port, policy, order.pace, more, on_cycle).await?);
+    *slot = Some(start(site, binary, port, (policy, every), more, on_cycle).await?);
     Ok(())
 }
 
@@ -51,8 +48,7 @@ async fn start(
     site: &Site,
     binary: &Binary,
     port: u16,
-    policy: &Value,
-    pace: Pace,
+    (policy, every): (&Value, Duration),
     more: &[String],
     on_cycle: OnCycle,
 ) -> Result<Process, ProviderError> {
@@ -60,7 +56,7 @@ async fn start(
     let mut args = vec![
         format!("--kubeconfig={}", site.kubeconfig("descheduler").display()),
         format!("--policy-config-file={}", file.display()),
-        format!("--descheduling-interval={}ms", pace.scale(INTERVAL).as_millis()),
+        format!("--descheduling-interval={}ms", every.as_millis().max(1)),
         "--v=3".to_owned(),
     ];
     // Those before v0.34 crash without a port.

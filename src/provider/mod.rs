@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod container;
+mod controller;
 mod descheduler;
 mod health;
 mod kind;
@@ -22,6 +23,7 @@ mod saved_etcd;
 mod scale;
 mod scheduler;
 mod site;
+mod spec;
 pub mod tuning;
 mod wait;
 
@@ -32,14 +34,16 @@ use std::time::Duration;
 
 use crate::component::{Binary, ComponentName};
 use crate::engine::preflight::Problem;
-use crate::scenario::{Load, Pace, Shape};
+use crate::scenario::{CpuUse, Pace};
 
+pub use controller::{Controller, controller_name};
 pub use kind::{Asked, Host, KindCluster, Kit, NodeImage, Pool};
 pub use liveness::{LivenessEvent, OnLiveness};
 pub use local::{LocalCluster, prepare};
 pub(crate) use nodes::{WORKERS, ready as nodes_ready};
 pub use saved_etcd::{SavedEtcd, SavedEtcdError};
 pub use scale::Scale;
+pub use spec::{ClusterSpec, ClusterSpecError, NodeSpec, SchedulerSpec};
 pub use tuning::{Tuning, TuningError};
 
 /// Who provides clusters.
@@ -78,14 +82,12 @@ impl std::str::FromStr for Provider {
 pub struct Order {
     /// The binaries of all components, by name.
     pub binaries: BTreeMap<ComponentName, Binary>,
-    /// Its nodes.
-    pub shape: Shape,
+    /// Its nodes, and what its control plane is started with.
+    pub spec: ClusterSpec,
     /// At which pace its controllers work.
     pub pace: Pace,
     /// How scheduler and descheduler are started.
     pub tuning: Tuning,
-    /// The CPU that its pods use, if somebody is to look at it.
-    pub load: Option<Load>,
     /// Where its components' logs go.
     pub logs: PathBuf,
     /// Where [`prepare`] kept what clusters start from; without it, or before that, a cluster starts from nothing.
@@ -111,6 +113,17 @@ impl Order {
             why: "no binary was resolved for it".to_owned(),
         })
     }
+
+    /// Whether a second scheduler runs beside the default one: the user's, or the case's.
+    pub(crate) fn has_second_scheduler(&self) -> bool {
+        self.tuning.scheduler_name.is_some() || self.spec.second_scheduler.is_some()
+    }
+
+    /// The same with a binary for all that is to run: a case's second scheduler is the default one's program.
+    pub(crate) fn complete(mut self) -> Self {
+        self.binaries = self.spec.binaries(&self.binaries);
+        self
+    }
 }
 
 /// Told whenever a descheduler has gone through a cycle.
@@ -126,6 +139,17 @@ pub enum Cluster {
 }
 
 impl Provider {
+    /// That it can make such a cluster.
+    ///
+    /// # Errors
+    /// With the field that it can't have.
+    pub fn able(self, spec: &ClusterSpec) -> Result<(), ProviderError> {
+        match self {
+            Self::Local => Ok(()),
+            Self::Kind => kind::able(spec),
+        }
+    }
+
     /// Brings a cluster up: returns when API server, controller-manager, scheduler and all nodes are ready.
     ///
     /// # Errors
@@ -134,8 +158,12 @@ impl Provider {
     /// `say` is told what a slow start is at.
     pub async fn up(self, order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Cluster, ProviderError> {
         match self {
-            Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order).await?))),
-            Self::Kind => Ok(Cluster::Kind(Box::new(KindCluster::up(order, say).await?))),
+            Self::Local => Ok(Cluster::Local(Box::new(
+                LocalCluster::up(order.complete()).await?,
+            ))),
+            Self::Kind => Ok(Cluster::Kind(Box::new(
+                KindCluster::up(order.complete(), say).await?,
+            ))),
         }
     }
 }
@@ -271,18 +299,99 @@ impl Cluster {
         }
     }
 
-    /// Starts a descheduler with a policy; `on_cycle` is told whenever it has gone through a cycle.
+    /// A client of somebody else, by the name that the audit log has for them.
+    ///
+    /// # Errors
+    /// When there can be none of that name.
+    pub fn client_as(&self, name: &str) -> Result<kube::Client, ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.client_as(name),
+            Self::Kind(cluster) => cluster.client_as(name),
+        }
+    }
+
+    /// Starts a descheduler with a policy, which goes through a cycle `every` so often; `on_cycle` is told whenever it has.
     ///
     /// # Errors
     /// When it can't be started, or exits at once, e.g. because it refuses the policy.
     pub async fn start_descheduler(
         &mut self,
         policy: &serde_json::Value,
+        every: Duration,
         on_cycle: OnCycle,
     ) -> Result<(), ProviderError> {
         match self {
-            Self::Local(cluster) => cluster.start_descheduler(policy, on_cycle).await,
-            Self::Kind(cluster) => cluster.start_descheduler(policy, on_cycle).await,
+            Self::Local(cluster) => cluster.start_descheduler(policy, every, on_cycle).await,
+            Self::Kind(cluster) => cluster.start_descheduler(policy, every, on_cycle).await,
+        }
+    }
+
+    /// Starts a program as a controller, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it can't be started, exits, or does not become ready.
+    pub async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.start_controller(controller).await,
+            Self::Kind(cluster) => cluster.start_controller(controller).await,
+        }
+    }
+
+    /// Ends a controller of that name, if one runs.
+    pub async fn stop_controller(&mut self, name: &str) {
+        match self {
+            Self::Local(cluster) => cluster.stop_controller(name).await,
+            Self::Kind(cluster) => cluster.stop_controller(name).await,
+        }
+    }
+
+    /// Sets what the pods of a workload use of CPU, at the recorded pace, from now on. On kind they do that by themselves: by the
+    /// images that they run.
+    pub fn set_cpu(&self, cpu: &CpuUse) {
+        if let Self::Local(cluster) = self {
+            cluster.set_cpu(cpu);
+        }
+    }
+
+    /// Stops a node's kubelet.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub async fn stop_node(&mut self, node: &str) -> Result<(), ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.stop_node(node).await,
+            Self::Kind(cluster) => cluster.stop_node(node).await,
+        }
+    }
+
+    /// Starts a node's kubelet again.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub async fn start_node(&mut self, node: &str) -> Result<(), ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.start_node(node).await,
+            Self::Kind(cluster) => cluster.start_node(node).await,
+        }
+    }
+
+    /// Which worker would come next, counted from 1.
+    #[must_use]
+    pub fn next_worker(&self) -> usize {
+        match self {
+            Self::Local(cluster) => cluster.next_worker(),
+            Self::Kind(cluster) => cluster.next_worker(),
+        }
+    }
+
+    /// Adds nodes.
+    ///
+    /// # Errors
+    /// When they can't be had.
+    pub async fn add_nodes(&mut self, nodes: &[NodeSpec]) -> Result<(), ProviderError> {
+        match self {
+            Self::Local(cluster) => cluster.add_nodes(nodes).await,
+            Self::Kind(_) => Err(kind::no_more_nodes()),
         }
     }
 

@@ -8,8 +8,13 @@ use k8s_openapi::api::core::v1::Node;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 
+use crate::backoff::backoff;
+
 /// What tells workers from the node that the control plane runs on, where it runs on one.
 pub(crate) const WORKERS: &str = "!node-role.kubernetes.io/control-plane";
+
+/// How the taints begin that Kubernetes itself puts and takes away.
+const OF_KUBERNETES: &str = "node.kubernetes.io/";
 
 /// Waits until this many workers are ready, and, where they are to be `open`, take pods: the controller-manager removes the
 /// taint that a new node begins with.
@@ -26,6 +31,7 @@ pub(crate) async fn ready(
     let mut there = BTreeSet::new();
     let all = async {
         let mut changes = watcher::watcher(nodes, watcher::Config::default().labels(WORKERS))
+            .backoff(backoff())
             .applied_objects()
             .boxed();
         while let Some(change) = changes.next().await {
@@ -57,6 +63,6 @@ fn is_ready(node: &Node, open: bool) -> bool {
         .spec
         .as_ref()
         .and_then(|s| s.taints.as_ref())
-        .is_some_and(|taints| !taints.is_empty());
+        .is_some_and(|taints| taints.iter().any(|taint| taint.key.starts_with(OF_KUBERNETES)));
     ready && (!open || !tainted)
 }

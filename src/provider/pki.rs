@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -13,11 +14,21 @@ use rcgen::{
 use super::ProviderError;
 
 /// Where the certificates and keys of a run lie, as PEM files.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Pki {
     dir: PathBuf,
     /// The certificate authority's certificate, PEM.
     pub(super) ca: String,
+    /// What signs with it.
+    issuer: Arc<Issuer<'static, KeyPair>>,
+}
+
+impl std::fmt::Debug for Pki {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pki")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A certificate with its key, as PEM.
@@ -66,13 +77,14 @@ impl Pki {
             let pki = Self {
                 dir: dir.to_owned(),
                 ca: ca.cert.clone(),
+                issuer: Arc::new(issuer),
             };
             // The key, because on kind a controller signs the certificates of the kubelets with it.
             pki.keep("ca", &ca)?;
             write(&pki.file("front-proxy-ca.crt"), &front.cert)?;
-            pki.keep("serving", &serving(&issuer)?)?;
+            pki.keep("serving", &serving(&pki.issuer)?)?;
             for (file, name, organisation) in CLIENTS {
-                pki.keep(file, &client(&issuer, name, organisation)?)?;
+                pki.keep(file, &client(&pki.issuer, name, organisation)?)?;
             }
             pki.keep(
                 "front-proxy",
@@ -84,6 +96,17 @@ impl Pki {
             Ok(pki)
         };
         make().map_err(|e| failed(e.to_string()))
+    }
+
+    /// Makes a certificate for one who talks to the API server, and may do everything there.
+    pub(super) fn issue_client(&self, file: &str, name: &str) -> Result<(), ProviderError> {
+        let make = || -> Result<(), Box<dyn std::error::Error>> {
+            Ok(self.keep(file, &client(&self.issuer, name, Some("system:masters"))?)?)
+        };
+        make().map_err(|e| ProviderError::Setup {
+            what: format!("certificate \"{file}\""),
+            why: e.to_string(),
+        })
     }
 
     /// Where they lie.

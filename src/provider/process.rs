@@ -29,6 +29,17 @@ pub(super) struct Process {
     _log_keeper: AbortOnDropHandle<()>,
 }
 
+/// What is started, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Invocation<'a> {
+    /// The program.
+    pub(super) program: &'a Program,
+    /// Its arguments.
+    pub(super) args: &'a [String],
+    /// More environment than every component has.
+    pub(super) env: &'a [(String, String)],
+}
+
 /// What there is to be ended.
 #[derive(Debug)]
 enum Body {
@@ -51,19 +62,21 @@ impl Process {
         run: &RunDir,
         log: &Path,
         name: &str,
-        program: &Program,
-        args: &[String],
+        invocation: &Invocation<'_>,
         ear: Option<Ear>,
     ) -> Result<Self, ProviderError> {
+        let Invocation { program, args, env } = *invocation;
         let (image, command) = match program {
             Program::File { path } => {
-                return Self::tool(run, log, name, Self::isolated(run, path, args), ear);
+                let mut command = Self::isolated(run, path, args);
+                command.envs(env.iter().map(|(key, value)| (key, value)));
+                return Self::tool(run, log, name, command, ear);
             }
             Program::Image { image, command } => (image, command),
         };
         // What would start it by hand is written where that is known.
         Self::begin(log, name, None, ear, |out| {
-            let container = super::container::start(run, log, out, name, (image, command), args);
+            let container = super::container::start(run, log, out, name, (image, command), (args, env));
             let container = container.map_err(|e| format!("its container: {e}"))?;
             Ok(Body::Container(container))
         })
@@ -373,10 +386,13 @@ mod tests {
                 &run,
                 &dir.path().join("sh.log"),
                 "sh",
-                &Program::File {
-                    path: "/bin/sh".into(),
+                &Invocation {
+                    program: &Program::File {
+                        path: "/bin/sh".into(),
+                    },
+                    args: &["-c".to_owned(), script.clone()],
+                    env: &[],
                 },
-                &["-c".to_owned(), script.clone()],
                 None,
             )
         };

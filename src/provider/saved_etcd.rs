@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::ProviderError;
 use super::ports::{self, Port};
-use super::process::Process;
+use super::process::{Invocation, Process};
 use super::wait;
 use crate::component::Binary;
 use crate::disk;
@@ -130,7 +130,17 @@ impl SavedEtcd {
             "--log-level=warn".to_owned(),
         ];
         let log = run.path().join("etcd.log");
-        let mut process = Process::start(&run, &log, "etcd", &binary.program, &args, None)?;
+        let mut process = Process::start(
+            &run,
+            &log,
+            "etcd",
+            &Invocation {
+                program: &binary.program,
+                args: &args,
+                env: &[],
+            },
+            None,
+        )?;
         wait::until_healthy(&mut process, &client, patience).await?;
         Ok(Self {
             process,

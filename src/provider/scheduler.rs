@@ -2,42 +2,55 @@
 
 use super::process::Process;
 use super::site::Site;
-use crate::component::Binary;
+use crate::component::{Binary, ComponentName};
 use crate::provider::tuning::{SchedulerApi, SchedulerConfig};
-use crate::provider::{ProviderError, Scale, Tuning};
+use crate::provider::{Order, ProviderError, SchedulerSpec};
 use crate::scenario::yaml;
 
-/// Starts a scheduler: with its default configuration, or with what the tuning has for it.
+/// Starts a scheduler: as the case has it, and where the user says otherwise, as the user has it.
 pub(super) fn start(
     site: &Site,
     binary: &Binary,
     port: u16,
-    tuning: &Tuning,
-    scale: Option<&Scale>,
+    order: &Order,
 ) -> Result<Process, ProviderError> {
     let mut args = site.client_and_server(binary, port);
-    if let Some(scale) = scale {
+    if let Some(scale) = &order.scale {
         args.push(format!("--kube-api-qps={}", scale.qps));
         args.push(format!("--kube-api-burst={}", scale.qps));
     }
-    if tuning.scheduler() == binary.name {
-        if let Some(config) = config(binary, tuning) {
-            let kubeconfig = site.kubeconfig(&binary.name.to_string());
-            let text = yaml::text(&config.isolated(&kubeconfig));
-            let file = site.write(&format!("{}-config.yaml", binary.name), &text)?;
-            args.push(format!("--config={}", file.display()));
-        }
-        args.extend(tuning.scheduler_args.iter().cloned());
+    args.extend(order.spec.gates_flag());
+    let settings = settings(order, binary);
+    if let Some(config) = settings.config {
+        let kubeconfig = site.kubeconfig(&binary.name.to_string());
+        let text = yaml::text(&config.known_to(&binary.version).isolated(&kubeconfig));
+        let file = site.write(&format!("{}-config.yaml", binary.name), &text)?;
+        args.push(format!("--config={}", file.display()));
     }
+    // Of two arguments the last one counts.
+    args.extend(settings.args);
     site.start(binary, &args)
 }
 
-/// The user's configuration; without one, a second scheduler needs one for its name.
-fn config(binary: &Binary, tuning: &Tuning) -> Option<SchedulerConfig> {
-    let named = || {
-        let name = tuning.scheduler_name.as_deref()?;
-        let api = SchedulerApi::for_scheduler(&binary.version);
-        Some(SchedulerConfig::of_one_profile(api, name))
+/// Configuration and arguments: the user's configuration in the place of the case's, the user's arguments after its own.
+fn settings(order: &Order, binary: &Binary) -> SchedulerSpec {
+    let tuning = &order.tuning;
+    let second = binary.name == ComponentName::SecondScheduler;
+    let mut settings = match (&order.spec.second_scheduler, &tuning.scheduler_name) {
+        _ if !second => order.spec.scheduler.clone(),
+        (Some((_, case)), None) => case.clone(),
+        _ => SchedulerSpec::default(),
     };
-    tuning.scheduler_config.clone().or_else(named)
+    if tuning.scheduler() == binary.name {
+        settings.config = tuning.scheduler_config.clone().or(settings.config);
+        settings.args.extend(tuning.scheduler_args.iter().cloned());
+    }
+    let case = order.spec.second_scheduler.as_ref().map(|(name, _)| name);
+    if let Some(name) = tuning.scheduler_name.as_ref().or(case).filter(|_| second) {
+        // Without a configuration a second scheduler needs one for its name.
+        let api = SchedulerApi::for_scheduler(&binary.version);
+        let named = || SchedulerConfig::of_one_profile(api, name);
+        settings.config = Some(settings.config.unwrap_or_else(named));
+    }
+    settings
 }

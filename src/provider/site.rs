@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::access;
 use super::log::Ear;
 use super::pki::{CLIENTS, Pki};
-use super::process::Process;
+use super::process::{Invocation, Process};
 use crate::component::Binary;
 use crate::provider::ProviderError;
 use crate::rundir::RunDir;
@@ -94,7 +94,12 @@ impl Site {
         ear: Option<Ear>,
     ) -> Result<Process, ProviderError> {
         let name = binary.name.to_string();
-        Process::start(&self.run, &self.log(&name), &name, &binary.program, args, ear)
+        let invocation = Invocation {
+            program: &binary.program,
+            args,
+            env: &[],
+        };
+        Process::start(&self.run, &self.log(&name), &name, &invocation, ear)
     }
 
     /// Writes a file that a component reads.

@@ -17,13 +17,14 @@ use semver::Version;
 
 use super::markdown::cell;
 use crate::agreement::{agree, by_arm};
-use crate::cases::{ALL, Case};
+use crate::cases::Library;
 use crate::comparison::{Compared, FACTOR, FIGURES, Outlook, compare};
 use crate::component::ComponentName;
 use crate::evidence::Outcome;
-use crate::expectation::{no_case, release};
+use crate::expectation::release;
 use crate::scenario::items::{Item, items};
 use crate::scenario::{Arm, Pace};
+use crate::verdict::Expect;
 
 /// What somebody found out about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +70,11 @@ pub fn notes(file: &str, text: &str) -> Result<Vec<Note>, NotesError> {
 fn note(mut item: Item, mistakes: &mut Vec<String>) -> Note {
     let [component, version, text] = ["component", "release", "text"].map(|key| item.needed(key, mistakes));
     let [case, source] = ["case", "source"].map(|key| item.text(key, mistakes));
+    let library = Library::builtin();
     if let Some(case) = &case
-        && !ALL.iter().any(|known| known.is_called(case))
+        && library.called(case).next().is_none()
     {
-        mistakes.push(item.mistake("case", no_case(case)));
+        mistakes.push(item.mistake("case", library.no_case(case)));
     }
     if !component.is_empty() && component != KUBERNETES {
         let known = component.parse::<ComponentName>();
@@ -247,24 +249,18 @@ impl Table {
     fn rows(&self) -> Vec<&Outcome> {
         let mut rows: Vec<&Outcome> = Vec::new();
         for outcome in self.columns.iter().flat_map(|(_, arms)| arms) {
-            if !rows.iter().any(|known| known.title() == outcome.title()) {
+            if !rows.iter().any(|known| known.id == outcome.id) {
                 rows.push(outcome);
             }
         }
-        rows.sort_by_key(|row| {
-            (
-                Case::place(&row.case),
-                row.case.clone(),
-                row.variant.clone(),
-                row.arm,
-            )
-        });
+        let library = Library::builtin();
+        rows.sort_by_key(|row| (library.place(&row.id.case), row.id.clone()));
         rows
     }
 }
 
 fn of<'a>(arms: &'a [Outcome], row: &Outcome) -> Option<&'a Outcome> {
-    arms.iter().find(|outcome| outcome.title() == row.title())
+    arms.iter().find(|outcome| outcome.id == row.id)
 }
 
 fn verdicts(table: &Table, text: &mut String) {
@@ -276,22 +272,16 @@ fn verdicts(table: &Table, text: &mut String) {
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(table.columns.len()));
     let mut unclear = Vec::new();
     for row in table.rows() {
-        let case = match (&row.variant, row.arm) {
-            (_, Arm::Control) => String::new(),
-            (None, Arm::Broken) => row.case.clone(),
-            (Some(variant), Arm::Broken) => format!("{} ({variant})", row.case),
+        let case = match row.id.arm {
+            Arm::Control => String::new(),
+            Arm::Broken => row.id.case_name(),
         };
-        let _ = write!(text, "| {} | {} |", cell(&case), row.arm);
+        let _ = write!(text, "| {} | {} |", cell(&case), row.id.arm);
         for (build, arms) in &table.columns {
             let outcome = of(arms, row);
             let _ = write!(text, " {} |", outcome.map_or_else(|| "not run".to_owned(), ended));
-            if let Some(outcome) = outcome.filter(|outcome| outcome.verdict == "inconclusive") {
-                unclear.push(format!(
-                    "- {}, {}: {}",
-                    outcome.title(),
-                    build.short(),
-                    outcome.why
-                ));
+            if let Some(outcome) = outcome.filter(|outcome| outcome.verdict.is_inconclusive()) {
+                unclear.push(format!("- {}, {}: {}", outcome.id, build.short(), outcome.why()));
             }
         }
         text.push('\n');
@@ -303,8 +293,8 @@ fn verdicts(table: &Table, text: &mut String) {
 
 /// Verdict, figure, and how many runs it took.
 fn ended(outcome: &Outcome) -> String {
-    let verdict = if outcome.verdict == crate::verdict::Expect::of(outcome.arm).to_string() {
-        outcome.verdict.clone()
+    let verdict = if Expect::of(outcome.id.arm).met_by(&outcome.verdict) {
+        outcome.verdict.to_string()
     } else {
         format!("**{}**", outcome.verdict)
     };
@@ -333,7 +323,7 @@ fn changes(table: &Table, notes: &[Note], used: &mut [bool], text: &mut String) 
             };
             for compared in compare(vec![a.clone()], vec![b.clone()]) {
                 let Some(change) = change(&compared) else { continue };
-                let mut line = format!("- {}: {change}", compared.title());
+                let mut line = format!("- {}: {change}", compared.id);
                 for (note, used) in notes.iter().zip(used.iter_mut()) {
                     if explains(note, &compared, from, to) {
                         *used = true;
@@ -376,7 +366,7 @@ fn change(compared: &Compared) -> Option<String> {
             Outlook::Inconclusive => format!("{} → {}", a.verdict, b.verdict),
             flip => format!("**{flip}**: {} → {}", a.verdict, b.verdict),
         });
-        if a.verdict == b.verdict {
+        if a.verdict.is_like(&b.verdict) {
             return None;
         }
     }
@@ -387,10 +377,11 @@ fn change(compared: &Compared) -> Option<String> {
 
 /// Whether a note is of what came in between two releases.
 fn explains(note: &Note, compared: &Compared, from: &Build, to: &Build) -> bool {
-    let of_case = note
-        .case
-        .as_ref()
-        .is_some_and(|word| Case::of(&compared.case).is_some_and(|case| case.is_called(word)));
+    let of_case = note.case.as_ref().is_some_and(|word| {
+        Library::builtin()
+            .called(word)
+            .any(|case| case.folder() == compared.id.case)
+    });
     let (Some(then), Some(before), Some(after)) = (
         release(&note.release),
         from.release_of(&note.component),

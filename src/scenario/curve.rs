@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::timeline::WorkloadRef;
+
 /// CPU use of one container over time since its start: a step function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuCurve {
@@ -16,6 +18,25 @@ impl CpuCurve {
         Self {
             points: vec![(Duration::ZERO, burst_m), (burst, idle_m)],
         }
+    }
+
+    /// Of pieces: for how long, and how many millicores. The last one lasts for ever. `None` without any.
+    #[must_use]
+    pub fn of(pieces: &[(Option<Duration>, u64)]) -> Option<Self> {
+        let mut from = Duration::ZERO;
+        let mut points = Vec::new();
+        for (lasting, usage) in pieces {
+            points.push((from, *usage));
+            from += lasting.unwrap_or_default();
+        }
+        (!points.is_empty()).then_some(Self { points })
+    }
+
+    /// How many millicores are used at a time since the start.
+    #[must_use]
+    pub fn rate(&self, age: Duration) -> u64 {
+        let so_far = self.points.iter().take_while(|(from, _)| *from <= age);
+        so_far.last().map_or(0, |(_, usage)| *usage)
     }
 
     /// The same curve, `factor` times as fast.
@@ -45,6 +66,34 @@ impl CpuCurve {
     }
 }
 
+/// Whose curve it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CpuShare {
+    /// Each pod's, over its own life: since its containers started.
+    EachPod,
+    /// That of all pods together, over time: since it was set. Those that serve share it.
+    AllPods,
+}
+
+/// What the pods of a workload use of CPU, at the recorded pace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpuUse {
+    /// Of which workload.
+    pub of: WorkloadRef,
+    /// Of each pod, or of all.
+    pub share: CpuShare,
+    /// How much.
+    pub curve: CpuCurve,
+}
+
+impl CpuUse {
+    /// Whether it is used for a while and then no more: what a program can be told before it starts.
+    #[must_use]
+    pub fn is_burst(&self) -> bool {
+        self.curve.busy() < Duration::MAX
+    }
+}
+
 /// Which pods use how much CPU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
@@ -52,6 +101,18 @@ pub struct Load {
     pub app: &'static str,
     /// What each of them uses.
     pub curve: CpuCurve,
+}
+
+impl Load {
+    /// The same of the deployment that is called as the app is.
+    #[must_use]
+    pub fn cpu_use(&self) -> CpuUse {
+        CpuUse {
+            of: WorkloadRef::deployment(self.app),
+            share: CpuShare::EachPod,
+            curve: self.curve.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

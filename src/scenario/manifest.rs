@@ -13,6 +13,10 @@ use super::{Pace, yaml};
 /// Read by the KWOK stages (`manifests/_shared/kwok-stages.yaml`), which set it to the pace.
 pub const TIME_TO_DIE: &str = "kubeclash.dev/time-to-die-ms";
 
+/// How long a pod's containers run until they end by themselves, in milliseconds at the recorded pace: those of a Job. Without it
+/// they run until the pod is deleted. Read by the KWOK stages.
+pub const TIME_TO_COMPLETE: &str = "kubeclash.dev/time-to-complete-ms";
+
 /// A file of a case's folder: its objects, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {

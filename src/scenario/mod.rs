@@ -8,15 +8,19 @@ mod curve;
 pub mod items;
 mod manifest;
 mod policy;
+mod quantity;
 mod step;
+mod taint;
 pub mod yaml;
 
 pub use card::{Card, CardError};
-pub use curve::{CpuCurve, Load};
-pub use manifest::{Images, Manifest, ManifestError, TIME_TO_DIE, manifests_of};
+pub use curve::{CpuCurve, CpuShare, CpuUse, Load};
+pub use manifest::{Images, Manifest, ManifestError, TIME_TO_COMPLETE, TIME_TO_DIE, manifests_of};
 pub(crate) use manifest::{missing_of, time_to_die_of};
-pub use policy::{Policy, PolicyApi, policies_in, policy_of};
+pub use policy::{NoteKind, Policy, PolicyApi, PolicyNote, policies_in, policy_of};
+pub use quantity::thousandths;
 pub use step::{NodePick, Step};
+pub use taint::{TaintChange, taint, taint_change};
 
 pub use crate::experiment::{Arm, Pace, Shape, worker};
 pub use crate::timeline::{Condition, Outlook};

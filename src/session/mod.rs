@@ -12,9 +12,10 @@ use crate::component::{
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
+use crate::experiment::ArmId;
 use crate::progress::Progress;
-use crate::provider::{Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
-use crate::scenario::{Arm, Pace, Shape};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use crate::scenario::{Pace, Shape};
 
 pub use on_kind::OnKind;
 
@@ -33,8 +34,6 @@ pub struct Settings {
     pub pace: Pace,
     /// Below which folder the evidence goes.
     pub out: PathBuf,
-    /// A folder of cases to read in place of the embedded ones.
-    pub manifests: Option<PathBuf>,
     /// How long each component may take to become ready.
     pub ready_timeout: Duration,
     /// Whether run directories are left in place.
@@ -150,40 +149,32 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(
-        &self,
-        case: &'static Case,
-        arm: Arm,
-        variant: Option<&'static str>,
-        expected: Expected,
-    ) -> Plan {
+    pub fn plan(&self, case: &Case, id: ArmId, expected: Expected) -> Plan {
         Plan {
-            case,
-            arm,
-            variant,
+            case: case.clone(),
+            id,
             expected,
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
             provider: self.settings.provider,
             binaries: self.binaries.clone(),
             seeds: Some(self.seeds.clone()),
-            manifests: self.settings.manifests.clone(),
             out: self.settings.out.clone(),
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
+            sibling: None,
         }
     }
 
     /// What a cluster of this session is asked to be.
     #[must_use]
-    pub fn order(&self, shape: Shape, logs: PathBuf) -> Order {
+    pub fn order(&self, spec: impl Into<ClusterSpec>, logs: PathBuf) -> Order {
         Order {
             binaries: self.binaries.clone(),
-            shape,
+            spec: spec.into(),
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
-            load: None,
             logs,
             seeds: Some(self.seeds.clone()),
             ready_timeout: self.settings.ready_timeout,

@@ -1,12 +1,12 @@
 //! Who is named in a verdict, on a live control plane: whoever acted, as often as the watches saw it.
 
-use kubeclash::cases::Case;
+use kubeclash::cases::Library;
 use kubeclash::cli::flags::RunFlags;
 use kubeclash::drive::{Finished, drive};
 use kubeclash::evidence::Outcome;
+use kubeclash::experiment::{Arm, ArmId};
 use kubeclash::interrupt;
 use kubeclash::progress::Progress;
-use kubeclash::scenario::Arm;
 use kubeclash::session::Session;
 use kubeclash::timeline::{Deed, Does, SeenIn, lives};
 use kubeclash::verdict::Expect;
@@ -21,10 +21,11 @@ async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     settings.tuning.audit = audit;
     let _turn = turn(settings.provider).await;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
-    let case = Case::of(case).unwrap();
-    let plan = session.plan(case, Arm::Broken, None, Expect::Reproduced.into());
+    let case = Library::builtin().find(case).unwrap().clone();
+    let id = ArmId::new(case.folder(), Arm::Broken, None);
+    let plan = session.plan(&case, id, Expect::Reproduced.into());
     let finished = drive(&plan, &interrupt::token(), &|_| ()).await.unwrap();
-    assert!(finished.outcome.ok, "{}", finished.outcome.why);
+    assert!(finished.outcome.ok(), "{}", finished.outcome.why());
     finished
 }
 

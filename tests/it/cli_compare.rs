@@ -3,67 +3,71 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use kubeclash::cases::{ALL, Case};
-use kubeclash::evidence::Outcome;
+use kubeclash::cases::{Case, Library};
+use kubeclash::evidence::{Outcome, RunContext};
 use kubeclash::exit;
 use kubeclash::report::results::notes;
 use kubeclash::scenario::Arm;
 use kubeclash::timeline::read;
 use kubeclash::verdict::{Expect, Judgement, Verdict};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli_sandbox::{Ended, Sandbox};
 
 /// The evidence of one arm: the outcome that the judge has for its recording, in `<dir>/<case>/<arm>/<run>`.
 fn evidence(dir: &Path, case: &Case, arm: Arm, run: &str, change: impl FnOnce(&mut Outcome)) {
-    let variant = case.variants[0];
+    let variant = case.variants()[0].clone();
     let name = variant.map_or_else(|| arm.to_string(), |variant| format!("{arm}-{variant}"));
     let recording = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("manifests")
-        .join(case.folder)
+        .join(case.folder())
         .join(format!("recorded/{name}.jsonl"));
     let timeline = read(&recording).unwrap().timeline;
     let judgement = case.judge(&timeline);
-    let dir = dir.join(case.folder).join(name).join(run);
+    let dir = dir.join(case.folder()).join(name).join(run);
     fs::create_dir_all(&dir).unwrap();
     fs::copy(recording, dir.join("timeline.jsonl")).unwrap();
-    let mut outcome = outcome(&timeline.header, &judgement, &dir);
+    let mut outcome = outcome(&timeline.header, judgement, &dir);
     change(&mut outcome);
     fs::write(dir.join("verdict.json"), serde_json::to_string(&outcome).unwrap()).unwrap();
 }
 
-fn outcome(header: &kubeclash::timeline::Header, judgement: &Judgement, dir: &Path) -> Outcome {
-    let ms = |t: std::time::Duration| u64::try_from(t.as_millis()).unwrap();
-    let verdict = judgement.verdict.name();
-    serde_json::from_value(json!({
-        "case": header.case, "arm": header.arm, "variant": header.variant, "verdict": verdict,
-        "expected": Expect::of(header.arm), "ok": Expect::of(header.arm).met_by(&judgement.verdict),
-        "elapsed_ms": 9_000, "ready_ms": 1_000, "needed_ms": judgement.needed.map(ms),
-        "watched_ms": ms(judgement.watched), "provider": header.provider, "pace": header.pace,
-        "components": header.components, "evidence": dir, "why": judgement.why, "fight": judgement.fight,
-        "attribution": [], "facts": judgement.facts,
-    }))
-    .unwrap()
+fn outcome(header: &kubeclash::timeline::Header, judgement: Judgement, dir: &Path) -> Outcome {
+    let run = RunContext {
+        id: header.arm_id(),
+        expected: Expect::of(header.arm),
+        expected_why: None,
+        elapsed: Duration::from_secs(9),
+        ready: Duration::from_secs(1),
+        created: None,
+        provider: header.provider.clone(),
+        pace: header.pace,
+        components: header.components.clone(),
+        evidence: dir.to_owned(),
+    };
+    Outcome::new(run, judgement)
 }
 
-fn case(id: &str) -> &'static Case {
-    ALL.iter().find(|case| case.id() == id).unwrap()
+fn case(id: &str) -> Case {
+    let library = Library::builtin();
+    library.iter().find(|case| case.id() == id).unwrap().clone()
 }
 
 /// Both arms of two cases.
 fn all(dir: &Path) {
     for id in ["c5", "c7"] {
         for arm in Arm::ALL {
-            evidence(dir, case(id), arm, "20260101T000000Z-aaaaaa", |_| ());
+            evidence(dir, &case(id), arm, "20260101T000000Z-aaaaaa", |_| ());
         }
     }
 }
 
 fn verdict(to: &Verdict) -> impl FnOnce(&mut Outcome) {
-    let name = to.name().to_owned();
-    move |outcome| outcome.verdict = name
+    let verdict = to.clone();
+    move |outcome| outcome.verdict = verdict
 }
 
 fn two(sandbox: &Sandbox) -> [PathBuf; 2] {
@@ -114,7 +118,7 @@ fn a_flip_is_told_and_an_arm_without_a_verdict_is_none(
     let sandbox = Sandbox::without_components();
     let [_, other] = two(&sandbox);
     // A later run of the same build is one that must agree; of another build it is the one that counts.
-    evidence(&other, case("c5"), arm, "20260202T000000Z-bbbbbb", |outcome| {
+    evidence(&other, &case("c5"), arm, "20260202T000000Z-bbbbbb", |outcome| {
         verdict(&now)(outcome);
         outcome.components.clear();
     });
@@ -142,7 +146,7 @@ fn runs_of_one_build_that_do_not_agree_are_inconclusive() {
     let sandbox = Sandbox::without_components();
     let [_, other] = two(&sandbox);
     let again = verdict(&Verdict::Absent);
-    evidence(&other, case("c5"), Arm::Broken, "20260202T000000Z-bbbbbb", again);
+    evidence(&other, &case("c5"), Arm::Broken, "20260202T000000Z-bbbbbb", again);
     let ended = compare(&sandbox, &[]);
     ended.assert(exit::INCONCLUSIVE, &[]);
     assert!(
@@ -155,7 +159,7 @@ fn runs_of_one_build_that_do_not_agree_are_inconclusive() {
 fn an_arm_that_one_side_lacks_is_told() {
     let sandbox = Sandbox::without_components();
     let [one, _] = two(&sandbox);
-    evidence(&one, case("c1"), Arm::Broken, "20260101T000000Z-aaaaaa", |_| ());
+    evidence(&one, &case("c1"), Arm::Broken, "20260101T000000Z-aaaaaa", |_| ());
     let ended = compare(&sandbox, &[]);
     ended.assert(exit::INCONCLUSIVE, &[]);
     assert!(
@@ -225,7 +229,7 @@ fn a_matrix_is_for_from_json_and_its_parts_are_the_whole() {
         value["include"].as_array().unwrap().clone()
     };
     let whole = matrix(&[]);
-    assert_eq!(whole.len(), ALL.len() * 2 * 2);
+    assert_eq!(whole.len(), Library::builtin().iter().count() * 2 * 2);
     let mut parts: Vec<Value> = ["1/3", "2/3", "3/3"]
         .into_iter()
         .flat_map(|part| matrix(&["--shard", part]))
@@ -263,12 +267,12 @@ fn a_page_of_results_is_made_of_evidence_and_notes() {
     };
     evidence(
         &two,
-        case("c5"),
+        &case("c5"),
         Arm::Broken,
         "20260303T000000Z-cccccc",
         |outcome| {
             version(outcome, "v1.99.0");
-            "absent".clone_into(&mut outcome.verdict);
+            outcome.verdict = Verdict::Absent;
         },
     );
     let notes = sandbox.path("notes.yaml");

@@ -16,7 +16,7 @@ use kubeclash::cli::flags::RunFlags;
 use kubeclash::inject;
 use kubeclash::observe::Recorder;
 use kubeclash::progress::Progress;
-use kubeclash::provider::{Cluster, Kit, Order, Provider};
+use kubeclash::provider::{Cluster, Kit, Provider};
 use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
 use kubeclash::session::Session;
 use kubeclash::timeline::{Ending, Header, Timeline, What};
@@ -73,11 +73,12 @@ pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
         workers: 2,
         worker_cpu: 8,
     };
-    let order = Order {
-        load,
-        ..session.order(shape, logs.to_owned())
-    };
+    let mut order = session.order(shape, logs.to_owned());
+    order.spec.metrics = load.is_some();
     let cluster = session.settings().provider.up(order, &|_| ()).await.unwrap();
+    if let Some(load) = load {
+        cluster.set_cpu(&load.cpu_use());
+    }
     Up { cluster, _turn: turn }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use assert_matches::assert_matches;
-use kubeclash::cases::{ALL, Case};
+use kubeclash::cases::{Case, Library};
 use kubeclash::experiment::LivenessChange;
 use kubeclash::scenario::Arm;
 use kubeclash::timeline::{Change, Ending, Entry, Gap, Timeline, What, read};
@@ -16,7 +16,7 @@ fn recording(case: &Case, arm: Arm, variant: Option<&str>) -> PathBuf {
     let name = variant.map_or_else(|| arm.to_string(), |variant| format!("{arm}-{variant}"));
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("manifests")
-        .join(case.folder)
+        .join(case.folder())
         .join(format!("recorded/{name}.jsonl"))
 }
 
@@ -27,41 +27,49 @@ fn recorded(case: &Case, arm: Arm, variant: Option<&str>) -> Timeline {
     recorded.timeline
 }
 
+fn named(id: &str) -> Case {
+    let library = Library::builtin();
+    library.iter().find(|case| case.id() == id).unwrap().clone()
+}
+
 /// Every case and variant there is.
-fn all() -> impl Iterator<Item = (&'static Case, Option<&'static str>)> {
-    ALL.iter()
-        .flat_map(|case| case.variants.iter().map(move |variant| (case, *variant)))
+fn all() -> Vec<(Case, Option<String>)> {
+    let mut all = Vec::new();
+    for case in &Library::builtin() {
+        all.extend(case.variants().into_iter().map(|variant| (case.clone(), variant)));
+    }
+    all
 }
 
 #[test]
 fn each_recording_is_judged_as_it_was_live() {
     for (case, variant) in all() {
-        let broken = case.judge(&recorded(case, Arm::Broken, variant));
+        let broken = case.judge(&recorded(&case, Arm::Broken, variant.as_deref()));
         assert_eq!(
             broken.verdict,
             Verdict::Reproduced,
             "{} {variant:?}: {}",
-            case.folder,
+            case.folder(),
             broken.why
         );
         assert!(
             broken.fight.is_some() && broken.needed.is_some(),
             "{} {variant:?}",
-            case.folder
+            case.folder()
         );
-        let control = case.judge(&recorded(case, Arm::Control, variant));
+        let control = case.judge(&recorded(&case, Arm::Control, variant.as_deref()));
         assert_eq!(
             control.verdict,
             Verdict::Absent,
             "{} {variant:?}: {}",
-            case.folder,
+            case.folder(),
             control.why
         );
         assert_eq!(
             (control.fight, control.needed),
             (None, None),
             "{} {variant:?}",
-            case.folder
+            case.folder()
         );
     }
 }
@@ -70,14 +78,16 @@ fn each_recording_is_judged_as_it_was_live() {
 fn a_control_is_watched_at_least_twice_as_long_as_its_failure_needs() {
     for (case, variant) in all() {
         let needed = case
-            .judge(&recorded(case, Arm::Broken, variant))
+            .judge(&recorded(&case, Arm::Broken, variant.as_deref()))
             .needed
             .expect("it was reproduced");
-        let watched = case.judge(&recorded(case, Arm::Control, variant)).watched;
+        let watched = case
+            .judge(&recorded(&case, Arm::Control, variant.as_deref()))
+            .watched;
         assert!(
             watched >= needed * 2,
             "{} {variant:?}: needed {needed:?}, watched {watched:?}",
-            case.folder
+            case.folder()
         );
     }
 }
@@ -87,7 +97,7 @@ fn a_control_is_watched_at_least_twice_as_long_as_its_failure_needs() {
 #[case::control(Arm::Control)]
 fn no_part_of_a_recording_shows_an_absence(#[case] arm: Arm) {
     for (case, variant) in all() {
-        let whole = recorded(case, arm, variant);
+        let whole = recorded(&case, arm, variant.as_deref());
         for tenth in 0..10 {
             let mut part = whole.clone();
             part.entries.truncate(whole.entries.len() * tenth / 10);
@@ -96,14 +106,14 @@ fn no_part_of_a_recording_shows_an_absence(#[case] arm: Arm) {
                 verdict,
                 Verdict::Absent,
                 "{} {arm} {variant:?}, {tenth} tenths",
-                case.folder
+                case.folder()
             );
             if arm == Arm::Control {
                 assert_ne!(
                     verdict,
                     Verdict::Reproduced,
                     "{} {variant:?}, {tenth} tenths",
-                    case.folder
+                    case.folder()
                 );
             }
         }
@@ -113,9 +123,9 @@ fn no_part_of_a_recording_shows_an_absence(#[case] arm: Arm) {
 #[test]
 fn a_gap_after_the_mark_leaves_no_verdict() {
     // L1 judges what befalls the API server, which no watch sees; and its watches end with it.
-    for (case, variant) in all().filter(|(case, _)| case.id() != "l1") {
+    for (case, variant) in all().into_iter().filter(|(case, _)| case.id() != "l1") {
         for arm in Arm::ALL {
-            let mut timeline = recorded(case, arm, variant);
+            let mut timeline = recorded(&case, arm, variant.as_deref());
             let gap = Gap {
                 watch: "pods".to_owned(),
                 why: "410 Gone".to_owned(),
@@ -138,7 +148,7 @@ fn a_gap_after_the_mark_leaves_no_verdict() {
 fn without_its_failure_a_broken_recording_is_no_reproduction() {
     for (case, variant) in all() {
         // What makes each failure, taken out of its recording.
-        let mut timeline = recorded(case, Arm::Broken, variant);
+        let mut timeline = recorded(&case, Arm::Broken, variant.as_deref());
         let marks = timeline
             .entries
             .iter()
@@ -198,7 +208,7 @@ fn without_its_failure_a_broken_recording_is_no_reproduction() {
             judgement.verdict,
             Verdict::Reproduced,
             "{} {variant:?}: {}",
-            case.folder,
+            case.folder(),
             judgement.why
         );
     }
@@ -207,8 +217,8 @@ fn without_its_failure_a_broken_recording_is_no_reproduction() {
 #[test]
 fn what_is_worse_than_a_failure_is_not_its_absence() {
     let worse = |id: &str, spoil: &dyn Fn(&mut Timeline)| {
-        let case = ALL.iter().find(|case| case.id() == id).unwrap();
-        let mut timeline = recorded(case, Arm::Broken, case.variants[0]);
+        let case = named(id);
+        let mut timeline = recorded(&case, Arm::Broken, case.variants()[0].as_deref());
         spoil(&mut timeline);
         let judgement = case.judge(&timeline);
         assert_matches!(

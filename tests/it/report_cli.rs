@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use kubeclash::evidence::{TIMELINE, VERDICT};
-use kubeclash::verdict::Expect;
+use kubeclash::verdict::Verdict;
 use quick_junit::Report;
 
 use crate::cli_sandbox::{Sandbox, files_below};
@@ -45,7 +45,10 @@ fn all_reports_come_of_one_folder_of_evidence() {
     assert!(read(&files[0]).contains("\"id\":\"c3-broken-with-hpa\""));
     let report = junit(&files[1]);
     assert_eq!((report.tests, report.failures, report.errors), (arms, 0, 0));
-    assert_eq!(report.test_suites.len(), kubeclash::cases::ALL.len());
+    assert_eq!(
+        report.test_suites.len(),
+        kubeclash::cases::Library::builtin().iter().count()
+    );
     assert!(read(&files[2]).starts_with("## kubeclash\n"));
     // Nothing is left of how they were written, and they are as readable as other files.
     for folder in ["a", "b"] {
@@ -108,14 +111,13 @@ fn of_several_runs_of_an_arm_and_build_the_last_counts() {
     let world = Sandbox::without_components();
     let out = world.path("out");
     for run in ["20260101T000000Z-a", "20260102T000000Z-b"] {
-        lay_out(&out, run, |_, outcome| run.clone_into(&mut outcome.why));
+        lay_out(&out, run, |_, outcome| run.clone_into(&mut outcome.seen));
     }
     lay_out(&out, "20250101T000000Z-fork", |_, outcome| {
         let descheduler = outcome.components.get_mut("descheduler").unwrap();
         descheduler.sha256 = "f".repeat(64);
-        if outcome.case.starts_with("c5") {
-            outcome.verdict = "absent".to_owned();
-            outcome.ok = outcome.expected == Expect::Absent;
+        if outcome.id.case.starts_with("c5") {
+            outcome.verdict = Verdict::Absent;
         }
     });
     let xml = world.path("j.xml");

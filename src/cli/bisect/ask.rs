@@ -15,12 +15,12 @@ use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
+use crate::experiment::{Arm, ArmId};
 use crate::ledger::{self, Entry, Ledger};
 use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
-use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
 use crate::verdict::{Expect, Label};
 
@@ -28,7 +28,7 @@ use crate::verdict::{Expect, Label};
 #[derive(Debug, Clone)]
 pub(super) enum Question {
     /// Whether a case's failure is reproduced.
-    Case { case: &'static Case, arm: Arm },
+    Case { case: Case, arm: Arm },
     /// Whether a load test is red.
     Load { profile: String },
 }
@@ -36,7 +36,7 @@ pub(super) enum Question {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Case { case, arm } => write!(f, "{} {arm}", case.folder),
+            Self::Case { case, arm } => write!(f, "{} {arm}", case.folder()),
             Self::Load { profile } if profile.parse::<usize>().is_ok() => {
                 write!(f, "load of {profile} nodes")
             }
@@ -377,12 +377,14 @@ async fn one(
     let say = |what: &str| task.say(what);
     let name = Some(build.name.as_str());
     match question {
-        &Question::Case { case, arm } => {
+        Question::Case { case, arm } => {
+            let arm = *arm;
             let expected = Expected {
                 verdict: Expect::of(arm),
                 why: None,
             };
-            let plan = session.plan(case, arm, case.variants[0], expected);
+            let id = ArmId::new(case.folder(), arm, case.variants()[0].as_deref());
+            let plan = session.plan(case, id, expected);
             match drive(&plan, &interrupt, &say).await {
                 Ok(finished) => Ok(ledger::of_outcome(&finished.outcome, name)),
                 Err(error) => without_verdict(error, build, title),

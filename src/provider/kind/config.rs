@@ -81,9 +81,11 @@ const KUBEADM: [(&str, Flags); 2] = [
 /// The files that a cluster's nodes see, by where they lie on this machine.
 #[derive(Debug)]
 struct Files {
-    cpus: PathBuf,
+    /// A worker's each.
+    cpus: Vec<PathBuf>,
     numa: PathBuf,
-    kubelet: PathBuf,
+    /// The control plane's first, then a worker's each.
+    kubelets: Vec<PathBuf>,
     ours: PathBuf,
     ca: [PathBuf; 2],
     /// The control plane's first, then a worker's each.
@@ -93,46 +95,49 @@ struct Files {
 /// Writes everything that kind and the nodes read into the run directory, and gives kind's configuration.
 pub(super) fn write(site: &Site, order: &Order, kit: &Kit) -> Result<PathBuf, ProviderError> {
     let files = lay(site, order, kit).map_err(|e| failed("write what nodes see", e.to_string()))?;
-    let text = SHAPES.get(order.shape.workers.wrapping_sub(1)).ok_or_else(|| {
-        failed(
-            "make a cluster",
-            format!("there is no shape of {} workers", order.shape.workers),
-        )
-    })?;
-    let shape = yaml::value(text).map_err(|e| failed("read a shape", e.to_string()))?;
+    let shape = shape(order.spec.nodes.len()).map_err(|e| failed("read a shape", e.to_string()))?;
     site.write("kind.yaml", &yaml::text(&of(shape, order, kit, &files)))
+}
+
+/// The shape of so many workers; one of more than there is a file for is the largest with more of the same.
+fn shape(workers: usize) -> Result<Value, yaml::YamlError> {
+    let text = SHAPES[workers.clamp(1, SHAPES.len()) - 1];
+    let mut shape = yaml::value(text)?;
+    if let Some(nodes) = shape["nodes"].as_array_mut()
+        && let Some(worker) = nodes.last().cloned()
+    {
+        nodes.resize(nodes.len().max(workers + 1), worker);
+    }
+    Ok(shape)
 }
 
 fn lay(site: &Site, order: &Order, kit: &Kit) -> std::io::Result<Files> {
     let dir = site.path().join("node");
-    let (cpus, numa, ours) = (dir.join("cpu"), dir.join("numa"), dir.join("kubeclash"));
-    for n in 0..order.shape.worker_cpu {
-        let topology = cpus.join(format!("cpu{n}/topology"));
-        fs::create_dir_all(&topology)?;
-        fs::write(topology.join("core_id"), format!("{n}\n"))?;
-        fs::write(topology.join("physical_package_id"), "0\n")?;
-    }
-    // Of those that are there, the kubelet makes a cpuset: they must be real.
-    fs::write(cpus.join("online"), format!("{}\n", kit.host.cpus))?;
+    let (numa, ours) = (dir.join("numa"), dir.join("kubeclash"));
     fs::create_dir_all(&numa)?;
     fs::create_dir_all(&ours)?;
-    fs::write(ours.join("audit-policy.yaml"), audit::POLICY)?;
+    fs::write(ours.join("audit-policy.yaml"), audit::policy(&order.spec))?;
     // With what metrics-server needs: it runs in that node, and serves with our certificate.
     for file in ["ca.crt", "admin.crt", "admin.key", "serving.crt", "serving.key"] {
         fs::copy(site.pki.file(file), ours.join(file))?;
     }
     let kubeconfig = access::kubeconfig("admin", API_PORT, Path::new(OURS));
     fs::write(ours.join(KUBECONFIG), yaml::text(&kubeconfig))?;
-    let kubelet = dir.join("kubelet");
     let every = order.pace.scale(HOUSEKEEPING).as_millis();
-    fs::write(
-        &kubelet,
-        format!(
-            "KUBELET_EXTRA_ARGS=--runtime-cgroups=/system.slice/containerd.service --housekeeping-interval={every}ms\n"
-        ),
-    )?;
-    let mut cni = Vec::new();
-    for n in 0..=order.shape.workers {
+    let flags = format!(
+        "KUBELET_EXTRA_ARGS=--runtime-cgroups=/system.slice/containerd.service --housekeeping-interval={every}ms"
+    );
+    let kubelet = dir.join("kubelet");
+    fs::write(&kubelet, format!("{flags}\n"))?;
+    let (mut cpus, mut kubelets, mut cni) = (Vec::new(), vec![kubelet], Vec::new());
+    for (n, node) in order.spec.nodes.iter().enumerate() {
+        cpus.push(count_of_cpus(&dir, node.cpu_m / 1000, kit)?);
+        let kubelet = dir.join(format!("kubelet-{}", n + 1));
+        let pods = node.pods.map(|pods| format!(" --max-pods={pods}"));
+        fs::write(&kubelet, format!("{flags}{}\n", pods.unwrap_or_default()))?;
+        kubelets.push(kubelet);
+    }
+    for n in 0..=order.spec.nodes.len() {
         let file = dir.join(format!("cni-{n}.conflist"));
         fs::write(&file, network(n).to_string())?;
         cni.push(file);
@@ -140,11 +145,26 @@ fn lay(site: &Site, order: &Order, kit: &Kit) -> std::io::Result<Files> {
     Ok(Files {
         cpus,
         numa,
-        kubelet,
+        kubelets,
         ours,
         ca: ["ca.crt", "ca.key"].map(|name| site.pki.file(name)),
         cni,
     })
+}
+
+/// A folder in which cAdvisor counts so many CPUs.
+fn count_of_cpus(dir: &Path, count: u64, kit: &Kit) -> std::io::Result<PathBuf> {
+    let cpus = dir.join(format!("cpu-{count}"));
+    for n in 0..count {
+        let topology = cpus.join(format!("cpu{n}/topology"));
+        fs::create_dir_all(&topology)?;
+        fs::write(topology.join("core_id"), format!("{n}\n"))?;
+        fs::write(topology.join("physical_package_id"), "0\n")?;
+    }
+    fs::create_dir_all(&cpus)?;
+    // Of those that are there, the kubelet makes a cpuset: they must be real.
+    fs::write(cpus.join("online"), format!("{}\n", kit.host.cpus))?;
+    Ok(cpus)
 }
 
 /// A network of its own for the pods of each node. None of them talks to another.
@@ -175,10 +195,10 @@ fn of(mut shape: Value, order: &Order, kit: &Kit, files: &Files) -> Value {
         .collect();
     let mut workers = 0;
     for node in shape["nodes"].as_array_mut().into_iter().flatten() {
-        let mut mounts = vec![mount(&files.kubelet, "/etc/default/kubelet")];
+        let mut mounts = Vec::new();
         let name = if node["role"] == "worker" {
             workers += 1;
-            mounts.push(mount(&files.cpus, "/sys/devices/system/cpu"));
+            mounts.push(mount(&files.cpus[workers - 1], "/sys/devices/system/cpu"));
             mounts.push(mount(&files.numa, "/sys/devices/system/node"));
             worker(workers)
         } else {
@@ -189,6 +209,7 @@ fn of(mut shape: Value, order: &Order, kit: &Kit, files: &Files) -> Value {
             CONTROL_PLANE.to_owned()
         };
         let at = if node["role"] == "worker" { workers } else { 0 };
+        mounts.push(mount(&files.kubelets[at], "/etc/default/kubelet"));
         mounts.push(mount(&files.cni[at], "/etc/cni/net.d/10-kubeclash.conflist"));
         node["extraMounts"] = json!(mounts);
         let registered = |kind: &str| {
@@ -216,11 +237,18 @@ fn patches(order: &Order, kit: &Kit) -> Vec<Value> {
     if kit.host.cgroup_v1 && knows {
         patches.push(json!({"kind": "KubeletConfiguration", "failCgroupV1": false}));
     }
-    let paced = paced::controllers(order.pace);
-    let controllers: Vec<_> = paced
+    let spec = &order.spec;
+    let gates = spec.gates_flag();
+    let lost = paced::lost_nodes(order.pace)
+        .into_iter()
+        .filter(|_| spec.nodes_stop);
+    let paced: Vec<_> = paced::controllers(order.pace).into_iter().chain(lost).collect();
+    let mut controllers: Vec<_> = paced
         .iter()
         .map(|(flag, value)| (*flag, value.as_str()))
         .collect();
+    controllers.extend(pairs(&gates).chain(pairs(&spec.controller_manager_args)));
+    let scheduler: Vec<_> = pairs(&gates).collect();
     let mut apiserver = Vec::new();
     let policy = format!("{OURS}/audit-policy.yaml");
     let mut volumes = Vec::new();
@@ -239,6 +267,8 @@ fn patches(order: &Order, kit: &Kit) -> Vec<Value> {
                             "pathType": "DirectoryOrCreate"}),
         );
     }
+    let of_spec = spec.apiserver_flags(order.pace);
+    apiserver.extend(pairs(&of_spec));
     patches.extend(KUBEADM.map(|(version, flags)| {
         let mut etcd = json!({"extraArgs": flags(&[("unsafe-no-fsync", "true")])});
         if let Some(tag) = &kit.image.etcd {
@@ -249,10 +279,20 @@ fn patches(order: &Order, kit: &Kit) -> Vec<Value> {
             "kind": "ClusterConfiguration",
             "apiServer": {"extraArgs": flags(&apiserver), "extraVolumes": volumes},
             "controllerManager": {"extraArgs": flags(&controllers)},
+            "scheduler": {"extraArgs": flags(&scheduler)},
             "etcd": {"local": etcd},
         })
     }));
     patches
+}
+
+/// Arguments as kubeadm has them: the name without its dashes, and the value.
+fn pairs<'a>(args: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let pair = |arg: &'a String| {
+        let bare = arg.trim_start_matches('-');
+        bare.split_once('=').unwrap_or((bare, "true"))
+    };
+    args.into_iter().map(pair)
 }
 
 #[cfg(test)]

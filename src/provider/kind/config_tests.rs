@@ -26,16 +26,16 @@ fn kit(version: &str, cgroup_v1: bool, etcd: Option<&str>) -> Kit {
 fn order(workers: usize, audit: bool) -> Order {
     Order {
         binaries: std::collections::BTreeMap::new(),
-        shape: Shape {
+        spec: Shape {
             workers,
             worker_cpu: 8,
-        },
+        }
+        .into(),
         pace: Pace::Fast,
         tuning: Tuning {
             audit,
             ..Tuning::default()
         },
-        load: None,
         logs: PathBuf::new(),
         seeds: None,
         ready_timeout: secs(60),
@@ -47,9 +47,9 @@ fn order(workers: usize, audit: bool) -> Order {
 
 fn files(workers: usize) -> Files {
     Files {
-        cpus: "/run/cpu".into(),
+        cpus: vec!["/run/cpu".into(); workers],
         numa: "/run/numa".into(),
-        kubelet: "/run/kubelet".into(),
+        kubelets: vec!["/run/kubelet".into(); workers + 1],
         ours: "/run/ours".into(),
         ca: ["/run/ca.crt".into(), "/run/ca.key".into()],
         cni: (0..=workers).map(|n| format!("/run/cni-{n}").into()).collect(),

@@ -17,7 +17,6 @@ use super::kit::{Kit, tagged};
 use super::made::Made;
 use crate::archive::{self, Image};
 use crate::component::{Binary, ComponentName, Platform, Program};
-use crate::experiment::worker;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::{Order, ProviderError, metrics_api};
@@ -36,9 +35,8 @@ pub(super) async fn programs(
     made: &Made,
     order: &Order,
 ) -> Result<(), ProviderError> {
-    let workers: Vec<String> = (1..=order.shape.workers)
-        .map(|n| made.container(&worker(n)))
-        .collect();
+    let workers = order.spec.nodes.iter().map(|node| made.container(&node.name));
+    let workers: Vec<String> = workers.collect();
     let burn = order.binary(ComponentName::Burn)?;
     load(site, kit, made, burn, &workers).await.map(drop)
 }

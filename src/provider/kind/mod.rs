@@ -5,6 +5,7 @@
 //! as a cluster of the local provider is. Nothing of the user's is read or written but what the engine's own command
 //! reads: kind's kubeconfig and current context stay as they are.
 
+mod able;
 mod audit;
 mod command;
 mod config;
@@ -20,8 +21,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kube::Client;
-use serde_json::Value;
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
 
 pub use self::kit::{Asked, Host, Kit, NodeImage};
 pub use self::pool::Pool;
@@ -30,11 +33,12 @@ use self::audit::Follower;
 use self::command::{api_port, create, export_logs};
 use self::made::Made;
 use self::reset::Baseline;
+use super::controller::{Controller, Controllers};
 use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler};
+use super::{ClusterSpec, OnCycle, Order, ProviderError, access, descheduler, nodes, scheduler};
 use crate::component::{ComponentName, Origin};
 
 /// A cluster of the kind provider.
@@ -49,6 +53,7 @@ pub struct KindCluster {
     scheduler: Option<Process>,
     second_scheduler: Option<Process>,
     descheduler: Option<Process>,
+    controllers: Controllers,
     /// Copies the audit log out of the control plane's node as it grows.
     audit: Option<Follower>,
     /// What it was when it was new, where it may be used again.
@@ -70,6 +75,19 @@ impl std::fmt::Debug for KindCluster {
     }
 }
 
+/// That it can make such a cluster.
+///
+/// # Errors
+/// With the field that it can't have.
+pub(super) fn able(spec: &ClusterSpec) -> Result<(), ProviderError> {
+    able::of_spec(spec)
+}
+
+/// That a cluster can't get more nodes.
+pub(super) fn no_more_nodes() -> ProviderError {
+    able::unable("add nodes", "its nodes are made with the cluster")
+}
+
 /// What could not be done to get a cluster.
 fn failed(what: impl Into<String>, why: impl Into<String>) -> ProviderError {
     ProviderError::Setup {
@@ -81,6 +99,7 @@ fn failed(what: impl Into<String>, why: impl Into<String>) -> ProviderError {
 impl KindCluster {
     /// Brings a cluster up, or takes one that waits.
     pub(super) async fn up(order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Self, ProviderError> {
+        able::able(&order)?;
         let kit = order
             .kit
             .clone()
@@ -119,6 +138,7 @@ impl KindCluster {
             scheduler: None,
             second_scheduler: None,
             descheduler: None,
+            controllers: Controllers::default(),
             audit: None,
             baseline: None,
             created_after: Some(created),
@@ -150,10 +170,33 @@ impl KindCluster {
         let programs = load::programs(&self.site, &self.kit, &self.made, &self.order);
         let (programs, ready) = tokio::join!(programs, self.ready());
         programs.and(ready)?;
+        self.furnish().await?;
         // One that is used again may be by an arm with a load.
-        if self.order.load.is_some() || self.kit.pool.is_some() {
+        if self.order.spec.metrics || self.kit.pool.is_some() {
             say("starting metrics-server");
             load::metrics(&self.site, &self.kit, &self.made, &self.order, &self.client).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the nodes their labels and taints.
+    async fn furnish(&self) -> Result<(), ProviderError> {
+        let nodes = Api::<Node>::all(self.client.clone());
+        for node in &self.order.spec.nodes {
+            if node.labels.is_empty() && node.taints.is_empty() {
+                continue;
+            }
+            let mut patch = json!({"metadata": {"labels": node.labels}});
+            if !node.taints.is_empty() {
+                patch["spec"] = json!({"taints": node.taints});
+            }
+            let patched = nodes
+                .patch(&node.name, &PatchParams::default(), &Patch::Strategic(patch))
+                .await;
+            patched.map_err(|source| ProviderError::Api {
+                what: format!("label and taint node \"{}\"", node.name),
+                source: Box::new(source),
+            })?;
         }
         Ok(())
     }
@@ -185,7 +228,7 @@ impl KindCluster {
         let [first, second, _] = self.ports.each_ref().map(|port| port.number);
         let health = Health::new(site)?;
         let started = async |binary, port| {
-            let mut process = scheduler::start(site, binary, port, &order.tuning, None)?;
+            let mut process = scheduler::start(site, binary, port, order)?;
             health.wait(&mut process, port).await?;
             Ok::<_, ProviderError>(process)
         };
@@ -200,7 +243,7 @@ impl KindCluster {
             }
             self.scheduler = Some(started(binary, first).await?);
         }
-        if order.tuning.scheduler_name.is_some() {
+        if order.has_second_scheduler() {
             let binary = order.binary(ComponentName::SecondScheduler)?;
             self.second_scheduler = Some(started(binary, second).await?);
         }
@@ -209,7 +252,7 @@ impl KindCluster {
 
     /// Waits until controllers and nodes are ready, and pods can be made.
     async fn ready(&self) -> Result<(), ProviderError> {
-        let (wanted, patience) = (self.order.shape.workers, self.site.patience);
+        let (wanted, patience) = (self.order.spec.nodes.len(), self.site.patience);
         let own_scheduler = self.scheduler.is_none();
         let (controllers, nodes) = tokio::join!(
             control_plane::ready(&self.client, own_scheduler, patience),
@@ -263,15 +306,60 @@ impl KindCluster {
     pub(super) async fn start_descheduler(
         &mut self,
         policy: &Value,
+        every: Duration,
         on_cycle: OnCycle,
     ) -> Result<(), ProviderError> {
         let [.., port] = &self.ports;
         let slot = &mut self.descheduler;
-        descheduler::start_anew(slot, &self.site, &self.order, port.number, policy, on_cycle).await
+        descheduler::start_anew(
+            slot,
+            &self.site,
+            &self.order,
+            port.number,
+            (policy, every),
+            on_cycle,
+        )
+        .await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
         descheduler::stop(&mut self.descheduler).await;
+    }
+
+    pub(super) fn client_as(&self, name: &str) -> Result<Client, ProviderError> {
+        access::client(&self.site.pki, api_port(&self.site)?, &access::agent(name))
+    }
+
+    pub(super) async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
+        let (api, audit) = (api_port(&self.site)?, self.audit_log());
+        self.controllers
+            .start(&self.site, controller, api, audit.as_deref())
+            .await
+    }
+
+    pub(super) async fn stop_controller(&mut self, name: &str) {
+        self.controllers.stop(name).await;
+    }
+
+    pub(super) async fn stop_node(&self, node: &str) -> Result<(), ProviderError> {
+        self.kubelet(node, "stop").await
+    }
+
+    pub(super) async fn start_node(&self, node: &str) -> Result<(), ProviderError> {
+        self.kubelet(node, "start").await
+    }
+
+    /// Has a node's init do something to its kubelet.
+    async fn kubelet(&self, node: &str, what: &str) -> Result<(), ProviderError> {
+        let container = self.made.container(node);
+        let args = ["exec", &container, "systemctl", what, "kubelet"];
+        let done = self.kit.engine.run(&args).await;
+        done.map(drop)
+            .map_err(|e| failed(format!("{what} node \"{node}\""), e.to_string()))
+    }
+
+    pub(super) fn next_worker(&self) -> usize {
+        self.order.spec.nodes.len() + 1
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
@@ -299,7 +387,7 @@ impl KindCluster {
         for (name, _, port) in asked.iter().filter(|(_, process, _)| process.is_some()) {
             health.answers(*name, *port).await?;
         }
-        Ok(())
+        self.controllers.answers()
     }
 
     /// Whether its scheduler runs outside of its nodes.
@@ -309,7 +397,8 @@ impl KindCluster {
 
     fn processes(&mut self) -> impl Iterator<Item = &mut Process> {
         let schedulers = self.scheduler.iter_mut().chain(&mut self.second_scheduler);
-        schedulers.chain(&mut self.descheduler)
+        let others = self.controllers.processes_mut();
+        schedulers.chain(&mut self.descheduler).chain(others)
     }
 
     /// Copies the nodes' logs, and removes the cluster; or lets it wait for another arm, where this one has gone `well`

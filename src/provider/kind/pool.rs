@@ -54,7 +54,12 @@ impl Pool {
 
 /// Whether a cluster of one order can take another's arm: all that is decided when it is made is the same.
 fn fits(made: &Order, order: &Order) -> bool {
-    made.shape == order.shape
+    // One that is to be used again has metrics in any case.
+    let of = |order: &Order| crate::provider::ClusterSpec {
+        metrics: true,
+        ..order.spec.clone()
+    };
+    of(made) == of(order)
         && made.pace == order.pace
         && made.tuning == order.tuning
         && made.binaries == order.binaries

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::wait;
-use crate::provider::{ProviderError, audit};
+use crate::provider::{ClusterSpec, ProviderError, audit};
 
 /// Where an API server's audit log lies that keeps one.
 pub(super) fn audit_log(site: &Site) -> PathBuf {
@@ -14,8 +14,8 @@ pub(super) fn audit_log(site: &Site) -> PathBuf {
 }
 
 /// The flags of an API server that writes down who changed what.
-pub(super) fn audit_flags(site: &Site) -> Result<Vec<String>, ProviderError> {
-    let policy = site.write("audit-policy.yaml", audit::POLICY)?;
+pub(super) fn audit_flags(site: &Site, spec: &ClusterSpec) -> Result<Vec<String>, ProviderError> {
+    let policy = site.write("audit-policy.yaml", &audit::policy(spec))?;
     let mut flags = vec![
         format!("--audit-policy-file={}", policy.display()),
         format!("--audit-log-path={}", audit_log(site).display()),

@@ -3,8 +3,7 @@
 use crate::component::Binary;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
-use crate::provider::{ProviderError, Scale, paced};
-use crate::scenario::Pace;
+use crate::provider::{Order, ProviderError, Scale, paced};
 
 /// Controllers that have nothing to do with pods on nodes: storage, certificates, cloud, quotas. Each would sync its caches
 /// before the node controller does. By the names that every release since v1.24 knows.
@@ -33,14 +32,32 @@ pub(super) fn start(
     site: &Site,
     binary: &Binary,
     port: u16,
-    pace: Pace,
-    scale: Option<&Scale>,
+    order: &Order,
 ) -> Result<Process, ProviderError> {
     let mut args = site.client_and_server(binary, port);
-    args.push(format!("--controllers=*,-{}", LEFT_OUT.join(",-")));
-    args.extend(paced::controllers(pace).map(|(flag, value)| format!("--{flag}={value}")));
-    args.extend(scale.into_iter().flat_map(scaled));
+    let spec = &order.spec;
+    args.push(controllers(&spec.more_controllers));
+    let paced = paced::controllers(order.pace).into_iter();
+    let lost = paced::lost_nodes(order.pace)
+        .into_iter()
+        .filter(|_| spec.nodes_stop);
+    args.extend(paced.chain(lost).map(|(flag, value)| format!("--{flag}={value}")));
+    args.extend(order.scale.iter().flat_map(scaled));
+    args.extend(spec.gates_flag());
+    args.extend(spec.controller_manager_args.iter().cloned());
     site.start(binary, &args)
+}
+
+/// All controllers but those that are left out, unless they are `wanted`; and those that are wanted and no release has on by
+/// default.
+fn controllers(wanted: &[String]) -> String {
+    let left_out = LEFT_OUT
+        .iter()
+        .filter(|name| !wanted.iter().any(|one| one == *name));
+    let left_out = left_out.map(|name| format!(",-{name}"));
+    let more = wanted.iter().filter(|name| !LEFT_OUT.contains(&name.as_str()));
+    let more = more.map(|name| format!(",{name}"));
+    format!("--controllers=*{}", left_out.chain(more).collect::<String>())
 }
 
 /// What is worked on side by side; by the names that every release since v1.24 knows.
@@ -62,4 +79,20 @@ fn scaled(scale: &Scale) -> Vec<String> {
     ];
     args.extend(SYNCS.map(|kind| format!("--concurrent-{kind}-syncs={}", scale.concurrent_syncs)));
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_that_is_wanted_is_not_left_out() {
+        let flag = controllers(&["resourcequota".to_owned(), "bootstrapsigner".to_owned()]);
+        assert!(!flag.contains("resourcequota"), "{flag}");
+        assert!(
+            flag.ends_with(",bootstrapsigner") && flag.contains(",-ttl"),
+            "{flag}"
+        );
+        assert!(controllers(&[]).contains(",-resourcequota"));
+    }
 }

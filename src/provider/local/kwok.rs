@@ -11,8 +11,7 @@ use serde_json::json;
 use crate::component::Binary;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
-use crate::provider::{ProviderError, Scale};
-use crate::scenario::{Pace, Shape};
+use crate::provider::{NodeSpec, Order, ProviderError, Scale, paced};
 
 const STAGES: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -26,41 +25,39 @@ const LEASE: Duration = Duration::from_secs(40);
 const AT_ONCE: usize = 64;
 
 /// Starts KWOK with the stages, set to a pace.
-pub(super) fn start(
-    site: &Site,
-    binary: &Binary,
-    pace: Pace,
-    scale: Option<&Scale>,
-) -> Result<Process, ProviderError> {
+pub(super) fn start(site: &Site, binary: &Binary, order: &Order) -> Result<Process, ProviderError> {
+    let lease = match &order.scale {
+        Some(scale) => scale.lease,
+        None if order.spec.nodes_stop => paced::lease(order.pace),
+        None => LEASE,
+    };
     let stages = site.write(
         "kwok-stages.yaml",
-        &STAGES.replace("$PACE", &pace.factor().to_string()),
+        &STAGES.replace("$PACE", &order.pace.factor().to_string()),
     )?;
     let args = [
         format!("--kubeconfig={}", site.kubeconfig("kwok").display()),
         format!("--config={}", stages.display()),
         "--manage-all-nodes".to_owned(),
-        format!(
-            "--node-lease-duration-seconds={}",
-            scale.map_or(LEASE, |scale| scale.lease).as_secs()
-        ),
+        format!("--node-lease-duration-seconds={}", lease.as_secs()),
         "--node-ip=127.0.0.1".to_owned(),
     ];
     site.start(binary, &args)
 }
 
-/// Registers the workers, ready, as a kubelet registers its node.
+/// Registers workers, ready, as a kubelet registers its node.
 pub(super) async fn register(
     client: &Client,
-    shape: Shape,
+    workers: &[NodeSpec],
     scale: Option<&Scale>,
     version: &str,
 ) -> Result<(), ProviderError> {
     let nodes = Api::<Node>::all(client.clone());
-    let create = shape.worker_names().map(|name| {
+    let create = workers.iter().map(|worker| {
         let nodes = nodes.clone();
+        let name = worker.name.clone();
+        let node = node(worker, scale, version);
         async move {
-            let node = node(&name, shape.worker_cpu, scale, version);
             nodes
                 .create(&PostParams::default(), &node)
                 .await
@@ -71,25 +68,39 @@ pub(super) async fn register(
                 })
         }
     });
+    // Collected, as the compiler can't tell of borrowed nodes that they may go from thread to thread.
+    let create: Vec<_> = create.collect();
     futures::stream::iter(create)
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await
 }
 
-fn node(name: &str, cpu: u32, scale: Option<&Scale>, version: &str) -> Node {
+fn node(worker: &NodeSpec, scale: Option<&Scale>, version: &str) -> Node {
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let (memory, pods) = scale.map_or(("8Gi", 110), |scale| (&scale.node_memory, scale.node_pods));
-    let resources = json!({"cpu": cpu.to_string(), "memory": memory, "pods": pods.to_string(), "ephemeral-storage": "100Gi"});
+    let name = &worker.name;
+    let of_worker = || (worker.memory(), worker.pods());
+    let (memory, pods) = scale.map_or_else(of_worker, |scale| (&*scale.node_memory, scale.node_pods));
+    let cpu = if worker.cpu_m % 1000 == 0 {
+        (worker.cpu_m / 1000).to_string()
+    } else {
+        format!("{}m", worker.cpu_m)
+    };
+    let resources =
+        json!({"cpu": cpu, "memory": memory, "pods": pods.to_string(), "ephemeral-storage": "100Gi"});
+    let mut labels = json!({
+        "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+        "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"});
+    for (key, value) in &worker.labels {
+        labels[key] = json!(value);
+    }
     let condition = |kind: &str, status: &str, reason: &str| {
         json!({"type": kind, "status": status, "reason": reason, "message": "",
                "lastHeartbeatTime": now, "lastTransitionTime": now})
     };
     let node = json!({
-        "metadata": {"name": name, "labels": {
-            "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-            "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"}},
-        "spec": {},
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"taints": worker.taints},
         "status": {
             "allocatable": resources, "capacity": resources,
             "conditions": [

@@ -5,9 +5,9 @@
 //! measured it (`LAG` ago, not before the container's `FIRST` seconds), and a pod's usage is the rate between its last two samples. A pod younger than two
 //! samples has no metric, which is what C1's staircase is made of (metrics-server `pkg/storage/pod.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{Path, Query, State};
@@ -25,11 +25,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::kubelet::{Container, Running};
+use super::kubelet::{Container, Registry};
+use super::usage::{Meter, Metered};
 use crate::provider::pki::Pki;
 use crate::provider::site::Site;
 use crate::provider::{ProviderError, metrics_api};
-use crate::scenario::{CpuCurve, Load, Pace, secs};
+use crate::scenario::{Pace, secs};
 
 /// How often samples are taken, at the recorded pace (`--metric-resolution=10s` in the study).
 const RESOLUTION: Duration = secs(10);
@@ -43,13 +44,11 @@ const FIRST: Duration = secs(10);
 /// The metrics API of one cluster, from the CPU curves of its pods.
 #[derive(Debug)]
 struct Sampler {
-    app: &'static str,
-    /// Already set to the pace.
-    curve: CpuCurve,
     resolution: Duration,
     lag: Duration,
     first: Duration,
-    running: Running,
+    registry: Registry,
+    meter: Mutex<Meter>,
     pods: Mutex<BTreeMap<String, Sampled>>,
 }
 
@@ -77,16 +76,15 @@ impl Sampler {
             return;
         };
         let date = jiff::Timestamp::now() - jiff::SignedDuration::try_from(self.lag).unwrap_or_default();
-        let running = self.running.now();
-        let mut pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
-        pods.retain(|uid, _| running.contains_key(uid));
-        for (uid, container) in running {
-            let age = at
-                .checked_duration_since(container.since)
-                .filter(|age| *age >= self.first);
-            let Some(age) = age else { continue };
-            let mine = container.labels.get("app").map(String::as_str) == Some(self.app);
-            let used = if mine { self.curve.used(age) } else { 0.0 };
+        let measured = lock(&self.meter).advance(at);
+        let running: BTreeSet<String> = self.registry.lock().running.keys().cloned().collect();
+        let mut pods = lock(&self.pods);
+        pods.retain(|uid, _| running.contains(uid) && measured.contains_key(uid));
+        for (uid, Metered { container, used }) in measured {
+            let age = at.checked_duration_since(container.since);
+            if !running.contains(&uid) || age.is_none_or(|age| age < self.first) {
+                continue;
+            }
             let last = Sample { at, date, used };
             pods.entry(uid)
                 .and_modify(|sampled| {
@@ -103,7 +101,7 @@ impl Sampler {
 
     /// The pods that have a metric, of one namespace or of all, as `PodMetrics`.
     fn metrics(&self, namespace: Option<&str>, selector: &BTreeMap<String, String>) -> Vec<Value> {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = lock(&self.pods);
         pods.values()
             .filter(|sampled| namespace.is_none_or(|namespace| namespace == sampled.container.namespace))
             .filter(|sampled| {
@@ -117,7 +115,7 @@ impl Sampler {
 
     /// What the pods of each node use together, as `NodeMetrics`.
     fn nodes(&self) -> Vec<Value> {
-        let pods = self.pods.lock().unwrap_or_else(PoisonError::into_inner);
+        let pods = lock(&self.pods);
         let mut nodes: BTreeMap<&str, (u64, String, String)> = BTreeMap::new();
         for sampled in pods.values() {
             let Some((nano, timestamp, window)) = usage(sampled) else {
@@ -136,6 +134,11 @@ impl Sampler {
             })
             .collect()
     }
+}
+
+/// A panic elsewhere is no reason to lose what was measured.
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Nanocores, timestamp and window; `None` before the second sample.
@@ -169,8 +172,7 @@ fn pod_metrics(sampled: &Sampled) -> Option<Value> {
 pub(super) async fn serve(
     client: &Client,
     site: &Site,
-    running: Running,
-    load: &Load,
+    registry: Registry,
     pace: Pace,
     tasks: &mut JoinSet<()>,
 ) -> Result<(), ProviderError> {
@@ -184,12 +186,11 @@ pub(super) async fn serve(
         .map_err(|e| failed(e.to_string()))?;
     let port = listener.local_addr().map_err(|e| failed(e.to_string()))?.port();
     let sampler = Arc::new(Sampler {
-        app: load.app,
-        curve: load.curve.compressed(pace.factor()),
         resolution: pace.scale(RESOLUTION),
         lag: pace.scale(LAG),
         first: pace.scale(FIRST),
-        running,
+        meter: Mutex::new(Meter::new(&registry, pace)),
+        registry,
         pods: Mutex::default(),
     });
     tasks.spawn(accept(

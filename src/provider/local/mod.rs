@@ -8,8 +8,10 @@ mod guarded;
 mod kubelet;
 mod kwok;
 mod metrics;
+mod overload;
 mod quota;
 mod seed;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,16 +24,21 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use self::guarded::{Care, Guarded};
+use self::kubelet::Registry;
 use self::quota::Quota;
 pub use self::seed::prepare;
 
 use super::access;
+use super::controller::{Controller, Controllers};
 use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{LivenessEvent, OnCycle, OnLiveness, Order, ProviderError, descheduler, nodes, scheduler};
+use super::{
+    LivenessEvent, NodeSpec, OnCycle, OnLiveness, Order, ProviderError, descheduler, nodes, scheduler,
+};
 use crate::component::ComponentName;
+use crate::scenario::CpuUse;
 
 /// How long the controller-manager may take to open a node for pods, where there are many.
 const PATIENCE_A_NODE: Duration = Duration::from_millis(60);
@@ -48,6 +55,10 @@ pub struct LocalCluster {
     apiserver: Apiserver,
     second_scheduler: Option<Process>,
     descheduler: Option<Process>,
+    controllers: Controllers,
+    /// A client of the kubelets.
+    hollow: Client,
+    registry: Registry,
     tasks: JoinSet<()>,
     ready_after: Duration,
     /// How the API server's CPU is bounded.
@@ -98,12 +109,13 @@ impl LocalCluster {
         )
         .await?;
         let mut more = if order.tuning.audit {
-            apiserver::audit_flags(&site)?
+            apiserver::audit_flags(&site, &order.spec)?
         } else {
             Vec::new()
         };
         let scale = order.scale.as_ref();
         more.extend(scale.into_iter().flat_map(|scale| scale.apiserver_args.clone()));
+        more.extend(order.spec.apiserver_flags(order.pace));
         let args = apiserver::args(&site, api, client, more);
         let mut apiserver = site.start(binary(ComponentName::Apiserver)?, &args)?;
         let client = access::client(&site.pki, api, access::KUBECTL)?;
@@ -116,34 +128,30 @@ impl LocalCluster {
         )
         .await?;
         tracing::debug!(after = ?start.elapsed(), "kube-apiserver answers");
-        let mut ks = scheduler::start(
-            &site,
-            binary(ComponentName::Scheduler)?,
-            scheduler,
-            &order.tuning,
-            scale,
-        )?;
-        let mut second_scheduler = match order.tuning.scheduler_name {
-            Some(_) => {
-                let binary = binary(ComponentName::SecondScheduler)?;
-                Some(scheduler::start(&site, binary, second, &order.tuning, scale)?)
-            }
-            None => None,
+        let mut ks = scheduler::start(&site, binary(ComponentName::Scheduler)?, scheduler, &order)?;
+        let mut second_scheduler = if order.has_second_scheduler() {
+            let binary = binary(ComponentName::SecondScheduler)?;
+            Some(scheduler::start(&site, binary, second, &order)?)
+        } else {
+            None
         };
         let mut kcm = controllers::start(
             &site,
             binary(ComponentName::ControllerManager)?,
             controllers,
-            order.pace,
-            scale,
+            &order,
         )?;
-        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, order.pace, scale)?;
+        let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, &order)?;
         let mut tasks = JoinSet::new();
-        let running = kubelet::Running::default();
-        let kubelet = access::client(&site.pki, api, access::KUBELET)?;
-        tasks.spawn(kubelet::play(kubelet, running.clone(), order.pace));
+        let registry = Registry::of(&order.spec.nodes);
+        let hollow = access::client(&site.pki, api, access::KUBELET)?;
+        tasks.spawn(kubelet::play(hollow.clone(), registry.clone(), order.pace));
+        if order.spec.metrics || order.spec.nodes_stop {
+            tasks.spawn(kubelet::follow_owners(hollow.clone(), registry.clone()));
+            tasks.spawn(overload::watch(hollow.clone(), registry.clone(), order.pace));
+        }
         let version = &binary(ComponentName::Apiserver)?.version;
-        kwok::register(&client, order.shape, scale, version).await?;
+        kwok::register(&client, &order.spec.nodes, scale, version).await?;
         let health = Health::new(&site)?;
         health.wait(&mut ks, scheduler).await?;
         if let Some(process) = &mut second_scheduler {
@@ -158,6 +166,9 @@ impl LocalCluster {
             quota: None,
             second_scheduler,
             descheduler: None,
+            controllers: Controllers::default(),
+            hollow,
+            registry,
             tasks,
             ready_after: Duration::ZERO,
             site,
@@ -174,9 +185,9 @@ impl LocalCluster {
         tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
         cluster.bound()?;
         cluster = cluster.guarded(args)?;
-        if let Some(load) = &cluster.order.load {
-            let (client, pace) = (&cluster.client, cluster.order.pace);
-            metrics::serve(client, &cluster.site, running, load, pace, &mut cluster.tasks).await?;
+        if cluster.order.spec.metrics {
+            let (client, pace, registry) = (&cluster.client, cluster.order.pace, cluster.registry.clone());
+            metrics::serve(client, &cluster.site, registry, pace, &mut cluster.tasks).await?;
         }
         Ok(cluster)
     }
@@ -252,6 +263,7 @@ impl LocalCluster {
 
     pub(super) fn cpu_times(&self) -> BTreeMap<String, Duration> {
         let started_later = self.second_scheduler.iter().chain(&self.descheduler);
+        let started_later = started_later.chain(self.controllers.processes());
         let processes = self.processes.iter().chain(started_later);
         let apiserver = match &self.apiserver {
             Apiserver::Plain(process) => Some(process.cpu_time()),
@@ -262,6 +274,7 @@ impl LocalCluster {
 
     pub(super) fn pids(&self) -> Vec<(String, u32)> {
         let started_later = self.second_scheduler.iter().chain(&self.descheduler);
+        let started_later = started_later.chain(self.controllers.processes());
         let processes = self.processes.iter().chain(started_later);
         let apiserver = match &self.apiserver {
             Apiserver::Plain(process) => process.pid(),
@@ -285,15 +298,63 @@ impl LocalCluster {
     pub(super) async fn start_descheduler(
         &mut self,
         policy: &Value,
+        every: Duration,
         on_cycle: OnCycle,
     ) -> Result<(), ProviderError> {
         let [.., port] = &self.ports;
         let slot = &mut self.descheduler;
-        descheduler::start_anew(slot, &self.site, &self.order, port.number, policy, on_cycle).await
+        descheduler::start_anew(
+            slot,
+            &self.site,
+            &self.order,
+            port.number,
+            (policy, every),
+            on_cycle,
+        )
+        .await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
         descheduler::stop(&mut self.descheduler).await;
+    }
+
+    pub(super) fn client_as(&self, name: &str) -> Result<Client, ProviderError> {
+        access::client(&self.site.pki, self.ports[2].number, &access::agent(name))
+    }
+
+    pub(super) async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
+        let (api, audit) = (self.ports[2].number, self.audit_log());
+        self.controllers
+            .start(&self.site, controller, api, audit.as_deref())
+            .await
+    }
+
+    pub(super) async fn stop_controller(&mut self, name: &str) {
+        self.controllers.stop(name).await;
+    }
+
+    pub(super) fn set_cpu(&self, cpu: &CpuUse) {
+        self.registry.set_cpu(cpu.clone());
+    }
+
+    pub(super) async fn stop_node(&self, node: &str) -> Result<(), ProviderError> {
+        kubelet::stop(&self.hollow, &self.registry, node).await
+    }
+
+    pub(super) async fn start_node(&self, node: &str) -> Result<(), ProviderError> {
+        kubelet::start(&self.hollow, &self.registry, node).await
+    }
+
+    pub(super) fn next_worker(&self) -> usize {
+        self.order.spec.nodes.len() + 1
+    }
+
+    pub(super) async fn add_nodes(&mut self, nodes: &[NodeSpec]) -> Result<(), ProviderError> {
+        let version = &self.order.binary(ComponentName::Apiserver)?.version;
+        self.registry.add(nodes);
+        kwok::register(&self.client, nodes, self.order.scale.as_ref(), version).await?;
+        self.order.spec.nodes.extend(nodes.iter().cloned());
+        Ok(())
     }
 
     pub(super) fn trouble(&mut self) -> Option<ProviderError> {
@@ -319,11 +380,12 @@ impl LocalCluster {
         for (name, port) in asked {
             health.answers(name, port).await?;
         }
-        Ok(())
+        self.controllers.answers()
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Process> {
         let started_later = self.second_scheduler.iter_mut().chain(&mut self.descheduler);
+        let started_later = started_later.chain(self.controllers.processes_mut());
         let apiserver = match &mut self.apiserver {
             Apiserver::Plain(process) => Some(&mut **process),
             // Whoever looks after it minds its end.
@@ -348,7 +410,7 @@ impl LocalCluster {
 
     /// Waits until every node is ready and takes pods.
     async fn nodes_ready(&mut self) -> Result<(), ProviderError> {
-        let wanted = self.order.shape.workers;
+        let wanted = self.order.spec.nodes.len();
         // A thousand nodes take longer than three.
         let patience = self
             .site

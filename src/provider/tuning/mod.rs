@@ -5,7 +5,7 @@ mod scheduler_config;
 
 use std::collections::BTreeMap;
 
-pub use args::{descheduler_arg, scheduler_arg};
+pub use args::{apiserver_arg, controller_manager_arg, descheduler_arg, scheduler_arg};
 pub use scheduler_config::{DEFAULT_SCHEDULER, SchedulerApi, SchedulerConfig};
 
 use crate::component::{Binary, ComponentName, skew, versions};

@@ -124,6 +124,18 @@ impl SchedulerConfig {
         }
     }
 
+    /// The same in an API version that a scheduler knows: from one to the next, what a case says has stayed the same.
+    #[must_use]
+    pub fn known_to(&self, version: &str) -> Self {
+        let unknown = Minor::of_scheduler(version).is_some_and(|minor| !self.api.is_known_by(minor));
+        let mut known = self.clone();
+        if unknown {
+            known.api = SchedulerApi::for_scheduler(version);
+            known.document["apiVersion"] = json!(known.api.to_string());
+        }
+        known
+    }
+
     /// The scheduler names of its profiles. One profile without a name, or none at all, is the default scheduler's.
     #[must_use]
     pub fn profiles(&self) -> Vec<&str> {

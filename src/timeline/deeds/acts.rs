@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Does, names};
-use crate::timeline::{Change, NodeSeen, PodLife, RequestSeen, Timeline, What, lives};
+use crate::timeline::{Change, DEFAULT_NAMESPACE, NodeSeen, PodLife, RequestSeen, Timeline, What, lives};
 
 /// One deed.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,6 +84,9 @@ impl<'a> Asked<'a> {
             }
             _ => {
                 let life = *self.pods.get(request.name.as_str())?;
+                if !in_namespace(request, &life.pod.namespace) {
+                    return None;
+                }
                 let (does, detail) = self.pod(t, request, life)?;
                 (does, POD.to_owned(), detail, Some(&life.pod))
             }
@@ -146,7 +149,8 @@ impl<'a> Asked<'a> {
     }
 
     fn deployment(&mut self, request: &RequestSeen) -> Option<(Does, Option<String>)> {
-        let replicas = request.replicas.filter(|_| request.name == self.app)?;
+        let its_own = request.name == self.app && in_namespace(request, DEFAULT_NAMESPACE);
+        let replicas = request.replicas.filter(|_| its_own)?;
         match self.replicas.replace(replicas) {
             Some(before) if before != replicas => Some((Does::Scales, Some(format!("{before}→{replicas}")))),
             // What a controller notes down on a deployment concerns nobody.
@@ -165,6 +169,11 @@ impl<'a> Asked<'a> {
             _ => None,
         }
     }
+}
+
+/// Whether a request is about what is in a namespace, as far as it says so.
+fn in_namespace(request: &RequestSeen, namespace: &str) -> bool {
+    request.namespace.is_empty() || request.namespace == namespace
 }
 
 /// The plugin that evicted a pod, as a descheduler's Event says it that does not say it in the eviction itself.
