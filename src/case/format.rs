@@ -66,6 +66,18 @@ pub struct CaseFile {
     pub vary: IndexMap<String, Value>,
 }
 
+impl CaseFile {
+    /// How many workers there are, those that its steps add among them.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        let added = self.steps.iter().map(|step| match step {
+            Step::AddNodes(step) => step.add_nodes.count,
+            _ => 0,
+        });
+        self.cluster.workers() + added.sum::<usize>()
+    }
+}
+
 /// The format's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Format {
@@ -118,6 +130,21 @@ pub struct ClusterFile {
     /// Feature gates of all components of the control plane.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub feature_gates: IndexMap<String, bool>,
+}
+
+/// How many workers there are where a case says nothing.
+const WORKERS: usize = 3;
+
+impl ClusterFile {
+    /// How many workers there are at the beginning.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        if self.nodes.is_empty() {
+            WORKERS
+        } else {
+            self.nodes.iter().map(|group| group.count).sum()
+        }
+    }
 }
 
 /// Worker nodes that are alike.

@@ -182,7 +182,8 @@ impl Manifest {
     }
 }
 
-fn missing_of(object: &Value) -> Vec<&'static str> {
+/// The fields that every object has, and this one has not.
+pub(crate) fn missing_of(object: &Value) -> Vec<&'static str> {
     let text = |v: &Value| v.as_str().is_some_and(|s| !s.is_empty());
     let mut missing = Vec::new();
     if !text(&object["apiVersion"]) {
@@ -197,7 +198,8 @@ fn missing_of(object: &Value) -> Vec<&'static str> {
     missing
 }
 
-fn time_to_die_of(object: &Value) -> Option<String> {
+/// What is wrong with an object's [`TIME_TO_DIE`].
+pub(crate) fn time_to_die_of(object: &Value) -> Option<String> {
     let value = object["spec"]["template"]["metadata"]["annotations"].get(TIME_TO_DIE)?;
     let whole = value.as_str().is_some_and(|text| text.parse::<u32>().is_ok());
     (!whole)
