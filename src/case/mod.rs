@@ -14,6 +14,12 @@ pub mod mistake;
 mod read;
 mod rules;
 pub mod scenario;
+<<<<<<< HEAD
+=======
+mod text;
+pub use condition::condition;
+pub use cpu::cpu_use;
+>>>>>>> main
 pub mod schema;
 pub mod shape;
 pub mod template;
