@@ -295,8 +295,7 @@ async fn one_arm(
 
 /// A control's judgement beside the broken arm of the same run.
 fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
-    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict)
-    else {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict) else {
         return judgement;
     };
     match sibling.need() {

@@ -14,22 +14,16 @@ pub mod mistake;
 mod read;
 mod rules;
 pub mod scenario;
-<<<<<<< HEAD
-=======
 mod text;
 pub use condition::condition;
 pub use cpu::cpu_use;
->>>>>>> main
 pub mod schema;
 pub mod shape;
 pub mod template;
-mod text;
 pub mod tree;
 pub mod values;
 pub mod words;
 
-pub use condition::condition;
-pub use cpu::cpu_use;
 pub use files::Files;
 pub use mistake::{CaseError, Mistake, Place};
 pub use scenario::Scenario;

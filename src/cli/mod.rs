@@ -3,13 +3,8 @@
 pub mod arms;
 pub mod bench;
 pub mod bisect;
-<<<<<<< HEAD
-pub mod case;
-pub mod cases;
-=======
 pub mod cases;
 pub mod case;
->>>>>>> main
 pub mod classify;
 pub mod compare;
 pub mod components;

@@ -44,9 +44,7 @@ impl InEffect {
             None => policies_in(api, &scenario.policies),
         };
         Self {
-            manifests: manifests
-                .map(|(file, one)| (file.clone(), manifest(one)))
-                .collect(),
+            manifests: manifests.map(|(file, one)| (file.clone(), manifest(one))).collect(),
             policies,
         }
     }
