@@ -3,17 +3,20 @@
 mod on_kind;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cases::Case;
+use crate::case::format::ControllerFile;
 use crate::component::{
-    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
+    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, Spec, skew, took_part, versions,
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::progress::Progress;
-use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use crate::provider::{
+    ClusterSpec, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError, controller_name, prepare,
+};
 use crate::scenario::{Arm, Pace, Shape};
 
 pub use on_kind::OnKind;
@@ -46,6 +49,7 @@ pub struct Session {
     binaries: BTreeMap<ComponentName, Binary>,
     seeds: PathBuf,
     kit: Option<Kit>,
+    resolver: Resolver,
 }
 
 /// Why there is no session.
@@ -99,6 +103,7 @@ impl Session {
             binaries,
             seeds,
             kit,
+            resolver,
         };
         if session.settings.provider == Provider::Local {
             let smallest = Shape {
@@ -137,6 +142,43 @@ impl Session {
     #[must_use]
     pub fn kit(&self) -> Option<&Kit> {
         self.kit.as_ref()
+    }
+
+    /// The controllers of a case, whose paths are seen from `folder`: built, fetched or found.
+    ///
+    /// # Errors
+    /// When one can't be had.
+    pub async fn controllers(
+        &self,
+        files: &[ControllerFile],
+        folder: &Path,
+    ) -> Result<Vec<Controller>, SessionError> {
+        let mut controllers = Vec::new();
+        for file in files {
+            let setup = |why: String| ProviderError::Setup {
+                what: format!("controller \"{}\"", file.name),
+                why,
+            };
+            controller_name(&file.name).map_err(setup)?;
+            let spec = file.run.parse::<Spec>().map_err(|error| setup(error.to_string()))?;
+            let spec = match spec {
+                Spec::Path(path) => Spec::Path(folder.join(path)),
+                Spec::Source { dir, package } => Spec::Source {
+                    dir: folder.join(dir),
+                    package,
+                },
+                elsewhere => elsewhere,
+            };
+            let env = file.env.iter().map(|(key, value)| (key.clone(), value.to_string()));
+            controllers.push(Controller {
+                name: file.name.clone(),
+                binary: self.resolver.controller(&spec).await?,
+                args: file.args.clone(),
+                env: env.collect(),
+                ready: file.ready.clone(),
+            });
+        }
+        Ok(controllers)
     }
 
     /// Removes the clusters that wait for another arm.
