@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::evidence::{Outcome, RunOf, Spread};
+use crate::evidence::{Outcome, Repetition, Spread};
 use crate::verdict::Verdict;
 
 /// The name of the time that the failure needed, which is none of the facts but a field of the outcome; in
@@ -19,15 +19,19 @@ pub fn agree(runs: &[Outcome], failed: usize) -> Option<Outcome> {
     if runs.len() == 1 && failed == 0 {
         return Some(first.clone());
     }
-    let split = failed > 0 || runs.iter().any(|run| run.verdict != first.verdict);
+    let split = failed > 0 || runs.iter().any(|run| !run.verdict.is_like(&first.verdict));
     let mut sum = first.clone();
     if split {
-        let counts = counts(runs, failed);
-        sum.found(&Verdict::Inconclusive(counts.clone()));
-        sum.why = format!("{} runs are split: {counts}", runs.len() + failed);
+        let reason = format!("{} runs are split: {}", runs.len() + failed, counts(runs, failed));
+        sum.verdict = Verdict::Inconclusive(reason);
+        sum.seen = format!("in the first run: {}", first.why());
         sum.fight = None;
     } else {
-        sum.why = format!("in each of {} runs; in the first: {}", runs.len(), first.why);
+        let all = format!("in each of {} runs; in the first: ", runs.len());
+        match &mut sum.verdict {
+            Verdict::Inconclusive(reason) => reason.insert_str(0, &all),
+            Verdict::Reproduced | Verdict::Absent => sum.seen.insert_str(0, &all),
+        }
     }
     for (name, value) in &mut sum.facts {
         let values: Vec<f64> = runs
@@ -53,7 +57,7 @@ pub fn agree(runs: &[Outcome], failed: usize) -> Option<Outcome> {
     sum.elapsed_ms = runs.iter().map(|run| run.elapsed_ms).sum();
     sum.runs = runs
         .iter()
-        .map(|run| RunOf {
+        .map(|run| Repetition {
             verdict: run.verdict.clone(),
             evidence: run.evidence.clone(),
         })
@@ -63,9 +67,9 @@ pub fn agree(runs: &[Outcome], failed: usize) -> Option<Outcome> {
 
 /// `2 reproduced, 1 absent, 1 failed`.
 fn counts(runs: &[Outcome], failed: usize) -> String {
-    let mut parts: Vec<(String, usize)> = Vec::new();
-    let verdicts = runs.iter().map(|run| run.verdict.clone());
-    for verdict in verdicts.chain(std::iter::repeat_n("failed".to_owned(), failed)) {
+    let mut parts: Vec<(&str, usize)> = Vec::new();
+    let verdicts = runs.iter().map(|run| run.verdict.name());
+    for verdict in verdicts.chain(std::iter::repeat_n("failed", failed)) {
         match parts.iter_mut().find(|(known, _)| *known == verdict) {
             Some((_, count)) => *count += 1,
             None => parts.push((verdict, 1)),
@@ -110,7 +114,7 @@ fn whole(value: f64) -> Value {
 pub fn by_arm(outcomes: Vec<Outcome>) -> Vec<Vec<Outcome>> {
     let mut arms: Vec<Vec<Outcome>> = Vec::new();
     for outcome in outcomes {
-        match arms.iter_mut().find(|arm| arm[0].title() == outcome.title()) {
+        match arms.iter_mut().find(|arm| arm[0].id == outcome.id) {
             Some(arm) => arm.push(outcome),
             None => arms.push(vec![outcome]),
         }
@@ -145,7 +149,7 @@ mod tests {
 
     fn run(at: usize, verdict: &Verdict, rounds: i64, needed: u64) -> Outcome {
         let mut run = outcome();
-        run.found(verdict);
+        run.verdict = verdict.clone();
         run.needed_ms = (*verdict == Verdict::Reproduced).then_some(needed);
         run.facts.insert("rounds".to_owned(), rounds.into());
         run.evidence = PathBuf::from(format!("run{at}"));
@@ -167,7 +171,7 @@ mod tests {
             run(3, &seen, 5, 500),
         ];
         let sum = agree(&runs, 0).unwrap();
-        assert_eq!((sum.verdict.as_str(), sum.ok), ("reproduced", true));
+        assert_eq!((&sum.verdict, sum.ok()), (&Verdict::Reproduced, true));
         assert_eq!(sum.needed_ms, Some(500));
         assert_eq!(sum.facts["rounds"], 5);
         let spread = |min, median, max| Spread { min, median, max };
@@ -176,7 +180,7 @@ mod tests {
         assert_eq!(sum.facts["placement"], outcome().facts["placement"]);
         assert_eq!(sum.runs.len(), 3);
         assert_eq!(sum.elapsed_ms, 3 * outcome().elapsed_ms);
-        assert!(sum.why.starts_with("in each of 3 runs"), "{}", sum.why);
+        assert!(sum.why().starts_with("in each of 3 runs"), "{}", sum.why());
     }
 
     #[test]
@@ -187,9 +191,10 @@ mod tests {
             run(3, &Verdict::Reproduced, 5, 100),
         ];
         let sum = agree(&runs, 0).unwrap();
-        assert_eq!((sum.verdict.as_str(), sum.ok), ("inconclusive", false));
-        assert_eq!(sum.why, "3 runs are split: 2 reproduced, 1 absent");
-        assert_eq!((sum.change, sum.fight, sum.needed_ms), (None, None, None));
+        assert_eq!((sum.verdict.name(), sum.ok()), ("inconclusive", false));
+        assert_eq!(sum.why(), "3 runs are split: 2 reproduced, 1 absent");
+        assert_eq!(sum.seen, format!("in the first run: {}", outcome().why()));
+        assert_eq!((sum.change(), sum.fight, sum.needed_ms), (None, None, None));
     }
 
     #[test]
@@ -197,16 +202,16 @@ mod tests {
         let unclear = Verdict::Inconclusive("a gap".to_owned());
         let seen = run(1, &Verdict::Reproduced, 4, 100);
         let sum = agree(&[seen.clone(), run(2, &unclear, 4, 0)], 0).unwrap();
-        assert_eq!(sum.verdict, "inconclusive");
+        assert!(sum.verdict.is_inconclusive());
         let sum = agree(&[seen.clone(), seen], 1).unwrap();
-        assert_eq!(sum.verdict, "inconclusive");
-        assert_eq!(sum.why, "3 runs are split: 2 reproduced, 1 failed");
+        assert!(sum.verdict.is_inconclusive());
+        assert_eq!(sum.why(), "3 runs are split: 2 reproduced, 1 failed");
     }
 
     #[test]
     fn all_unexpected_alike_is_a_change() {
         let runs = [run(1, &Verdict::Absent, 0, 0), run(2, &Verdict::Absent, 0, 0)];
-        assert_eq!(agree(&runs, 0).unwrap().change, Some(Change::Cured));
+        assert_eq!(agree(&runs, 0).unwrap().change(), Some(Change::Cured));
     }
 
     #[test]
@@ -224,7 +229,7 @@ mod tests {
         let seen = Verdict::Reproduced;
         let arms = arms(vec![old, run(2, &seen, 4, 100), run(3, &seen, 4, 100), control()]);
         assert_eq!(arms.len(), 2);
-        assert_eq!((arms[0].verdict.as_str(), arms[0].runs.len()), ("reproduced", 2));
+        assert_eq!((&arms[0].verdict, arms[0].runs.len()), (&Verdict::Reproduced, 2));
         assert_eq!(arms[1], control());
     }
 }

@@ -5,7 +5,9 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::cli::cases::CasesFlags;
 use crate::cli::expect::ExpectFlags;
 use crate::cli::flags::{RunFlags, from_environment};
+use crate::cli::notes;
 use crate::drive::{DriveError, Finished, drive};
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -71,8 +73,12 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         .map_err(CheckError::Environment)?;
     let progress = Progress::detect();
     let interrupt = interrupt::token();
+    let open = || {
+        notes::of_policies(&settings.tuning.descheduler_policy, &progress);
+        Session::open(settings, &progress)
+    };
     let session = tokio::select! {
-        session = SESSION.get_or_try_init(|| Session::open(settings, &progress)) => session.map_err(DriveError::from)?,
+        session = SESSION.get_or_try_init(open) => session.map_err(DriveError::from)?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
     };
     let provider = session.settings().provider;
@@ -93,12 +99,13 @@ pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect
         Provider::Kind => Some(TURN.lock().await),
     };
     let expected = decided.expected.verdict;
-    let plan = session.plan(case, arm, variant, decided.expected);
+    let id = ArmId::new(case.folder(), arm, variant);
+    let plan = session.plan(case, id, decided.expected);
     let Finished {
         outcome, timeline, ..
     } = drive(&plan, &interrupt, &|_| ()).await?;
     let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
-    if outcome.ok {
+    if outcome.ok() {
         println!("{report}");
         Ok(())
     } else {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::agreement::NEEDED;
 use crate::evidence::Outcome;
-use crate::experiment::Arm;
-use crate::verdict::{Change, Expect};
+use crate::experiment::ArmId;
+use crate::verdict::Change;
 
 /// A number that arms are compared by, whatever the case calls it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -133,12 +133,8 @@ impl std::fmt::Display for Outlook {
 /// One arm of both sides.
 #[derive(Debug, Clone)]
 pub struct Compared {
-    /// The case's folder.
-    pub case: String,
-    /// The arm.
-    pub arm: Arm,
-    /// The variant.
-    pub variant: Option<String>,
+    /// Which arm.
+    pub id: ArmId,
     /// How the one ended.
     pub a: Option<Outcome>,
     /// How the other did.
@@ -152,9 +148,9 @@ pub struct Compared {
 impl Compared {
     /// Two outcomes of an arm; at least one of them is there.
     fn of(a: Option<Outcome>, b: Option<Outcome>) -> Option<Self> {
-        let arm = a.as_ref().or(b.as_ref())?;
+        let id = a.as_ref().or(b.as_ref())?.id.clone();
         let outlook = match (&a, &b) {
-            (Some(a), Some(b)) => match (Expect::named(&a.verdict), Expect::named(&b.verdict)) {
+            (Some(a), Some(b)) => match (a.verdict.answer(), b.verdict.answer()) {
                 (Some(before), Some(after)) => match Change::between(before, after) {
                     None => Outlook::Same,
                     Some(Change::Cured) => Outlook::Cured,
@@ -169,21 +165,12 @@ impl Compared {
             .filter_map(|figure| pair(figure, a.as_ref(), b.as_ref()))
             .collect();
         Some(Self {
-            case: arm.case.clone(),
-            arm: arm.arm,
-            variant: arm.variant.clone(),
+            id,
             outlook,
             figures,
             a,
             b,
         })
-    }
-
-    /// How the arm is called: `c3_two_spread_keys broken (with-hpa)`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        let one = self.a.as_ref().or(self.b.as_ref());
-        one.map(Outcome::title).unwrap_or_default()
     }
 
     /// What should be known of the comparison, in words: paces that differ, reasons of what has no verdict.
@@ -201,8 +188,8 @@ impl Compared {
         for (side, name) in [&self.a, &self.b].into_iter().zip(names) {
             match side {
                 None => notes.push(format!("{name} has no outcome of it")),
-                Some(outcome) if Expect::named(&outcome.verdict).is_none() => {
-                    notes.push(format!("{name}: {}", outcome.why));
+                Some(outcome) if outcome.verdict.is_inconclusive() => {
+                    notes.push(format!("{name}: {}", outcome.why()));
                 }
                 Some(_) => {}
             }
@@ -229,7 +216,7 @@ fn pair(figure: Figure, a: Option<&Outcome>, b: Option<&Outcome>) -> Option<Pair
 pub fn compare(a: Vec<Outcome>, mut b: Vec<Outcome>) -> Vec<Compared> {
     let mut both = Vec::new();
     for one in a {
-        let at = b.iter().position(|other| other.title() == one.title());
+        let at = b.iter().position(|other| other.id == one.id);
         let other = at.map(|at| b.remove(at));
         both.extend(Compared::of(Some(one), other));
     }
@@ -246,7 +233,7 @@ mod tests {
 
     fn with(verdict: &Verdict) -> Outcome {
         let mut outcome = outcome();
-        outcome.found(verdict);
+        outcome.verdict = verdict.clone();
         outcome
     }
 
@@ -267,20 +254,16 @@ mod tests {
         }
         assert!(!Outlook::Inconclusive.is_flip() && !Outlook::Missing.is_flip());
         let compared = &compare(vec![with(&seen)], vec![with(&unclear)])[0];
-        assert_eq!(
-            compared.notes(["old", "new"]),
-            ["new: 4 evict → recreate rounds of web, one a cycle, and each time the pods stand 3/1/1 again"]
-        );
+        assert_eq!(compared.notes(["old", "new"]), ["new: a gap"]);
     }
 
     #[test]
     fn arms_are_paired_by_case_arm_and_variant() {
-        let variant = Outcome {
-            variant: Some("with-hpa".to_owned()),
-            ..outcome()
-        };
+        let mut variant = outcome();
+        variant.id.variant = Some("with-hpa".to_owned());
         let both = compare(vec![outcome(), control()], vec![variant, control()]);
-        let looks: Vec<(String, Outlook)> = both.iter().map(|one| (one.title(), one.outlook)).collect();
+        let looks: Vec<(String, Outlook)> =
+            both.iter().map(|one| (one.id.to_string(), one.outlook)).collect();
         assert_eq!(
             looks,
             [

@@ -8,162 +8,21 @@
 //!                                                                  on kind nodes/, as "kind export logs" has them
 //! ```
 
-use std::collections::BTreeMap;
+mod outcome;
+mod record;
+
+pub use outcome::{Outcome, Repetition, RunContext, Spread};
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
-use crate::scenario::{Arm, Pace};
-use crate::timeline::{ComponentVersion, Deed, Recorded, Timeline};
-use crate::verdict::{Change, Expect, Judgement, Verdict};
-
-/// How one arm ended: a line of `run --format json`.
-///
-/// Field names are part of the command's interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// The case's folder, e.g. `c7_taint_recreate_loop`.
-    pub case: String,
-    /// Which half of the experiment.
-    pub arm: Arm,
-    /// Which of the case's variants, where it has several.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-    /// `reproduced`, `absent` or `inconclusive`.
-    pub verdict: String,
-    /// What was expected.
-    pub expected: Expect,
-    /// Whether the verdict is the expected one.
-    pub ok: bool,
-    /// Whether the failure that was expected is cured, or one that was not has returned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
-    /// Why that was expected, where a file of expectations says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_why: Option<String>,
-    /// From the start of the first process to the verdict, milliseconds.
-    pub elapsed_ms: u64,
-    /// From the start of the first process until API server, controller-manager, scheduler and all nodes were ready, milliseconds.
-    pub ready_ms: u64,
-    /// What kind took to make the cluster, milliseconds; not where the cluster was used again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub create_ms: Option<u64>,
-    /// From the case's mark until the failure was complete, milliseconds; only where it was observed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub needed_ms: Option<u64>,
-    /// For how long was watched after the case's mark, milliseconds.
-    pub watched_ms: u64,
-    /// `local` or `kind`.
-    pub provider: String,
-    /// At which pace.
-    pub pace: Pace,
-    /// What took part, by name.
-    pub components: BTreeMap<String, ComponentVersion>,
-    /// The folder of the evidence.
-    pub evidence: PathBuf,
-    /// Why this verdict, in a sentence.
-    pub why: String,
-    /// The controllers that fought and at what rate, where the failure was observed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fight: Option<String>,
-    /// Who did what to the case's app since its mark, and how often; in order of the first time.
-    #[serde(default)]
-    pub attribution: Vec<Deed>,
-    /// The numbers that the verdict rests on; of several runs their medians.
-    pub facts: Map<String, Value>,
-    /// The runs that this sums up, where the arm was run several times.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub runs: Vec<RunOf>,
-    /// How far these runs' numbers lie apart: a fact's name, or `needed_ms`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub spread: BTreeMap<String, Spread>,
-}
-
-/// One run of several of an arm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunOf {
-    /// Its verdict.
-    pub verdict: String,
-    /// Its evidence.
-    pub evidence: PathBuf,
-}
-
-/// How far the runs of an arm lie apart in one number.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The least.
-    pub min: f64,
-    /// The one in the middle.
-    pub median: f64,
-    /// The greatest.
-    pub max: f64,
-}
-
-impl Outcome {
-    /// Takes a judgement in: verdict, why, facts, and whether it is the expected one.
-    pub(crate) fn judged(&mut self, judgement: Judgement) {
-        self.found(&judgement.verdict);
-        self.why = match judgement.verdict {
-            Verdict::Inconclusive(reason) => reason,
-            _ => judgement.why,
-        };
-        self.needed_ms = judgement
-            .needed
-            .map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
-        self.watched_ms = u64::try_from(judgement.watched.as_millis()).unwrap_or(u64::MAX);
-        self.fight = judgement.fight;
-        self.attribution = judgement.attribution;
-        self.facts = judgement.facts;
-    }
-
-    /// Takes a verdict in, and whether it is the expected one.
-    pub(crate) fn found(&mut self, verdict: &Verdict) {
-        self.ok = self.expected.met_by(verdict);
-        self.verdict = verdict.name().to_owned();
-        self.change = Expect::named(&self.verdict).and_then(|seen| Change::between(self.expected, seen));
-    }
-
-    /// In words, how the verdict stands to the expectation: `as expected`, `UNEXPECTED: cured, reproduced was expected`.
-    #[must_use]
-    pub fn expectation(&self) -> String {
-        match (self.ok, self.change) {
-            (true, _) => "as expected".to_owned(),
-            (false, Some(change)) => format!("UNEXPECTED: {change}, {} was expected", self.expected),
-            (false, None) => format!("UNEXPECTED: {} was expected", self.expected),
-        }
-    }
-
-    /// The same in two words at most, for tables: `ok`, `UNEXPECTED: cured`.
-    #[must_use]
-    pub fn flag(&self) -> &'static str {
-        match (self.ok, self.change) {
-            (true, _) => "ok",
-            (false, Some(Change::Cured)) => "UNEXPECTED: cured",
-            (false, Some(Change::Returned)) => "UNEXPECTED: returned",
-            (false, None) => "UNEXPECTED",
-        }
-    }
-
-    /// The release of a component that took part.
-    #[must_use]
-    pub fn version(&self, component: &str) -> Option<&str> {
-        self.components.get(component).map(|c| c.version.as_str())
-    }
-
-    /// How the arm is called in one word or three: `c7_taint_recreate_loop broken`, `c3_… control (without-hpa)`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        match &self.variant {
-            Some(variant) => format!("{} {} ({variant})", self.case, self.arm),
-            None => format!("{} {}", self.case, self.arm),
-        }
-    }
-}
+use crate::timeline::{Recorded, Timeline};
 
 /// The outcome's file.
 pub const VERDICT: &str = "verdict.json";
+
+/// The folder that the case is copied into: its `case.yaml` and the files that it names.
+pub const CASE: &str = "case";
 
 /// The recording's file.
 pub const TIMELINE: &str = "timeline.jsonl";
@@ -174,9 +33,9 @@ const DEPTH: usize = 8;
 /// What is larger is no evidence of ours: a minute of the busiest case is below one MiB.
 const LARGEST: u64 = 256 << 20;
 
-/// What was read back of one run.
+/// What there is of one run, live or read back.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct Evidence {
     /// How it ended.
     pub outcome: Outcome,
     /// What was seen; `None` where it can't be read.
@@ -209,11 +68,16 @@ pub fn runs(dir: &Path) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When there is no verdict that can be read; in words.
-pub fn read(run: &Path) -> Result<Found, String> {
+pub fn read(run: &Path) -> Result<Evidence, String> {
     let outcome = outcome(&run.join(VERDICT))?;
     let file = run.join(TIMELINE);
     let recorded = small(&file).and_then(|()| crate::timeline::read(&file).map_err(|e| e.to_string()));
     let (timeline, lacks) = match recorded {
+        Ok(Recorded { timeline, .. }) if timeline.header.arm_id() != outcome.id => {
+            let other = timeline.header.arm_id();
+            let why = format!("\"{}\" is a recording of {other}", file.display());
+            (None, Some(format!("there is no drawing: {why}")))
+        }
         Ok(Recorded { timeline, cut }) => {
             let lacks = cut.or_else(|| timeline.broken_off());
             let lacks = lacks.map(|why| format!("the recording is not whole: {why}"));
@@ -221,29 +85,11 @@ pub fn read(run: &Path) -> Result<Found, String> {
         }
         Err(why) => (None, Some(format!("there is no drawing: {why}"))),
     };
-    let of = |timeline: &Timeline| {
-        let header = &timeline.header;
-        (header.case.clone(), header.arm, header.variant.clone())
-    };
-    match timeline {
-        Some(other) if of(&other) != (outcome.case.clone(), outcome.arm, outcome.variant.clone()) => {
-            Ok(Found {
-                lacks: Some(format!(
-                    "there is no drawing: \"{}\" is a recording of {} {}",
-                    file.display(),
-                    other.header.case,
-                    other.header.arm
-                )),
-                outcome,
-                timeline: None,
-            })
-        }
-        timeline => Ok(Found {
-            outcome,
-            timeline,
-            lacks,
-        }),
-    }
+    Ok(Evidence {
+        outcome,
+        timeline,
+        lacks,
+    })
 }
 
 /// Reads the outcome of a run.
@@ -286,5 +132,4 @@ pub fn outcomes(dir: &Path) -> Result<Vec<Outcome>, String> {
 }
 
 #[cfg(test)]
-#[path = "evidence_tests.rs"]
 mod tests;

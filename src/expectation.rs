@@ -165,27 +165,25 @@ impl Entry {
                 );
             }
         }
-        let arm = Arm::ALL
-            .into_iter()
-            .find(|known| known.to_string() == arm)
-            .or_else(|| {
-                if !arm.is_empty() {
-                    wrong("arm", format!("\"{arm}\" is no arm: \"broken\" or \"control\""));
-                }
-                None
-            });
-        if !verdict.is_empty() && Expect::named(&verdict).is_none() {
-            let what = format!("\"{verdict}\" can't be expected: \"reproduced\" or \"absent\"");
-            wrong("verdict", what);
-        }
+        // What is missing was told already.
+        let arm = arm.parse::<Arm>().map_err(|what| {
+            if !arm.is_empty() {
+                wrong("arm", what);
+            }
+        });
+        let seen = verdict.parse::<Expect>().map_err(|what| {
+            if !verdict.is_empty() {
+                wrong("verdict", what);
+            }
+        });
         let when = when.map_or_else(Vec::new, |when| conditions(when, &mut |what| wrong("when", what)));
         (mistakes.len() == before).then_some(())?;
         Some(Self {
             item: place,
             case,
-            arm: arm?,
+            arm: arm.ok()?,
             variant,
-            verdict: Expect::named(&verdict)?,
+            verdict: seen.ok()?,
             reason,
             when,
         })

@@ -41,6 +41,7 @@ pub mod property;
 mod disk;
 mod docker;
 mod archive;
+mod backoff;
 mod engine;
 pub mod component;
 pub mod node_image;

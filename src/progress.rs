@@ -11,13 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
+use owo_colors::{OwoColorize, Style as Ink};
 
 /// How often a task may print when standard error is not a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// Where the lines go; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Progress(Mode);
+pub struct Progress {
+    mode: Mode,
+    colour: bool,
+}
 
 #[derive(Clone)]
 enum Mode {
@@ -54,7 +58,7 @@ impl Progress {
     #[must_use]
     pub fn detect() -> Self {
         if std::io::stderr().is_terminal() {
-            Self(Mode::Terminal(MultiProgress::new()))
+            Self::of(Mode::Terminal(MultiProgress::new()))
         } else {
             Self::plain(std::io::stderr(), PLAIN_EVERY)
         }
@@ -63,7 +67,7 @@ impl Progress {
     /// Plain lines into `out`, of each task at most one per `every` besides its last.
     #[must_use]
     pub fn plain(out: impl Write + Send + 'static, every: Duration) -> Self {
-        Self(Mode::Plain(Arc::new(Plain {
+        Self::of(Mode::Plain(Arc::new(Plain {
             out: Mutex::new(Box::new(out)),
             every,
             watched: Mutex::default(),
@@ -73,12 +77,22 @@ impl Progress {
     /// Nothing at all.
     #[must_use]
     pub fn hidden() -> Self {
-        Self(Mode::Hidden)
+        Self::of(Mode::Hidden)
+    }
+
+    fn of(mode: Mode) -> Self {
+        Self { mode, colour: false }
+    }
+
+    /// The same with or without colour.
+    #[must_use]
+    pub fn with_colour(self, colour: bool) -> Self {
+        Self { colour, ..self }
     }
 
     /// Prints a line that stays, above the bars.
     pub fn println(&self, line: impl AsRef<str>) {
-        match &self.0 {
+        match &self.mode {
             // A standard error that is gone is no reason to fail what is being reported on.
             Mode::Terminal(bars) => drop(bars.println(line)),
             Mode::Plain(plain) => plain.println(line.as_ref()),
@@ -86,9 +100,19 @@ impl Progress {
         }
     }
 
+    /// Prints a line of something that does not stop the command, and that its user should know: `warning: …`.
+    pub fn warn(&self, line: impl fmt::Display) {
+        let ink = if self.colour {
+            Ink::new().yellow().bold()
+        } else {
+            Ink::new()
+        };
+        self.println(format!("{} {line}", "warning:".style(ink)));
+    }
+
     /// Runs `print`, which writes to the terminal by itself, without the bars getting into its way.
     pub fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
-        match &self.0 {
+        match &self.mode {
             Mode::Terminal(bars) => bars.suspend(print),
             Mode::Plain(_) | Mode::Hidden => print(),
         }
@@ -104,7 +128,7 @@ impl Progress {
             length: AtomicU64::new(0),
             position: AtomicU64::new(0),
         });
-        let bar = match &self.0 {
+        let bar = match &self.mode {
             Mode::Terminal(bars) => {
                 let bar = bars.add(
                     ProgressBar::new_spinner()
@@ -341,6 +365,20 @@ mod tests {
         assert!(
             text.lines().last().unwrap().starts_with("building etcd: built ("),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_warning_is_one_line_and_has_colour_only_where_that_is_asked_for() {
+        let out = Out::default();
+        let progress = Progress::plain(out.clone(), Duration::from_secs(1));
+        progress.warn("a: 1");
+        assert_eq!(out.text(), "warning: a: 1\n");
+        progress.with_colour(true).warn("b");
+        let coloured = out.text().lines().last().unwrap().to_owned();
+        assert!(
+            coloured.starts_with("\u{1b}[") && coloured.ends_with("m b"),
+            "{coloured:?}"
         );
     }
 

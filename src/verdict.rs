@@ -1,8 +1,10 @@
 //! Verdicts: what a judge says of a timeline.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,6 +50,46 @@ impl Verdict {
             Self::Reproduced => "reproduced",
             Self::Absent => "absent",
             Self::Inconclusive(_) => "inconclusive",
+        }
+    }
+
+    /// Why there is no answer; `None` where there is one.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Inconclusive(reason) => Some(reason),
+            Self::Reproduced | Self::Absent => None,
+        }
+    }
+
+    /// Whether there is no answer.
+    #[must_use]
+    pub fn is_inconclusive(&self) -> bool {
+        self.reason().is_some()
+    }
+
+    /// The answer, as something that can be expected; `None` where there is none, which nobody expects.
+    #[must_use]
+    pub fn answer(&self) -> Option<Expect> {
+        match self {
+            Self::Reproduced => Some(Expect::Reproduced),
+            Self::Absent => Some(Expect::Absent),
+            Self::Inconclusive(_) => None,
+        }
+    }
+
+    /// Whether both have the same name: what keeps two runs from a verdict may differ.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.answer() == other.answer()
+    }
+}
+
+impl From<Expect> for Verdict {
+    fn from(expected: Expect) -> Self {
+        match expected {
+            Expect::Reproduced => Self::Reproduced,
+            Expect::Absent => Self::Absent,
         }
     }
 }
@@ -113,7 +155,7 @@ impl fmt::Display for Label {
 }
 
 /// What an arm is expected to end with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Expect {
     /// The failure, as a broken arm.
@@ -135,29 +177,24 @@ impl Expect {
     /// Whether a verdict is the expected one.
     #[must_use]
     pub fn met_by(self, verdict: &Verdict) -> bool {
-        matches!(
-            (self, verdict),
-            (Self::Reproduced, Verdict::Reproduced) | (Self::Absent, Verdict::Absent)
-        )
+        verdict.answer() == Some(self)
     }
 }
 
-impl Expect {
-    /// What a verdict of this name is as an expectation; `None` for an inconclusive one, which nobody expects.
-    #[must_use]
-    pub fn named(verdict: &str) -> Option<Self> {
-        [Self::Reproduced, Self::Absent]
+impl FromStr for Expect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let expect = [Self::Reproduced, Self::Absent]
             .into_iter()
-            .find(|expect| expect.to_string() == verdict)
+            .find(|expect| expect.to_string() == text);
+        expect.ok_or_else(|| format!("\"{text}\" can't be expected: \"reproduced\" or \"absent\""))
     }
 }
 
 impl fmt::Display for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Reproduced => "reproduced",
-            Self::Absent => "absent",
-        })
+        f.pad(Verdict::from(*self).name())
     }
 }
 
@@ -377,8 +414,8 @@ mod tests {
             Some(Change::Returned)
         );
         assert_eq!(between(Expect::Absent, Expect::Absent), None);
-        assert_eq!(Expect::named("absent"), Some(Expect::Absent));
-        assert_eq!(Expect::named("inconclusive"), None);
+        assert_eq!("absent".parse(), Ok(Expect::Absent));
+        assert!("inconclusive".parse::<Expect>().is_err());
     }
 
     #[test]

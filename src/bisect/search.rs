@@ -93,15 +93,17 @@ pub fn next(known: &[Known]) -> Next {
     }
 }
 
-/// What to ask next on several machines at once, in order: at most so many builds, of which each tells something whatever the
-/// others say. With one machine that is what [`next`] asks.
+/// What to ask next on several machines at once, in order: at most so many builds. With one machine that is what [`next`]
+/// asks.
 ///
-/// Both ends; then what parts the builds between the last of the old and the first of the new into rows of one length.
+/// Both ends; then what parts the builds between the last of the old and the first of the new into rows of one length; then
+/// what confirms the change. Where each build tells something, several machines never need more rounds than one. Where some
+/// tell nothing they may, by as many rounds as halves happen to meet fewer of those than thirds do.
 #[must_use]
 pub fn next_together(known: &[Known], machines: usize) -> Vec<usize> {
-    let Next::Ask(first) = next(known) else {
+    if matches!(next(known), Next::Over(_)) {
         return Vec::new();
-    };
+    }
     let ends = [0, known.len() - 1];
     let mut ask: Vec<usize> = ends
         .into_iter()
@@ -115,8 +117,14 @@ pub fn next_together(known: &[Known], machines: usize) -> Vec<usize> {
         }
     }
     if ask.is_empty() {
-        // What confirms the change is asked build by build: each answer may end the search.
-        ask.push(first);
+        // What confirms the change. An answer that ends the search makes the others of its round needless, not wrong.
+        let mut silent = known.to_vec();
+        while let Next::Ask(at) = next(&silent)
+            && ask.len() < machines.max(1)
+        {
+            silent[at] = Known::Unbuildable;
+            ask.push(at);
+        }
     }
     ask.dedup();
     ask.truncate(machines.max(1));
@@ -197,10 +205,44 @@ mod tests {
                 _ if n < at => Known::Answered(Answer::Good),
                 _ => Known::Answered(Answer::Bad),
             }).collect();
-            let (end, asked) = search(&truth);
             let (together, rounds) = together(&truth, machines);
-            prop_assert_eq!(&together, &end);
-            prop_assert!(rounds <= asked);
+            prop_assert_eq!(&together, &search(&truth).0);
+            prop_assert!(rounds <= bound(&truth), "{} rounds", rounds);
+        }
+    }
+
+    #[test]
+    fn several_machines_need_no_more_rounds_than_one_where_each_build_tells_something() {
+        for builds in 2..150 {
+            for bad in 1..builds {
+                let truth = history(builds, bad);
+                let one = search(&truth).1;
+                for machines in 2..6 {
+                    let (end, rounds) = together(&truth, machines);
+                    assert_eq!(end, End::Found(bad));
+                    // Both ends at once are a round less already.
+                    assert!(
+                        rounds < one,
+                        "{bad} of {builds}, {machines} machines: {rounds} rounds, {one}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Halves may meet fewer of the builds that tell nothing than thirds do: that is luck, and no law.
+    #[test]
+    fn two_machines_may_need_a_round_more_than_one_where_builds_tell_nothing() {
+        let silent = |builds: usize, bad: usize, broken: std::ops::Range<usize>| {
+            let mut truth = history(builds, bad);
+            truth[broken].fill(BROKEN);
+            truth
+        };
+        for (builds, bad, broken, rounds) in [(53, 26, 27..32, (8, 8)), (23, 10, 11..20, (8, 9))] {
+            let truth = silent(builds, bad, broken);
+            let (one, two) = (search(&truth), together(&truth, 2));
+            assert_eq!((&one.0, &two.0), (&End::Found(bad), &End::Found(bad)));
+            assert_eq!((one.1, two.1), rounds, "of {builds} builds");
         }
     }
 
@@ -227,6 +269,12 @@ mod tests {
                 Next::Over(end) => return (end, asked),
             }
         }
+    }
+
+    /// The most that is asked of so many builds: both ends, halves, what confirms the change, and what tells nothing.
+    fn bound(truth: &[Known]) -> usize {
+        let silent = truth.iter().filter(|one| !one.tells()).count();
+        2 + truth.len().ilog2() as usize + 1 + 4 + 2 * silent
     }
 
     const GOOD: Known = Known::Answered(Answer::Good);
@@ -295,10 +343,8 @@ mod tests {
                     truth[at] = BROKEN;
                 }
             }
-            let few = truth.iter().filter(|one| **one == BROKEN).count();
             let (end, asked) = search(&truth);
-            // Halves, both ends, those that confirm, and those that tell nothing.
-            prop_assert!(asked <= builds.ilog2() as usize + 1 + 2 + 4 + 2 * few, "{asked}");
+            prop_assert!(asked <= bound(&truth), "{} asked", asked);
             match end {
                 End::Found(at) => prop_assert_eq!(at, change),
                 End::Candidates(all) => {

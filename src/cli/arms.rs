@@ -1,6 +1,6 @@
 //! Arms: which were asked for, and how they are run side by side. `run`, `compare` and `matrix` share it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 
 use clap::{Args, ValueEnum};
@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 
 use super::Failure;
 use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
-use crate::drive::{DriveError, Finished, Plan, drive};
+use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
 use crate::exit;
+use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
@@ -73,27 +75,21 @@ impl TimesFlags {
 pub struct Selected {
     /// The case.
     pub case: Case,
-    /// The arm.
-    pub arm: Arm,
-    /// The variant.
-    pub variant: Option<String>,
+    /// Which arm of it.
+    pub id: ArmId,
 }
 
 impl Selected {
     /// Short, for progress lines: `c3 broken (with-hpa)`.
     #[must_use]
     pub fn title(&self) -> String {
-        let id = self.case.id();
-        self.variant.as_ref().map_or_else(
-            || format!("{id} {}", self.arm),
-            |variant| format!("{id} {} ({variant})", self.arm),
-        )
+        self.id.short()
     }
 
     /// Roughly how long it takes, in recorded seconds.
     #[must_use]
     pub fn weight(&self) -> u64 {
-        self.case.weight(self.arm)
+        self.case.weight(self.id.arm)
     }
 }
 
@@ -125,9 +121,8 @@ impl ArmFlags {
         for case in chosen {
             for variant in case.variants() {
                 selected.extend(self.arms().map(|arm| Selected {
+                    id: ArmId::new(case.folder(), arm, variant.as_deref()),
                     case: case.clone(),
-                    arm,
-                    variant: variant.clone(),
                 }));
             }
         }
@@ -173,32 +168,18 @@ pub fn part(selected: Vec<Selected>, shard: Shard) -> Vec<Selected> {
     shard.of(selected, Selected::weight)
 }
 
-/// That the files of the selected cases can be read: mistakes are told before anything is fetched or built.
-///
-/// # Errors
-/// All mistakes in the files of one case.
-pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
-    for (at, chosen) in selected.iter().enumerate() {
-        if at == 0 || selected[at - 1].case != chosen.case {
-            chosen
-                .case
-                .load()
-                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Opens a session, unless it is interrupted.
 ///
 /// # Errors
 /// When there are no components.
 pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Failure> {
     let interrupt = interrupt::token();
-    tokio::select! {
-        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into())),
-        () = interrupt.cancelled() => Err(failure(DriveError::Interrupted)),
-    }
+    let session = tokio::select! {
+        session = Session::open(settings, progress) => session.map_err(|e: SessionError| failure(e.into()))?,
+        () = interrupt.cancelled() => return Err(failure(DriveError::Interrupted)),
+    };
+    notes::of_release(&session, progress);
+    Ok(session)
 }
 
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
@@ -243,6 +224,9 @@ pub(super) struct Ended {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
+    pub(super) id: ArmId,
+    /// Which of its runs, counted from 1, where this is one of several.
+    pub(super) run: Option<u16>,
     pub(super) end: Result<Finished, DriveError>,
 }
 
@@ -292,12 +276,26 @@ pub(super) async fn side_by_side(
     let mut all = Vec::new();
     loop {
         while running.len() < jobs
-            && let Some((order, title)) = queue.pop_front()
+            && let Some(Turn { order, time, sibling }) = queue.pop_front()
         {
-            let (plan, progress) = (groups[order].plan.clone(), progress.clone());
+            let mut plan = groups[order].plan.clone();
+            plan.sibling = sibling;
+            let progress = progress.clone();
+            let run = (repeat > 1).then_some(time);
+            let title = run.map_or_else(
+                || groups[order].title.clone(),
+                |time| format!("{}, run {time} of {repeat}", groups[order].title),
+            );
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
-                Ended { order, title, end }
+                let id = plan.id;
+                Ended {
+                    order,
+                    title,
+                    id,
+                    run,
+                    end,
+                }
             });
         }
         let Some(joined) = running.join_next().await else {
@@ -325,6 +323,8 @@ pub(super) async fn side_by_side(
             let arm = Ended {
                 order,
                 title: tally.title.clone(),
+                id: sum.outcome.id.clone(),
+                run: None,
                 end: Ok(sum),
             };
             ended(&arm);
@@ -335,20 +335,61 @@ pub(super) async fn side_by_side(
     all
 }
 
+/// One run of an arm that is still to come.
+struct Turn {
+    /// The place of the arm among those that were asked for.
+    order: usize,
+    /// Which of its runs, counted from 1.
+    time: u16,
+    /// The link to the other arm of the same round, where that is run as well.
+    sibling: Option<Sibling>,
+}
+
 /// What is run after what: rounds, so that what befalls the machine befalls all arms alike; in each the longest first,
-/// as the whole takes as long as its longest arm if that one does not start last.
-fn queue(groups: &[Group], repeat: u16) -> VecDeque<(usize, String)> {
-    let weight = |plan: &Plan| plan.case.weight(plan.arm);
-    let mut round: Vec<usize> = (0..groups.len()).collect();
-    round.sort_by_cached_key(|&order| std::cmp::Reverse(weight(&groups[order].plan)));
-    let title = |order: usize, time: u16| match repeat {
-        1 => groups[order].title.clone(),
-        _ => format!("{}, run {time} of {repeat}", groups[order].title),
+/// as the whole takes as long as its longest arm if that one does not start last. A broken arm comes before its control, which is
+/// watched twice as long as the broken one needed.
+fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
+    let is_pair = |one: &Plan, other: &Plan| {
+        (&one.id.case, &one.id.variant, &one.out) == (&other.id.case, &other.id.variant, &other.out)
     };
-    (1..=repeat)
-        .flat_map(|time| round.iter().map(move |&order| (order, time)))
-        .map(|(order, time)| (order, title(order, time)))
-        .collect()
+    let pairs: Vec<Vec<usize>> = groups
+        .iter()
+        .map(|one| {
+            let alike = groups
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| is_pair(&one.plan, &other.plan));
+            alike.map(|(order, _)| order).collect()
+        })
+        .collect();
+    let weight = |order: usize| groups[order].plan.case.weight(groups[order].plan.id.arm);
+    let mut round: Vec<usize> = (0..groups.len()).collect();
+    round.sort_by_cached_key(|&order| {
+        let heaviest = pairs[order].iter().map(|&one| weight(one)).max();
+        (
+            std::cmp::Reverse(heaviest),
+            pairs[order].first().copied(),
+            groups[order].plan.id.arm,
+        )
+    });
+    let mut queue = VecDeque::new();
+    for time in 1..=repeat {
+        let mut siblings: Vec<(usize, Sibling)> = Vec::new();
+        for &order in &round {
+            let first = pairs[order][0];
+            let arms: BTreeSet<Arm> = pairs[order].iter().map(|&one| groups[one].plan.id.arm).collect();
+            let sibling = (arms.len() == 2).then(|| match siblings.iter().find(|(pair, _)| *pair == first) {
+                Some((_, sibling)) => sibling.clone(),
+                None => {
+                    let sibling = Sibling::default();
+                    siblings.push((first, sibling.clone()));
+                    sibling
+                }
+            });
+            queue.push_back(Turn { order, time, sibling });
+        }
+    }
+    queue
 }
 
 /// One run of one arm.
@@ -399,7 +440,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Library(_) | DriveError::NoVariant { .. } | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Unfit { .. }

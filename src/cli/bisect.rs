@@ -12,7 +12,7 @@ use self::ask::{Asking, Question};
 use super::bench::case;
 use super::flags::{RunFlags, time};
 use super::matrix::{self, Listed, MatrixFormat};
-use super::{Failure, arms};
+use super::{Failure, arms, notes};
 use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
@@ -179,6 +179,7 @@ impl BisectArgs {
 pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> {
     let confidence = args.confidence()?;
     let (builds, oldest) = args.builds().await?;
+    notes::of_policies(&args.flags.tuning.descheduler_policy, progress);
     arms::hint_at_leftovers(progress);
     let mut asking = Asking::new(args, confidence, builds).await?;
     let mut questions: Vec<Question> = Vec::new();

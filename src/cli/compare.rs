@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, check_files, code_of_all, hint_at_leftovers,
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
     side_by_side, told,
 };
 use super::flags::RunFlags;
+use super::notes;
 use super::specs::SpecSet;
 use crate::agreement;
 use crate::cases::Library;
@@ -138,9 +139,10 @@ fn recorded(args: &CompareArgs, library: &Library) -> Result<Sides, Failure> {
 
 /// Whether an outcome is of an arm that was asked for.
 fn asked(flags: &ArmFlags, library: &Library, outcome: &Outcome) -> bool {
-    let case = library.find(&outcome.case);
+    let case = library.find(&outcome.id.case);
     let called = |word: &String| case.is_some_and(|case| case.is_called(word));
-    (flags.cases.is_empty() || flags.cases.iter().any(called)) && flags.arms().any(|arm| arm == outcome.arm)
+    (flags.cases.is_empty() || flags.cases.iter().any(called))
+        && flags.arms().any(|arm| arm == outcome.id.arm)
 }
 
 /// Both sides run in turn, so that what befalls the machine befalls both.
@@ -167,9 +169,10 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         // Each of the two keeps its clusters for itself.
         let sets = if args.flags.reuse { 2 } else { 1 };
         own.on_kind.at_once = sets * args.times.jobs(own.provider) as u64;
-        check_files(selected)?;
         settings.push(own);
     }
+    let policies = settings.iter().flat_map(|own| &own.tuning.descheduler_policy);
+    notes::of_policies(policies, progress);
     hint_at_leftovers(progress);
     let mut sessions = Vec::new();
     for settings in settings {
@@ -208,13 +211,14 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
 /// A B A B …: the arms in their order, of each first the one side and then the other.
 fn in_turn(sets: &[SpecSet; 2], sessions: &[Session], selected: &[Selected]) -> Vec<Group> {
     let sides = |chosen: &Selected| {
-        let Selected { case, arm, variant } = chosen;
+        let Selected { case, id } = chosen;
+        let expected = Expect::of(id.arm);
         let title = chosen.title();
         let sides = sets.iter().zip(sessions);
         sides
             .map(|(set, session)| Group {
                 title: format!("{title}, {}", set.name),
-                plan: session.plan(case, *arm, variant.as_deref(), Expect::of(*arm).into()),
+                plan: session.plan(case, id.clone(), expected.into()),
             })
             .collect::<Vec<_>>()
     };

@@ -97,7 +97,7 @@ mod tests {
 
     fn cured() -> Outcome {
         let mut outcome = outcome();
-        outcome.found(&Verdict::Absent);
+        outcome.verdict = Verdict::Absent;
         outcome
     }
 

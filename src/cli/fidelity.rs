@@ -84,7 +84,7 @@ mod tests {
             let mut outcome = outcome();
             outcome.provider = provider.to_owned();
             outcome.facts.insert("rounds".to_owned(), rounds.into());
-            let run = dir.path().join(&outcome.case).join("broken").join(run);
+            let run = dir.path().join(&outcome.id.case).join("broken").join(run);
             std::fs::create_dir_all(&run).unwrap();
             std::fs::write(run.join(evidence::VERDICT), serde_json::to_vec(&outcome).unwrap()).unwrap();
         }

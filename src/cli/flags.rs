@@ -113,7 +113,7 @@ pub struct TuningFlags {
     /// Run --scheduler beside the default scheduler, for the cases' pods, which name it in schedulerName
     #[arg(long, value_name = "NAME", env = "KUBECLASH_SCHEDULER_NAME", value_parser = scheduler_name)]
     pub scheduler_name: Option<String>,
-    /// The descheduler's policy, in place of the cases' own
+    /// The descheduler's policy, in place of the cases' own: a file of its own, or a Helm chart's values with one
     #[arg(long, value_name = "FILE", env = "KUBECLASH_DESCHEDULER_POLICY", value_parser = descheduler_policy)]
     pub descheduler_policy: Option<Policy>,
     /// One more argument of the descheduler; can be given several times
@@ -284,7 +284,11 @@ fn scheduler_config(file: &str) -> Result<SchedulerConfig, String> {
 }
 
 fn descheduler_policy(file: &str) -> Result<Policy, String> {
-    Policy::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())
+    let policy = Policy::parse(file.into(), &text_of(file)?).map_err(|mistake| mistake.to_string())?;
+    match policy.forbids_evictions() {
+        Some(note) => Err(note.to_string()),
+        None => Ok(policy),
+    }
 }
 
 fn text_of(file: &str) -> Result<String, String> {

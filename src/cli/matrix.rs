@@ -6,13 +6,14 @@ use serde_json::{Map, Value, json};
 use super::Failure;
 use super::arms::{ArmFlags, Selected};
 use super::cases::CasesFlags;
+use super::notes;
 use super::shard::Shard;
 use super::specs::SpecSet;
 use crate::cases::Case;
 use crate::exit;
 use crate::load::profile::Profile;
 use crate::progress::Progress;
-use crate::scenario::Arm;
+use crate::scenario::{Arm, Policy};
 use crate::shell::quoted;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.
@@ -128,6 +129,8 @@ pub fn run(args: &MatrixArgs, progress: &Progress) -> Result<(), Failure> {
             return Err(Failure::new(exit::USAGE, message));
         }
     }
+    let policies: Vec<Policy> = args.specs.iter().filter_map(SpecSet::policy).collect();
+    notes::of_policies(&policies, progress);
     let all = jobs(args)?;
     let of = all.len();
     let mine = args.shard.of(all, |job| job.weight);
@@ -185,8 +188,8 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     };
     let arms = selected.into_iter().map(|chosen| {
         let weight = chosen.weight();
-        let Selected { case, arm, .. } = chosen;
-        (What::Arm { case, arm }, weight)
+        let Selected { case, id } = chosen;
+        (What::Arm { case, arm: id.arm }, weight)
     });
     let loads = args
         .load

@@ -4,6 +4,7 @@ pub mod arms;
 pub mod bench;
 pub mod bisect;
 pub mod cases;
+pub mod case;
 pub mod classify;
 pub mod compare;
 pub mod components;
@@ -18,6 +19,7 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
+pub(crate) mod notes;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -83,6 +85,19 @@ pub enum Colour {
     Never,
 }
 
+impl Colour {
+    /// Whether a stream gets colour.
+    fn on(self, stream: &impl IsTerminal) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
+        }
+    }
+}
+
 /// The verbs.
 #[derive(Debug, Subcommand)]
 #[expect(
@@ -93,6 +108,7 @@ pub enum Verb {
     Run(Box<run::RunArgs>),
     Load(Box<load::LoadArgs>),
     List(list::ListArgs),
+    Case(case::CaseArgs),
     Components(components::ComponentsArgs),
     NodeImage(node_image::NodeImageArgs),
     Doctor(Box<doctor::DoctorArgs>),
@@ -215,7 +231,7 @@ pub fn run() -> ExitCode {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, Failure> {
-    let progress = Progress::detect();
+    let progress = Progress::detect().with_colour(cli.color.on(&std::io::stderr()));
     let style = style(cli.color);
     // A run ends by itself when it is interrupted, with its clusters; anything else is dropped where it is.
     let patience = match &cli.verb {
@@ -239,6 +255,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Worker(args) => return worker::run(&args).await,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
+            Verb::Case(args) => return case::run(&args),
             Verb::Components(args) => components::run(&args, &progress).await?,
             Verb::NodeImage(args) => node_image::run(&args, &progress).await?,
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,
@@ -301,7 +318,6 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
 
 /// What standard output can show.
 fn style(colour: Colour) -> Style {
-    let terminal = std::io::stdout().is_terminal();
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
@@ -312,11 +328,7 @@ fn style(colour: Colour) -> Style {
         .and_then(|columns| columns.parse().ok())
         .unwrap_or(100);
     Style {
-        colour: match colour {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        },
+        colour: colour.on(&std::io::stdout()),
         unicode,
         width,
     }

@@ -102,7 +102,7 @@ pub fn replay(
     let header = &timeline.header;
     let judge = judge_of(header).ok_or_else(|| ReplayError::NoJudge {
         path: path.clone(),
-        case: title(header, false),
+        case: header.arm_id().case_name(),
     })?;
     let cut = cut.or_else(|| timeline.broken_off());
     let judgement = judge(&timeline);
@@ -118,17 +118,6 @@ pub fn replay(
     };
     out.write_all(text.as_bytes()).map_err(ReplayError::Print)?;
     Ok(replayed)
-}
-
-fn title(header: &Header, arm: bool) -> String {
-    let mut title = header.case.clone();
-    if arm {
-        title.push_str(&format!(" {}", header.arm));
-    }
-    if let Some(variant) = &header.variant {
-        title.push_str(&format!(" ({variant})"));
-    }
-    title
 }
 
 /// The verdict's own reason where there is one: it says what the sentence of the judge does not.
@@ -159,7 +148,7 @@ fn text(
     };
     let mut text = format!(
         "replay of {}: {}, {expectation}\n",
-        terminal::paint(&title(header, true), Ink::new().bold(), style),
+        terminal::paint(&header.arm_id().to_string(), Ink::new().bold(), style),
         terminal::paint(judgement.verdict.name(), ink, style),
     );
     let mut line = |label: &str, value: &str| text.push_str(&terminal::labelled(label, value, style));

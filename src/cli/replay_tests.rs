@@ -164,7 +164,7 @@ fn other_versions_and_unknown_cases_are_refused() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(
         &path,
-        text.replacen("\"kubeclash_timeline\":1", "\"kubeclash_timeline\":7", 1),
+        text.replacen("\"kubeclash_timeline\":2", "\"kubeclash_timeline\":7", 1),
     )
     .unwrap();
     let (refused, out) = run(path.clone(), ReplayFormat::Text);

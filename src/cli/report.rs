@@ -11,9 +11,9 @@ use super::Failure;
 use super::cases::CasesFlags;
 use crate::cases::Library;
 use crate::disk;
-use crate::evidence::{self, Found};
+use crate::evidence::{self, Evidence};
 use crate::exit;
-use crate::report::{Material, Reported, Style, html, junit, markdown, terminal};
+use crate::report::{Material, Style, html, junit, markdown, terminal};
 
 /// Files that reports are written to: of any verb that has something to report.
 #[derive(Debug, Clone, Default, Args)]
@@ -171,8 +171,8 @@ pub fn run(args: &ReportArgs, style: &Style) -> Result<(), Failure> {
         eprintln!("note: {left_out}");
     }
     for arm in &material.arms {
-        if let Some(note) = &arm.note {
-            eprintln!("note: {}: {note}", arm.outcome.title());
+        if let Some(note) = &arm.lacks {
+            eprintln!("note: {}: {note}", arm.outcome.id);
         }
     }
     if material.arms.is_empty() {
@@ -206,18 +206,10 @@ pub(super) fn material(dirs: &[PathBuf], all: bool, library: &Library) -> Materi
     }
     for run in runs {
         match evidence::read(&run) {
-            Ok(Found {
-                mut outcome,
-                timeline,
-                lacks,
-            }) => {
+            Ok(mut arm) => {
                 // Evidence may have been moved, or come from another machine.
-                outcome.evidence = run;
-                material.arms.push(Reported {
-                    outcome,
-                    timeline,
-                    note: lacks,
-                });
+                arm.outcome.evidence = run;
+                material.arms.push(arm);
             }
             Err(why) => material.left_out.push(format!("left out: {why}")),
         }
@@ -225,13 +217,9 @@ pub(super) fn material(dirs: &[PathBuf], all: bool, library: &Library) -> Materi
     if !all {
         keep_last(&mut material);
     }
-    let place = |arm: &Reported| {
-        (
-            library.place(&arm.outcome.case),
-            arm.outcome.case.clone(),
-            arm.outcome.variant.clone(),
-            arm.outcome.arm.to_string(),
-        )
+    let place = |arm: &Evidence| {
+        let id = &arm.outcome.id;
+        (library.place(&id.case), id.clone())
     };
     material.arms.sort_by_cached_key(place);
     material.took = material.arms.iter().fold(Duration::ZERO, |sum, arm| {
@@ -247,7 +235,7 @@ fn keep_last(material: &mut Material) {
         .arms
         .iter()
         .zip(&builds.of)
-        .map(|(arm, build)| (arm.outcome.title(), *build))
+        .map(|(arm, build)| (arm.outcome.id.clone(), *build))
         .collect();
     let mut at = 0;
     let before = keys.len();

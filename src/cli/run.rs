@@ -7,18 +7,19 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, check_files, code_of_all, hint_at_leftovers,
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
     side_by_side, told,
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
+use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
-use crate::evidence::Outcome;
+use crate::evidence::{Evidence, Outcome};
 use crate::exit;
 use crate::expectation::Expectations;
 use crate::progress::Progress;
-use crate::report::{Material, Picture, Reported, Style, json, junit, terminal};
+use crate::report::{Attempt, HarnessFailure, Material, Picture, Style, json, junit, terminal};
 use crate::session::Session;
 use crate::verdict::Expect;
 
@@ -81,7 +82,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let mut settings = args.flags.settings();
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
-    check_files(&selected)?;
+    notes::of_policies(&settings.tuning.descheduler_policy, progress);
     let of = selected.len();
     let selected = arms::part(selected, args.shard);
     if selected.is_empty() {
@@ -103,13 +104,19 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let mut errors = Vec::new();
     for result in results {
         match result.end {
-            Ok(finished) => material.arms.push(Reported {
+            Ok(finished) => material.arms.push(Evidence {
                 outcome: finished.outcome,
-                note: finished.timeline.broken_off(),
+                lacks: finished.timeline.broken_off(),
                 timeline: Some(finished.timeline),
             }),
             Err(error) => {
-                material.errors.push((result.title, error.to_string()));
+                material.failures.push(HarnessFailure {
+                    of: Attempt::Arm {
+                        id: result.id,
+                        run: result.run,
+                    },
+                    error: error.to_string(),
+                });
                 errors.push(error);
             }
         }
@@ -149,13 +156,13 @@ fn groups(
     let mut groups = Vec::new();
     for chosen in selected {
         let title = chosen.title();
-        let Selected { case, arm, variant } = &chosen;
-        let variant = variant.as_deref();
-        let decided = expectations.of(case, *arm, variant, &versions, Expect::of(*arm));
+        let Selected { case, id } = chosen;
+        let usual = Expect::of(id.arm);
+        let decided = expectations.of(&case, id.arm, id.variant.as_deref(), &versions, usual);
         notes.extend(decided.notes);
         groups.push(Group {
             title,
-            plan: session.plan(case, *arm, variant, decided.expected),
+            plan: session.plan(&case, id, decided.expected),
         });
     }
     for note in notes {
@@ -183,9 +190,9 @@ fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
 
 /// The exit code of arms that all have a verdict; a change that is written down is expected from now on.
 fn code(outcomes: &[Outcome], written: bool) -> u8 {
-    if !written && outcomes.iter().any(|outcome| outcome.change.is_some()) {
+    if !written && outcomes.iter().any(|outcome| outcome.change().is_some()) {
         exit::DIFFERED
-    } else if outcomes.iter().any(|outcome| outcome.verdict == "inconclusive") {
+    } else if outcomes.iter().any(|outcome| outcome.verdict.is_inconclusive()) {
         exit::INCONCLUSIVE
     } else {
         exit::EXPECTED

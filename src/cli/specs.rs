@@ -14,6 +14,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::flags::{RunFlags, from_arguments};
+use crate::scenario::Policy;
 
 /// A set of specs, with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,14 @@ impl SpecSet {
             }
         }
         Ok(flags)
+    }
+
+    /// The descheduler's policy that it names.
+    #[must_use]
+    pub fn policy(&self) -> Option<Policy> {
+        let flags: RunFlags = self.read().ok()?;
+        let named = self.said.iter().any(|(key, _)| *key == "descheduler-policy");
+        flags.tuning.descheduler_policy.filter(|_| named)
     }
 
     /// What it says, read as the command line is.

@@ -12,7 +12,7 @@ use super::report::{ReportFiles, material};
 use super::{Cli, Failure, Verb};
 use crate::exit;
 use crate::progress::{Progress, elapsed};
-use crate::report::{Style, terminal};
+use crate::report::{Attempt, HarnessFailure, Style, terminal};
 use crate::shell::quoted;
 use crate::submit::{self, Done, Runs, Step, StepError, SubmitError, Target};
 
@@ -211,10 +211,12 @@ fn report(args: &SubmitArgs, done: &[Done], style: &Style) -> Result<(), Failure
         .map(|done| done.folder.clone())
         .collect();
     let mut material = material(&folders, true, &crate::cases::Library::builtin());
-    material.errors = done
-        .iter()
-        .filter_map(|done| Some((done.step.name.clone(), done.end.as_ref().err()?.to_string())))
-        .collect();
+    let failures = done.iter().filter_map(|done| {
+        let error = done.end.as_ref().err()?.to_string();
+        let of = Attempt::Step(done.step.name.clone());
+        Some(HarnessFailure { of, error })
+    });
+    material.failures = failures.collect();
     if args.format == SubmitFormat::Text && !material.arms.is_empty() {
         let outcomes = material.outcomes();
         super::say(&terminal::summary(&material.summary(&outcomes), style));

@@ -45,12 +45,12 @@ pub fn update(
         });
     let (mut changes, mut added, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
     for outcome in outcomes {
-        let (Some(case), Some(seen)) = (library.find(&outcome.case), Expect::named(&outcome.verdict)) else {
+        let (Some(case), Some(seen)) = (library.find(&outcome.id.case), outcome.verdict.answer()) else {
             continue;
         };
-        let of = (case, outcome.arm, outcome.variant.as_deref());
+        let of = (case, outcome.id.arm, outcome.id.variant.as_deref());
         wanted.push((of, seen));
-        let decided = before.of(of.0, of.1, of.2, versions, Expect::of(outcome.arm));
+        let decided = before.of(of.0, of.1, of.2, versions, Expect::of(outcome.id.arm));
         if decided.expected.verdict == seen {
             continue;
         }
@@ -62,11 +62,11 @@ pub fn update(
         match line {
             Some((number, line)) => {
                 *line = reworded(line, seen);
-                changes.push(format!("{file}:{number}: {}: now {seen}", outcome.title()));
+                changes.push(format!("{file}:{number}: {}: now {seen}", outcome.id));
             }
             None => {
                 added.push(entry(outcome, seen, &indent));
-                changes.push(format!("{file}: {}: {seen}, which is new", outcome.title()));
+                changes.push(format!("{file}: {}: {seen}, which is new", outcome.id));
             }
         }
     }
@@ -112,11 +112,14 @@ fn reworded(line: &str, seen: Expect) -> String {
 /// A new entry, whose reason is the user's to write.
 fn entry(outcome: &Outcome, seen: Expect, indent: &str) -> String {
     let text = |text: &str| serde_json::to_string(text).expect("a text is always JSON, and so YAML");
-    let variant = outcome.variant.iter();
-    let mut fields = vec![format!("case: {}", outcome.case), format!("arm: {}", outcome.arm)];
+    let variant = outcome.id.variant.iter();
+    let mut fields = vec![
+        format!("case: {}", outcome.id.case),
+        format!("arm: {}", outcome.id.arm),
+    ];
     fields.extend(variant.map(|variant| format!("variant: {variant}")));
     fields.push(format!("verdict: {seen}"));
-    let reason = format!("not written yet: say why; seen was: {}", outcome.why);
+    let reason = format!("not written yet: say why; seen was: {}", outcome.why());
     fields.push(format!("reason: {}", text(&reason)));
     let fields = fields.into_iter().enumerate();
     fields
@@ -145,7 +148,7 @@ mod tests {
 
     fn seen(outcome: Outcome, verdict: &Verdict) -> Outcome {
         let mut outcome = outcome;
-        outcome.found(verdict);
+        outcome.verdict = verdict.clone();
         outcome
     }
 
@@ -178,9 +181,8 @@ mod tests {
     #[test]
     fn a_new_file_says_what_it_is() {
         let variant = Outcome {
-            case: "c3_two_spread_keys".to_owned(),
-            variant: Some("with-hpa".to_owned()),
-            why: "it \"runs\": all\\six".to_owned(),
+            id: "c3_two_spread_keys broken (with-hpa)".parse().unwrap(),
+            seen: "it \"runs\": all\\six".to_owned(),
             ..outcome()
         };
         let update = updated("", &[seen(variant, &Verdict::Absent), outcome()]);

@@ -1,11 +1,13 @@
 //! What an experiment is called by: its arm, its pace, its shape, the steps of a load test, the releases of its components. Plain values that everything else shares.
 
+mod arm_id;
 mod liveness;
 mod load_step;
 mod minor;
 mod pace;
 mod shape;
 
+pub use arm_id::{ArmId, ArmIdError, case_id, with_variant};
 pub use liveness::{Liveness, LivenessChange};
 pub use load_step::LoadStep;
 pub use minor::Minor;
@@ -13,6 +15,7 @@ pub use pace::Pace;
 pub use shape::{Shape, worker};
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,5 +40,14 @@ impl fmt::Display for Arm {
             Self::Broken => "broken",
             Self::Control => "control",
         })
+    }
+}
+
+impl FromStr for Arm {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let arm = Self::ALL.into_iter().find(|arm| arm.to_string() == text);
+        arm.ok_or_else(|| format!("\"{text}\" is no arm: \"broken\" or \"control\""))
     }
 }

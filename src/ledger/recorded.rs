@@ -81,7 +81,7 @@ pub fn of_outcome(outcome: &Outcome, build: Option<&str>) -> Entry {
         .filter_map(|(name, value)| Some((name.clone(), value.as_f64()?)))
         .collect();
     figures.extend(outcome.needed_ms.map(|ms| ("needed_ms".to_owned(), ms as f64)));
-    let test = outcome.title();
+    let test = outcome.id.to_string();
     Entry {
         question: Some(format!("{test}, {} pace, {}", outcome.pace, outcome.provider)),
         setup: Setup {
@@ -89,15 +89,11 @@ pub fn of_outcome(outcome: &Outcome, build: Option<&str>) -> Entry {
             ..Setup::default()
         },
         date: started(&outcome.evidence),
-        verdict: match outcome.verdict.as_str() {
-            "reproduced" => Some(Label::Red),
-            "absent" => Some(Label::Green),
-            _ => Some(Label::Black),
-        },
+        verdict: Some(Label::of(&outcome.verdict)),
         figures,
         evidence: vec![outcome.evidence.display().to_string()],
-        text: outcome.why.clone(),
-        title: outcome.title(),
+        text: outcome.why().to_owned(),
+        title: outcome.id.to_string(),
         ..of_components(&outcome.components, build)
     }
 }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::{ApiResource, Object, Resource};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::objects::Item;
+use crate::backoff::backoff;
 
 /// What all of the load test's objects, and their pods, are labelled with.
 pub(super) const GROUP: &str = "group=load";
@@ -111,13 +113,12 @@ async fn follow(
 ) {
     let pods: Api<Seen> = Api::all_with(client, &ApiResource::erase::<Pod>(&()));
     let config = watcher::Config::default().labels(GROUP);
-    let mut events = watcher::watcher(pods, config).map_ok(Some).boxed();
+    let mut events = watcher::watcher(pods, config).backoff(backoff()).boxed();
     // Of a list that is under way.
     let mut listed = BTreeMap::new();
     loop {
         let event = match events.next().await {
-            Some(Ok(Some(event))) => event,
-            Some(Ok(None)) => continue,
+            Some(Ok(event)) => event,
             Some(Err(error)) => {
                 tracing::debug!(%error, "the load test's watch on pods failed; it resumes");
                 continue;

@@ -167,6 +167,33 @@ struct ObjectRef {
 #[derive(Deserialize)]
 struct Status {
     code: u16,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    details: Value,
+}
+
+impl Status {
+    /// Why the answer is no success, in its own words.
+    fn refusal(&self) -> Option<String> {
+        if (200..300).contains(&self.code) {
+            return None;
+        }
+        let said = [self.reason.as_str(), self.message.as_str()];
+        let mut told = said
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(": ");
+        let cause = self.details.pointer("/causes/0/message").and_then(Value::as_str);
+        // A refusal by validation has its causes in its message.
+        if let Some(cause) = cause.filter(|cause| !told.contains(cause)) {
+            told = format!("{told} ({cause})");
+        }
+        (!told.is_empty()).then(|| clean(&told, 253))
+    }
 }
 
 /// A line of the log; `None` where it is none of an answered request for an object.
@@ -218,6 +245,7 @@ fn parse(line: &[u8]) -> Option<Heard> {
             why: eviction
                 .and_then(|body| text(body, "/metadata/annotations/reason"))
                 .map(|why| plugin(&why)),
+            refusal: line.response_status.refusal(),
             resource: clean(&resource, 80),
         },
     })

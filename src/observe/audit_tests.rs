@@ -34,6 +34,7 @@ fn a_line_says_who_asked_for_what_and_why() {
         agent: "descheduler/descheduler".to_owned(),
         verb: "create".to_owned(),
         resource: "pods/eviction".to_owned(),
+        namespace: "default".to_owned(),
         name: "web-1".to_owned(),
         code: 201,
         why: Some("RemoveDuplicates".to_owned()),
@@ -74,6 +75,35 @@ fn a_generated_name_the_replicas_and_a_closed_node_are_in_the_answer_and_a_node_
     // A JSON patch is a list.
     bound["requestObject"] = json!([{"op": "replace"}]);
     assert_eq!(request(&bound).node, None);
+}
+
+/// As an API server answers an eviction that a budget forbids, and a change that came too late.
+#[test]
+fn a_refusal_says_why() {
+    let mut refused = line("web-1");
+    refused["responseStatus"] = json!({"metadata": {}, "status": "Failure", "reason": "TooManyRequests", "code": 429,
+        "message": "Cannot evict pod as it would violate the pod's disruption budget.",
+        "details": {"causes": [{"reason": "DisruptionBudget",
+            "message": "The disruption budget web needs 3 healthy pods and has 3 currently"}]}});
+    assert_eq!(
+        request(&refused).refusal.as_deref(),
+        Some(
+            "TooManyRequests: Cannot evict pod as it would violate the pod's disruption budget. \
+             (The disruption budget web needs 3 healthy pods and has 3 currently)"
+        )
+    );
+    refused["responseStatus"] = json!({"reason": "Invalid", "code": 422, "message": "spec: too long\n",
+        "details": {"causes": [{"message": "too long"}]}});
+    assert_eq!(
+        request(&refused).refusal.as_deref(),
+        Some("Invalid: spec: too long?")
+    );
+    refused["responseStatus"] = json!({"code": 409, "reason": "x".repeat(1_000)});
+    assert_eq!(request(&refused).refusal.unwrap().chars().count(), 254);
+    refused["responseStatus"] = json!({"code": 403});
+    assert_eq!((request(&refused).refusal, request(&refused).code), (None, 403));
+    refused["responseStatus"] = json!({"code": 201, "message": "made"});
+    assert_eq!(request(&refused).refusal, None);
 }
 
 #[test]

@@ -4,8 +4,13 @@
 //! poll misses what is short. Who asked for a change is in the API server's audit log. Nothing here judges.
 
 mod audit;
+#[cfg(test)]
+mod fake;
 mod recorder;
 mod sight;
+mod tape;
+mod watch;
+mod watches;
 
 pub(crate) use audit::CONTROLLER;
 pub use recorder::{Recorder, RecorderError};

@@ -1,27 +1,20 @@
 //! The recorder: watches that are armed before anything is touched, and everything they see, on disk as it comes.
 
-use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use futures::StreamExt;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
-use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
-use kube::runtime::watcher::{self, Event as Watched};
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use kube::{Api, Client};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::audit::{Heard, Tail};
-use super::sight::Sight;
-use crate::provider::WORKERS;
+use super::audit::Tail;
+use super::tape::Tape;
+use super::watches::Watches;
 use crate::scenario::{Condition, Outlook};
-use crate::timeline::{Change, Ending, Entry, FormatError, Gap, Header, Sink, Timeline, What, World};
+use crate::timeline::{Ending, FormatError, Header, Timeline, What, World};
 
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +33,8 @@ const STILL: Duration = Duration::from_millis(500);
 /// How often the audit log is looked at. Nobody waits for it but the end of a recording.
 const LISTEN: Duration = Duration::from_millis(100);
 
-/// How long the end of a recording waits for what the API server still has to write down.
-const CATCH_UP: Duration = Duration::from_secs(2);
+/// How long the end of a recording waits for what the watches still have to tell, and the API server to write down.
+const CATCH_UP: Duration = Duration::from_secs(5);
 
 /// How the request begins that the recorder makes to know how far it has read.
 const BOOKMARK: &str = "kubeclash-bookmark-";
@@ -49,33 +42,17 @@ const BOOKMARK: &str = "kubeclash-bookmark-";
 /// How long it is at least from one look at a timeline to the next.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How many kinds of object are watched.
-const WATCHES: usize = 6;
+/// How long a watch may take to tell what there is at first.
+const ARMED: Duration = Duration::from_secs(30);
 
 /// Watches a cluster and records what they see, in memory and on disk.
 #[derive(Debug)]
 pub struct Recorder {
     tape: Arc<Tape>,
+    watches: Watches,
     /// The last bookmark that was found in the audit log; `None` where there is no such log.
     bookmark: Option<watch::Receiver<String>>,
-    _watches: JoinSet<()>,
-}
-
-#[derive(Debug)]
-struct Tape {
-    start: Instant,
-    /// The same on the wall clock, by which the API server writes its audit log.
-    date: jiff::Timestamp,
-    record: Mutex<Record>,
-    changed: watch::Sender<()>,
-}
-
-#[derive(Debug)]
-struct Record {
-    timeline: Timeline,
-    world: World,
-    sink: Sink,
-    failed: Option<FormatError>,
+    _listening: JoinSet<()>,
 }
 
 impl Recorder {
@@ -91,67 +68,20 @@ impl Recorder {
         file: &Path,
         audit: Option<&Path>,
     ) -> Result<Self, RecorderError> {
-        let sink = Sink::create(file, &header)?;
-        let record = Record {
-            timeline: Timeline::new(header),
-            world: World::default(),
-            sink,
-            failed: None,
-        };
-        let tape = Arc::new(Tape {
-            start: Instant::now(),
-            date: jiff::Timestamp::now(),
-            record: Mutex::new(record),
-            changed: watch::Sender::new(()),
-        });
-        let mut watches = JoinSet::new();
-        let (armed, mut arming) = mpsc::unbounded_channel();
-        let watching = |name| Watching {
-            name,
-            tape: Arc::clone(&tape),
-            armed: armed.clone(),
-        };
-        let here = client.clone();
-        // A control plane's node takes no part: no pod of a case can come to it.
-        let workers = watcher::Config::default().labels(WORKERS);
-        watches.spawn(watching("nodes").run_with(Api::<Node>::all(here.clone()), workers));
-        watches.spawn(watching("pods").run(Api::<Pod>::default_namespaced(here.clone())));
-        watches.spawn(watching("deployments").run(Api::<Deployment>::default_namespaced(here.clone())));
-        watches.spawn(watching("replica sets").run(Api::<ReplicaSet>::default_namespaced(here.clone())));
-        watches.spawn(
-            watching("autoscalers").run(Api::<HorizontalPodAutoscaler>::default_namespaced(here.clone())),
-        );
-        watches.spawn(watching("events").run(Api::<Event>::default_namespaced(here)));
-        let mut missing = vec![
-            "nodes",
-            "pods",
-            "deployments",
-            "replica sets",
-            "autoscalers",
-            "events",
-        ];
-        debug_assert_eq!(missing.len(), WATCHES);
-        let all = async {
-            while let Some(name) = if missing.is_empty() {
-                None
-            } else {
-                arming.recv().await
-            } {
-                missing.retain(|other| *other != name);
-            }
-        };
-        if tokio::time::timeout(Duration::from_secs(30), all).await.is_err() {
-            return Err(RecorderError::NotArmed(missing.join(", ")));
-        }
+        let tape = Tape::begin(header, file)?;
+        let watches = Watches::begin(client, &tape);
+        watches.armed(ARMED).await.map_err(RecorderError::NotArmed)?;
+        let mut listening = JoinSet::new();
         let bookmark = audit.map(|log| {
             let (found, bookmark) = watch::channel(String::new());
-            watches.spawn(listen(Tail::of(log), Arc::clone(&tape), found));
+            listening.spawn(listen(Tail::of(log), Arc::clone(&tape), found));
             bookmark
         });
         Ok(Self {
             tape,
+            watches,
             bookmark,
-            _watches: watches,
+            _listening: listening,
         })
     }
 
@@ -211,7 +141,9 @@ impl Recorder {
             let still = deadline.min(asked + STILL);
             match tokio::time::timeout_at(still, changes.changed()).await {
                 Ok(_) => tokio::time::sleep_until(again).await,
-                Err(_) => self.note(What::Still(())),
+                // Where a watch is not connected, something may have changed.
+                Err(_) if self.watches.are_connected() => self.note(What::Still(())),
+                Err(_) => {}
             }
             if tokio::time::Instant::now() >= deadline {
                 return;
@@ -219,11 +151,17 @@ impl Recorder {
         }
     }
 
-    /// Waits until all requests that were answered so far are recorded; at once where there is no audit log.
+    /// Waits until everything that has happened so far is recorded: every change, and, where there is an audit log, every
+    /// request that was answered.
     ///
-    /// The API server writes its log in the order of its answers, so a request of our own is the last of them: a deletion
-    /// of what does not exist.
+    /// A watch that has not told in time of all that a list shows has a [gap](What::Gap) at the end.
     pub async fn catch_up(&self, client: &Client) {
+        tokio::join!(self.watches.catch_up(CATCH_UP), self.hear_all(client));
+    }
+
+    /// The API server writes its log in the order of its answers, so a request of our own is the last of them: a deletion of
+    /// what does not exist.
+    async fn hear_all(&self, client: &Client) {
         let Some(mut bookmark) = self.bookmark.clone() else {
             return;
         };
@@ -265,42 +203,6 @@ impl Recorder {
     }
 }
 
-impl Tape {
-    fn lock(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, what: What) {
-        self.put_at(None, what);
-    }
-
-    /// Puts a request at the time at which the API server got it; what came before the recorder is left out.
-    fn hear(&self, Heard { at, request }: Heard) {
-        if let Ok(t) = Duration::try_from(at.duration_since(self.date)) {
-            self.put_at(Some(t), What::Request(request));
-        }
-    }
-
-    fn put_at(&self, t: Option<Duration>, what: What) {
-        let mut record = self.lock();
-        // Under the lock, so that times ascend; and nothing is of the future, whatever the wall clock says.
-        let now = self.start.elapsed();
-        let entry = Entry {
-            t: t.map_or(now, |t| t.min(now)),
-            what,
-        };
-        if record.failed.is_none()
-            && let Err(failed) = record.sink.write(&entry)
-        {
-            record.failed = Some(failed);
-        }
-        record.world.see(&entry.what);
-        record.timeline.insert(entry);
-        drop(record);
-        self.changed.send_replace(());
-    }
-}
-
 /// Records the requests of an audit log, as they come.
 async fn listen(mut log: Tail, tape: Arc<Tape>, bookmark: watch::Sender<String>) {
     let mut looks = tokio::time::interval(LISTEN);
@@ -329,73 +231,6 @@ async fn listen(mut log: Tail, tape: Arc<Tape>, bookmark: watch::Sender<String>)
     }
 }
 
-/// One watch.
-struct Watching {
-    name: &'static str,
-    tape: Arc<Tape>,
-    armed: mpsc::UnboundedSender<&'static str>,
-}
-
-impl Watching {
-    async fn run<K>(self, api: Api<K>)
-    where
-        K: Resource + Sight + Clone + DeserializeOwned + Debug + Send + 'static,
-        K::DynamicType: Default,
-    {
-        self.run_with(api, watcher::Config::default()).await;
-    }
-
-    async fn run_with<K>(self, api: Api<K>, config: watcher::Config)
-    where
-        K: Resource + Sight + Clone + DeserializeOwned + Debug + Send + 'static,
-        K::DynamicType: Default,
-    {
-        let mut known: BTreeMap<String, K> = BTreeMap::new();
-        let mut listed: BTreeMap<String, K> = BTreeMap::new();
-        let mut lists = 0;
-        let mut trouble = None;
-        let mut events = watcher::watcher(api, config).boxed();
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(Watched::Init) => {
-                    listed.clear();
-                    lists += 1;
-                    if lists > 1 {
-                        let why = trouble
-                            .take()
-                            .unwrap_or_else(|| "the watch had to list again".to_owned());
-                        self.tape.put(What::Gap(Gap {
-                            watch: self.name.to_owned(),
-                            why,
-                        }));
-                    }
-                }
-                Ok(Watched::InitApply(object)) => {
-                    let uid = object.uid().unwrap_or_default();
-                    if known.get(&uid).map(ResourceExt::resource_version) != Some(object.resource_version()) {
-                        self.tape.put(object.sight(Change::Seen));
-                    }
-                    listed.insert(uid, object);
-                }
-                Ok(Watched::InitDone) => {
-                    for (uid, object) in std::mem::replace(&mut known, std::mem::take(&mut listed)) {
-                        if !known.contains_key(&uid) {
-                            self.tape.put(object.sight(Change::Gone));
-                        }
-                    }
-                    let _ = self.armed.send(self.name);
-                }
-                Ok(Watched::Apply(object)) => {
-                    self.tape.put(object.sight(Change::Seen));
-                    known.insert(object.uid().unwrap_or_default(), object);
-                }
-                Ok(Watched::Delete(object)) => {
-                    known.remove(&object.uid().unwrap_or_default());
-                    self.tape.put(object.sight(Change::Gone));
-                }
-                // The watcher resumes where it was; only a list anew is a gap.
-                Err(error) => trouble = Some(error.to_string()),
-            }
-        }
-    }
-}
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

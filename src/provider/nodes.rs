@@ -8,6 +8,8 @@ use k8s_openapi::api::core::v1::Node;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 
+use crate::backoff::backoff;
+
 /// What tells workers from the node that the control plane runs on, where it runs on one.
 pub(crate) const WORKERS: &str = "!node-role.kubernetes.io/control-plane";
 
@@ -29,6 +31,7 @@ pub(crate) async fn ready(
     let mut there = BTreeSet::new();
     let all = async {
         let mut changes = watcher::watcher(nodes, watcher::Config::default().labels(WORKERS))
+            .backoff(backoff())
             .applied_objects()
             .boxed();
         while let Some(change) = changes.next().await {

@@ -26,7 +26,7 @@ pub fn text(compared: &[Compared], names: [&str; 2], style: &Style) -> String {
             Outlook::Cured | Outlook::Returned => Ink::new().red().bold(),
             Outlook::Inconclusive | Outlook::Missing => Ink::new().yellow().bold(),
         };
-        let title = paint(&one.title(), Ink::new().bold(), style);
+        let title = paint(&one.id.to_string(), Ink::new().bold(), style);
         let arrow = style.fit("→");
         let outlook = paint(&outlook(one.outlook), ink, style);
         text.push_str(&format!("\n{title}: {a} {arrow} {b}, {outlook}\n"));
@@ -63,17 +63,13 @@ pub fn markdown(compared: &[Compared], names: [&str; 2]) -> String {
         } else {
             format!("**{}**", outlook(one.outlook))
         };
-        let arm = one.variant.as_ref().map_or_else(
-            || one.arm.to_string(),
-            |variant| format!("{} ({variant})", one.arm),
-        );
         let said = one.figures.iter().map(sentence).chain(one.notes(names));
         let said: Vec<String> = said.collect();
         let _ = writeln!(
             text,
             "| {} | {} | {a} | {b} | {flip} | {} |",
-            cell(&one.case),
-            cell(&arm),
+            cell(&one.id.case),
+            cell(&one.id.arm_name()),
             cell(&said.join("; "))
         );
     }
@@ -86,7 +82,7 @@ pub fn line(one: &Compared, names: [&str; 2]) -> Value {
     let side = |outcome: &Option<Outcome>, name: &str| {
         outcome.as_ref().map(|outcome| {
             json!({
-                "name": name, "verdict": outcome.verdict, "why": outcome.why, "pace": outcome.pace,
+                "name": name, "verdict": outcome.verdict.name(), "why": outcome.why(), "pace": outcome.pace,
                 "components": outcome.components, "evidence": outcome.evidence, "runs": outcome.runs,
             })
         })
@@ -103,7 +99,7 @@ pub fn line(one: &Compared, names: [&str; 2]) -> Value {
         })
         .collect();
     json!({
-        "case": one.case, "arm": one.arm, "variant": one.variant, "outlook": one.outlook,
+        "case": one.id.case, "arm": one.id.arm, "variant": one.id.variant, "outlook": one.outlook,
         "flip": one.outlook.is_flip(), "a": side(&one.a, names[0]), "b": side(&one.b, names[1]),
         "figures": figures, "notes": one.notes(names),
     })
@@ -141,10 +137,7 @@ fn outlook(outlook: Outlook) -> String {
 }
 
 fn verdicts(one: &Compared) -> [&str; 2] {
-    [&one.a, &one.b].map(|side| {
-        side.as_ref()
-            .map_or("not run", |outcome| outcome.verdict.as_str())
-    })
+    [&one.a, &one.b].map(|side| side.as_ref().map_or("not run", |outcome| outcome.verdict.name()))
 }
 
 /// In what the two sides differ, by the binaries of the arms that both have.
@@ -243,7 +236,7 @@ mod tests {
 
     fn compared() -> Vec<Compared> {
         let mut cured = outcome();
-        cured.found(&Verdict::Absent);
+        cured.verdict = Verdict::Absent;
         cured.needed_ms = None;
         cured.facts.insert("evictions_per_min".to_owned(), 1.5.into());
         cured.facts.shift_remove("period_s");

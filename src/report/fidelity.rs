@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::markdown::cell;
 use super::number;
 use crate::evidence::Outcome;
+use crate::experiment::with_variant;
 use crate::scenario::items::{self, Item};
 use crate::scenario::{Arm, Pace};
 
@@ -128,8 +129,8 @@ impl Figure {
     fn measured(&self, outcomes: &[Outcome]) -> Vec<f64> {
         outcomes
             .iter()
-            .filter(|o| o.case == self.case && o.arm == Arm::Broken && o.pace == Pace::Recorded)
-            .filter(|o| self.variant.is_none() || o.variant == self.variant)
+            .filter(|o| o.id.case == self.case && o.id.arm == Arm::Broken && o.pace == Pace::Recorded)
+            .filter(|o| self.variant.is_none() || o.id.variant == self.variant)
             .filter_map(|o| o.facts.get(&self.fact).and_then(Value::as_f64))
             .collect()
     }
@@ -169,14 +170,10 @@ pub fn table(outcomes: &[Outcome], figures: &[Figure]) -> String {
             values if values.iter().all(|v| figure.allows(*v)) => "yes",
             _ => "**no**",
         };
-        let variant = figure
-            .variant
-            .as_ref()
-            .map_or(String::new(), |v| format!(" ({v})"));
         writeln!(
             text,
             "| {} | {} (`{}`) | {} | {} | {} | {within} | {} |",
-            cell(&format!("{}{variant}", figure.case)),
+            cell(&with_variant(&figure.case, figure.variant.as_deref())),
             cell(&figure.name),
             figure.fact,
             cell(&figure.recorded),

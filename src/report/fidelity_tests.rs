@@ -47,7 +47,7 @@ fn controls_other_paces_and_other_variants_are_not_compared() {
     let mut fast = outcome();
     fast.pace = Pace::Fast;
     let mut other = outcome();
-    other.variant = Some("without-hpa".to_owned());
+    other.id.variant = Some("without-hpa".to_owned());
     other.facts.insert("skew".to_owned(), 0.into());
     let same_facts = Outcome {
         facts: outcome().facts,

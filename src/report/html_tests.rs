@@ -3,15 +3,16 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::report::Reported;
+use crate::evidence::Evidence;
+use crate::report::Attempt;
 use crate::report::tests::{c2, c5, control, outcome, unexpected};
 use crate::timeline::drawn::Draft;
 
 fn material() -> Material {
-    let arm = |outcome, timeline, note| Reported {
+    let arm = |outcome, timeline, lacks| Evidence {
         outcome,
         timeline,
-        note,
+        lacks,
     };
     Material {
         arms: vec![
@@ -19,7 +20,10 @@ fn material() -> Material {
             arm(control(), None, Some("there is no drawing: it is cut".to_owned())),
             arm(unexpected(), Some(c2()), None),
         ],
-        errors: vec![("c7 broken".to_owned(), "failed to start".to_owned())],
+        failures: vec![HarnessFailure {
+            of: Attempt::Step("c7 broken".to_owned()),
+            error: "failed to start".to_owned(),
+        }],
         left_out: vec!["left out: an older run".to_owned()],
         took: Duration::from_secs(131),
     }
@@ -92,9 +96,9 @@ fn a_drawing_is_written_as_short_as_it_can_be() {
 fn what_was_recorded_can_not_break_out_of_its_element() {
     let hostile = "</script><script>alert(1)</script><!--<script>{{style}}{{data}}\u{2028}]]>";
     let mut material = material();
-    material.arms[0].outcome.why = hostile.to_owned();
+    material.arms[0].outcome.seen = hostile.to_owned();
     material.arms[0].timeline = Some(Draft::new("c5").step(hostile).pod(hostile, Some(hostile)).done());
-    material.errors[0].1 = hostile.to_owned();
+    material.failures[0].error = hostile.to_owned();
     let page = page(&material);
     let data = embedded(&page);
     assert!(!data.contains('<'), "{data}");

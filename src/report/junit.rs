@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Material, Style, arm_names, facts};
+use super::{Attempt, Material, Style, arm_names, facts};
 use crate::evidence::Outcome;
 
 /// The columns of a picture in `system-out`.
@@ -38,29 +38,27 @@ pub fn report(material: &Material) -> String {
     for ((arm, build), name) in material.arms.iter().zip(&builds.of).zip(arms) {
         let outcome = &arm.outcome;
         let label = &builds.all[*build].label;
-        let mut test = test(outcome, &names.next(&outcome.case, name));
+        let mut test = test(outcome, &names.next(&outcome.id.case, name));
         test.set_system_out(text(&said(material, outcome)));
         for (key, value) in properties(outcome, label) {
             test.add_property((text(&key), text(&value)));
         }
-        add(&outcome.case, test);
+        add(&outcome.id.case, test);
     }
-    for (title, error) in &material.errors {
-        // A title is the case and the arm: `c7 broken`.
-        let (case, arm) = title.split_once(' ').unwrap_or((title, "run"));
-        let builtin = crate::cases::Library::builtin();
-        let case = builtin
-            .called(case)
-            .next()
-            .map_or(case, crate::cases::Case::folder);
+    for failure in &material.failures {
+        let error = &failure.error;
+        let (suite, name) = match &failure.of {
+            Attempt::Arm { id, .. } => (id.case.as_str(), id.arm_name()),
+            Attempt::Step(name) => ("submit", name.clone()),
+        };
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status
             .set_type("harness")
             .set_message(text(error.lines().next().unwrap_or_default()))
             .set_description(text(error));
-        let mut test = TestCase::new(text(&names.next(case, arm.to_owned())), status);
-        test.set_classname(text(case));
-        add(case, test);
+        let mut test = TestCase::new(text(&names.next(suite, name)), status);
+        test.set_classname(text(suite));
+        add(suite, test);
     }
     let mut report = Report::new("kubeclash");
     report.set_time(material.took);
@@ -89,26 +87,26 @@ impl Names {
 }
 
 fn test(outcome: &Outcome, name: &str) -> TestCase {
-    let status = if outcome.ok {
+    let status = if outcome.ok() {
         TestCaseStatus::success()
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         let message = format!("{}, {}", outcome.verdict, outcome.expectation());
         status
-            .set_type(text(&outcome.verdict))
+            .set_type(outcome.verdict.name())
             .set_message(text(&message))
-            .set_description(text(&outcome.why));
+            .set_description(text(outcome.why()));
         status
     };
     let mut test = TestCase::new(text(name), status);
-    test.set_classname(text(&outcome.case));
+    test.set_classname(text(&outcome.id.case));
     test.set_time(Duration::from_millis(outcome.elapsed_ms));
     test
 }
 
 /// Why, who fought, the picture and the numbers: what a reader of the failure wants beside it.
 fn said(material: &Material, outcome: &Outcome) -> String {
-    let mut text = format!("{}: {}\n", outcome.verdict, outcome.why);
+    let mut text = format!("{}: {}\n", outcome.verdict, outcome.why());
     if let Some(fight) = &outcome.fight {
         text.push_str(&format!("fight: {fight}\n"));
     }
@@ -125,7 +123,7 @@ fn said(material: &Material, outcome: &Outcome) -> String {
 
 fn properties(outcome: &Outcome, build: &str) -> Vec<(String, String)> {
     let mut properties = vec![
-        ("verdict".to_owned(), outcome.verdict.clone()),
+        ("verdict".to_owned(), outcome.verdict.to_string()),
         ("expected".to_owned(), outcome.expected.to_string()),
         ("provider".to_owned(), outcome.provider.clone()),
         ("pace".to_owned(), outcome.pace.to_string()),

@@ -1,25 +1,33 @@
 use quick_junit::Report;
 
 use super::*;
-use crate::report::Reported;
+use crate::evidence::Evidence;
+use crate::report::HarnessFailure;
 use crate::report::tests::{c5, control, outcome, unexpected};
 use crate::verdict::Verdict;
 
-fn arm(outcome: Outcome) -> Reported {
-    Reported {
+fn arm(outcome: Outcome) -> Evidence {
+    Evidence {
         timeline: Some(c5()),
-        note: None,
+        lacks: None,
         outcome,
+    }
+}
+
+fn failure(id: &str, run: Option<u16>) -> HarnessFailure {
+    HarnessFailure {
+        of: Attempt::Arm {
+            id: id.parse().unwrap(),
+            run,
+        },
+        error: "failed to start \"etcd\": exited with 1\nlast line: …".to_owned(),
     }
 }
 
 fn material() -> Material {
     Material {
         arms: [outcome(), control(), unexpected()].map(arm).to_vec(),
-        errors: vec![(
-            "c7 broken".to_owned(),
-            "failed to start \"etcd\": exited with 1\nlast line: …".to_owned(),
-        )],
+        failures: vec![failure("c7_taint_recreate_loop broken", None)],
         left_out: Vec::new(),
         took: Duration::from_millis(131_250),
     }
@@ -107,9 +115,37 @@ fn an_unexpected_verdict_is_a_failure_and_a_broken_harness_an_error() {
 }
 
 #[test]
+fn what_broke_stands_in_its_own_case_and_arm_and_a_step_of_a_submission_among_its_like() {
+    let mut material = material();
+    material.arms.clear();
+    // Not a word of it is looked into: a case may be called anything.
+    material.failures = vec![
+        failure("mine broken (a b)", Some(1)),
+        failure("mine broken (a b)", Some(2)),
+        HarnessFailure {
+            of: Attempt::Step("c5 broken, new".to_owned()),
+            error: "no results".to_owned(),
+        },
+    ];
+    let report = read(&super::report(&material));
+    let tests = report.test_suites.iter().flat_map(|suite| {
+        let tests = suite.test_cases.iter();
+        tests.map(|test| (suite.name.as_str(), test.name.as_str()))
+    });
+    assert_eq!(
+        tests.collect::<Vec<_>>(),
+        [
+            ("mine", "broken (a b)"),
+            ("mine", "broken (a b) #2"),
+            ("submit", "c5 broken, new"),
+        ]
+    );
+}
+
+#[test]
 fn cured_and_returned_are_told_apart_in_the_message() {
     let ended = |mut outcome: Outcome, verdict: Verdict| {
-        outcome.found(&verdict);
+        outcome.verdict = verdict;
         status(&test(&outcome, "x")).1
     };
     assert_eq!(
@@ -186,7 +222,8 @@ fn builds_and_repetitions_have_names_of_their_own() {
 #[test]
 fn what_xml_can_not_hold_is_left_out() {
     let mut hostile = unexpected();
-    hostile.why = "]]> <&\"'> \u{1b}[31mred\u{1b}[0m \u{0} \u{fffe} \u{8} ü".to_owned();
+    hostile.verdict =
+        Verdict::Inconclusive("]]> <&\"'> \u{1b}[31mred\u{1b}[0m \u{0} \u{fffe} \u{8} ü".to_owned());
     let mut material = material();
     material.arms = vec![arm(hostile)];
     let xml = super::report(&material);

@@ -38,10 +38,14 @@ fn within(limit: usize, summary: &Summary<'_>, picture: impl Fn(&Outcome) -> Opt
     let shown: Vec<&String> = rows.iter().take_while(|row| fits(row)).collect();
     let mut details: Vec<(bool, usize, String)> = Vec::new();
     for (at, outcome) in summary.outcomes.iter().enumerate() {
-        details.push((outcome.ok, at, arm(outcome, picture(outcome).as_ref())));
+        details.push((outcome.ok(), at, arm(outcome, picture(outcome).as_ref())));
     }
-    for (title, error) in summary.errors {
-        let part = format!("\n### {} failed\n\n{}", cell(title), fenced(error));
+    for failure in summary.failures {
+        let part = format!(
+            "\n### {} failed\n\n{}",
+            cell(&failure.of.to_string()),
+            fenced(&failure.error)
+        );
         details.push((false, details.len(), part));
     }
     let count = details.len();
@@ -72,10 +76,10 @@ fn rows(summary: &Summary<'_>) -> Vec<String> {
         let numbers: Vec<String> = facts(outcome).into_iter().take(4).collect();
         format!(
             "| {} | {} | {} | {} | {} | {} |\n",
-            cell(&outcome.case),
+            cell(&outcome.id.case),
             cell(&name),
-            cell(&outcome.verdict),
-            if outcome.ok {
+            outcome.verdict,
+            if outcome.ok() {
                 "ok".to_owned()
             } else {
                 format!("**{}**", outcome.flag())
@@ -84,23 +88,24 @@ fn rows(summary: &Summary<'_>) -> Vec<String> {
             seconds(outcome.elapsed_ms),
         )
     });
-    let errors = summary.errors.iter().map(|(title, error)| {
-        let first = error.lines().next().unwrap_or_default();
-        format!("| {} | | failed | **ERROR** | {} | |\n", cell(title), cell(first))
+    let failures = summary.failures.iter().map(|failure| {
+        let first = failure.error.lines().next().unwrap_or_default();
+        let title = cell(&failure.of.to_string());
+        format!("| {title} | | failed | **ERROR** | {} | |\n", cell(first))
     });
-    arms.chain(errors).collect()
+    arms.chain(failures).collect()
 }
 
 /// The details of one arm; folded where it ended as expected.
 #[must_use]
 pub fn arm(outcome: &Outcome, picture: Option<&Picture>) -> String {
-    let open = if outcome.ok { "" } else { " open" };
+    let open = if outcome.ok() { "" } else { " open" };
     let mut text = format!(
         "\n<details{open}><summary><code>{}</code> {}, {}</summary>\n\n{}\n",
-        html(&outcome.title()),
-        html(&outcome.verdict),
+        html(&outcome.id.to_string()),
+        outcome.verdict,
         outcome.expectation(),
-        prose(&outcome.why)
+        prose(outcome.why())
     );
     if let Some(why) = &outcome.expected_why {
         text.push_str(&format!("\n**Expected:** {}: {}\n", outcome.expected, prose(why)));

@@ -2,12 +2,18 @@ use std::time::Duration;
 
 use super::*;
 use crate::report::tests::outcome;
+use crate::report::{Attempt, HarnessFailure};
+use crate::verdict::Verdict;
 
 /// Many arms with long stories, of which every third is unexpected.
 fn many(count: usize) -> Vec<Outcome> {
     let long = |at: usize| Outcome {
-        ok: !at.is_multiple_of(3),
-        why: format!("number {at}: {}", "it took long. ".repeat(200)),
+        verdict: if at.is_multiple_of(3) {
+            Verdict::Absent
+        } else {
+            Verdict::Reproduced
+        },
+        seen: format!("number {at}: {}", "it took long. ".repeat(200)),
         ..outcome()
     };
     (0..count).map(long).collect()
@@ -16,10 +22,13 @@ fn many(count: usize) -> Vec<Outcome> {
 #[test]
 fn a_step_summary_holds_what_was_unexpected_first_and_says_what_it_does_not_hold() {
     let outcomes = many(400);
-    let errors = [("c7 broken".to_owned(), "failed to start".to_owned())];
+    let failures = [HarnessFailure {
+        of: Attempt::Step("c7 broken".to_owned()),
+        error: "failed to start".to_owned(),
+    }];
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &errors,
+        failures: &failures,
         took: Duration::from_secs(131),
     };
     let text = report(&summary, |_| None);
@@ -46,7 +55,7 @@ fn even_a_table_has_an_end() {
     let outcomes = many(9_000);
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &[],
+        failures: &[],
         took: Duration::from_secs(131),
     };
     let text = report(&summary, |_| None);

@@ -1,35 +1,58 @@
 //! What every report is made of: the arms of a run, live or read back from evidence.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use super::builds::Builds;
-use super::{Picture, Summary, case_id};
-use crate::evidence::Outcome;
-use crate::timeline::Timeline;
+use super::{Picture, Summary};
+use crate::evidence::{Evidence, Outcome};
+use crate::experiment::ArmId;
 
 /// The arms of a run, with what was seen of each.
 #[derive(Debug, Clone, Default)]
 pub struct Material {
     /// The arms that ended with a verdict, in the order in which they are listed.
-    pub arms: Vec<Reported>,
-    /// The arms that failed for the harness's own reasons: title and error.
-    pub errors: Vec<(String, String)>,
+    pub arms: Vec<Evidence>,
+    /// The arms that failed for the harness's own reasons.
+    pub failures: Vec<HarnessFailure>,
     /// What is left out and why, a sentence each: recordings that can't be read.
     pub left_out: Vec<String>,
     /// How long everything took, by the clock on the wall; of evidence, the arms' own times together.
     pub took: Duration,
 }
 
-/// One arm that ended with a verdict.
-#[derive(Debug, Clone)]
-pub struct Reported {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What was seen; `None` where the recording can't be read.
-    pub timeline: Option<Timeline>,
-    /// What is to be known of the recording, in words: that it is cut, or missing.
-    pub note: Option<String>,
+/// A failure of the harness: it is no verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HarnessFailure {
+    /// What failed.
+    pub of: Attempt,
+    /// Why.
+    pub error: String,
+}
+
+/// What should have come to a verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// A run of an arm.
+    Arm {
+        /// Which arm.
+        id: ArmId,
+        /// Which of its runs, counted from 1, where there are several.
+        run: Option<u16>,
+    },
+    /// A step of a submission, by its name: an arm of all variants, or a load test.
+    Step(String),
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arm { id, run: None } => f.pad(&id.to_string()),
+            Self::Arm { id, run: Some(run) } => f.pad(&format!("{id}, run {run}")),
+            Self::Step(name) => f.pad(name),
+        }
+    }
 }
 
 impl Material {
@@ -44,7 +67,7 @@ impl Material {
     pub fn summary<'a>(&'a self, outcomes: &'a [Outcome]) -> Summary<'a> {
         Summary {
             outcomes,
-            errors: &self.errors,
+            failures: &self.failures,
             took: self.took,
         }
     }
@@ -70,15 +93,9 @@ impl Material {
     #[must_use]
     pub fn ids(&self) -> Vec<String> {
         let mut taken = BTreeSet::new();
-        let free = |arm: &Reported| {
-            let outcome = &arm.outcome;
-            let variant = outcome.variant.as_ref().map(|variant| format!("-{variant}"));
-            let name = slug(&format!(
-                "{}-{}{}",
-                case_id(&outcome.case),
-                outcome.arm,
-                variant.unwrap_or_default()
-            ));
+        let free = |arm: &Evidence| {
+            let id = &arm.outcome.id;
+            let name = slug(&format!("{}-{}", id.case_id(), id.folder()));
             let numbered = (2..).map(|count| format!("{name}-{count}"));
             let free = std::iter::once(name.clone())
                 .chain(numbered)

@@ -22,7 +22,7 @@ pub mod signatures;
 pub mod terminal;
 
 pub use drawing::Drawing;
-pub use material::{Material, Reported};
+pub use material::{Attempt, HarnessFailure, Material};
 pub use picture::Picture;
 
 use std::time::Duration;
@@ -92,8 +92,8 @@ impl Style {
 pub struct Summary<'a> {
     /// The arms that ended with a verdict, in the order in which they are listed.
     pub outcomes: &'a [Outcome],
-    /// The arms that failed for the harness's own reasons: title and error.
-    pub errors: &'a [(String, String)],
+    /// The arms that failed for the harness's own reasons.
+    pub failures: &'a [HarnessFailure],
     /// How long everything took, by the clock on the wall.
     pub took: Duration,
 }
@@ -102,23 +102,19 @@ impl Summary<'_> {
     /// The counts in a line: `14 arms: 12 as expected, 1 cured, 1 failed; 58.2 s in all`.
     #[must_use]
     pub fn counts(&self) -> String {
-        let arms = self.outcomes.len() + self.errors.len();
-        let expected = self.outcomes.iter().filter(|o| o.ok).count();
-        let inconclusive = self
-            .outcomes
-            .iter()
-            .filter(|o| o.verdict == "inconclusive")
-            .count();
+        let arms = self.outcomes.len() + self.failures.len();
+        let expected = self.outcomes.iter().filter(|o| o.ok()).count();
+        let inconclusive = self.outcomes.iter().filter(|o| o.verdict.is_inconclusive());
         let changed = |change| {
-            let changes = self.outcomes.iter().filter(|o| !o.ok);
-            changes.filter(|o| o.change == Some(change)).count()
+            let changes = self.outcomes.iter().map(Outcome::change);
+            changes.filter(|seen| *seen == Some(change)).count()
         };
         let mut parts = vec![format!("{expected} as expected")];
         let others = [
             (changed(Change::Cured), "cured"),
             (changed(Change::Returned), "returned"),
-            (inconclusive, "inconclusive"),
-            (self.errors.len(), "failed"),
+            (inconclusive.count(), "inconclusive"),
+            (self.failures.len(), "failed"),
         ];
         parts.extend(
             others
@@ -190,27 +186,14 @@ pub(crate) fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Which arm, and which variant: `control (without-hpa)`.
-pub(crate) fn arm_name(outcome: &Outcome) -> String {
-    match &outcome.variant {
-        Some(variant) => format!("{} ({variant})", outcome.arm),
-        None => outcome.arm.to_string(),
-    }
-}
-
-/// A case's id, which its name begins with; also of a case that only another kubeclash has.
-pub(crate) fn case_id(case: &str) -> &str {
-    case.split_once('_').map_or(case, |(id, _)| id)
-}
-
 /// Which arm of which build, for each outcome; the build only where there are several.
 pub(crate) fn arm_names(outcomes: &[Outcome]) -> Vec<String> {
     let builds = builds::Builds::of(outcomes.iter());
     let name = |(outcome, build): (&Outcome, &usize)| {
         if builds.several() {
-            format!("{} [{}]", arm_name(outcome), builds.all[*build].label)
+            format!("{} [{}]", outcome.id.arm_name(), builds.all[*build].label)
         } else {
-            arm_name(outcome)
+            outcome.id.arm_name()
         }
     };
     outcomes.iter().zip(&builds.of).map(name).collect()

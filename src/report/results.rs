@@ -24,6 +24,7 @@ use crate::evidence::Outcome;
 use crate::expectation::release;
 use crate::scenario::items::{Item, items};
 use crate::scenario::{Arm, Pace};
+use crate::verdict::Expect;
 
 /// What somebody found out about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,25 +249,18 @@ impl Table {
     fn rows(&self) -> Vec<&Outcome> {
         let mut rows: Vec<&Outcome> = Vec::new();
         for outcome in self.columns.iter().flat_map(|(_, arms)| arms) {
-            if !rows.iter().any(|known| known.title() == outcome.title()) {
+            if !rows.iter().any(|known| known.id == outcome.id) {
                 rows.push(outcome);
             }
         }
         let library = Library::builtin();
-        rows.sort_by_key(|row| {
-            (
-                library.place(&row.case),
-                row.case.clone(),
-                row.variant.clone(),
-                row.arm,
-            )
-        });
+        rows.sort_by_key(|row| (library.place(&row.id.case), row.id.clone()));
         rows
     }
 }
 
 fn of<'a>(arms: &'a [Outcome], row: &Outcome) -> Option<&'a Outcome> {
-    arms.iter().find(|outcome| outcome.title() == row.title())
+    arms.iter().find(|outcome| outcome.id == row.id)
 }
 
 fn verdicts(table: &Table, text: &mut String) {
@@ -278,22 +272,16 @@ fn verdicts(table: &Table, text: &mut String) {
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(table.columns.len()));
     let mut unclear = Vec::new();
     for row in table.rows() {
-        let case = match (&row.variant, row.arm) {
-            (_, Arm::Control) => String::new(),
-            (None, Arm::Broken) => row.case.clone(),
-            (Some(variant), Arm::Broken) => format!("{} ({variant})", row.case),
+        let case = match row.id.arm {
+            Arm::Control => String::new(),
+            Arm::Broken => row.id.case_name(),
         };
-        let _ = write!(text, "| {} | {} |", cell(&case), row.arm);
+        let _ = write!(text, "| {} | {} |", cell(&case), row.id.arm);
         for (build, arms) in &table.columns {
             let outcome = of(arms, row);
             let _ = write!(text, " {} |", outcome.map_or_else(|| "not run".to_owned(), ended));
-            if let Some(outcome) = outcome.filter(|outcome| outcome.verdict == "inconclusive") {
-                unclear.push(format!(
-                    "- {}, {}: {}",
-                    outcome.title(),
-                    build.short(),
-                    outcome.why
-                ));
+            if let Some(outcome) = outcome.filter(|outcome| outcome.verdict.is_inconclusive()) {
+                unclear.push(format!("- {}, {}: {}", outcome.id, build.short(), outcome.why()));
             }
         }
         text.push('\n');
@@ -305,8 +293,8 @@ fn verdicts(table: &Table, text: &mut String) {
 
 /// Verdict, figure, and how many runs it took.
 fn ended(outcome: &Outcome) -> String {
-    let verdict = if outcome.verdict == crate::verdict::Expect::of(outcome.arm).to_string() {
-        outcome.verdict.clone()
+    let verdict = if Expect::of(outcome.id.arm).met_by(&outcome.verdict) {
+        outcome.verdict.to_string()
     } else {
         format!("**{}**", outcome.verdict)
     };
@@ -335,7 +323,7 @@ fn changes(table: &Table, notes: &[Note], used: &mut [bool], text: &mut String) 
             };
             for compared in compare(vec![a.clone()], vec![b.clone()]) {
                 let Some(change) = change(&compared) else { continue };
-                let mut line = format!("- {}: {change}", compared.title());
+                let mut line = format!("- {}: {change}", compared.id);
                 for (note, used) in notes.iter().zip(used.iter_mut()) {
                     if explains(note, &compared, from, to) {
                         *used = true;
@@ -378,7 +366,7 @@ fn change(compared: &Compared) -> Option<String> {
             Outlook::Inconclusive => format!("{} → {}", a.verdict, b.verdict),
             flip => format!("**{flip}**: {} → {}", a.verdict, b.verdict),
         });
-        if a.verdict == b.verdict {
+        if a.verdict.is_like(&b.verdict) {
             return None;
         }
     }
@@ -392,7 +380,7 @@ fn explains(note: &Note, compared: &Compared, from: &Build, to: &Build) -> bool 
     let of_case = note.case.as_ref().is_some_and(|word| {
         Library::builtin()
             .called(word)
-            .any(|case| case.folder() == compared.case)
+            .any(|case| case.folder() == compared.id.case)
     });
     let (Some(then), Some(before), Some(after)) = (
         release(&note.release),

@@ -31,7 +31,7 @@ fn on(outcome: Outcome, kubernetes: &str, descheduler: &str) -> Outcome {
 
 fn with(outcome: Outcome, verdict: &Verdict, rate: f64) -> Outcome {
     let mut outcome = outcome;
-    outcome.found(verdict);
+    outcome.verdict = verdict.clone();
     outcome.facts.insert("evictions_per_min".to_owned(), rate.into());
     outcome
 }

@@ -4,6 +4,7 @@ use owo_colors::{OwoColorize, Style as Ink};
 
 use super::{Picture, Style, Summary, arm_names, facts, seconds};
 use crate::evidence::Outcome;
+use crate::verdict::Verdict;
 
 /// The columns that labels such as `why` and `facts` take.
 const LABEL: usize = 10;
@@ -16,12 +17,12 @@ const VERDICT: usize = 12;
 pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> String {
     let mut text = format!(
         "{}: {}, {}\n",
-        paint(&outcome.title(), Ink::new().bold(), style),
-        paint(&outcome.verdict, ink(outcome), style),
+        paint(&outcome.id.to_string(), Ink::new().bold(), style),
+        paint(outcome.verdict.name(), ink(outcome), style),
         outcome.expectation()
     );
     let mut line = |label: &str, value: &str| text.push_str(&labelled(label, value, style));
-    line("why", &outcome.why);
+    line("why", outcome.why());
     if let Some(why) = &outcome.expected_why {
         line("expected", &format!("{}: {why}", outcome.expected));
     }
@@ -49,7 +50,7 @@ pub fn arm(outcome: &Outcome, picture: Option<&Picture>, style: &Style) -> Strin
 #[must_use]
 pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     let arms: Vec<(&Outcome, String)> = summary.outcomes.iter().zip(arm_names(summary.outcomes)).collect();
-    let case = width(arms.iter().map(|(o, _)| o.case.as_str()));
+    let case = width(arms.iter().map(|(o, _)| o.id.case.as_str()));
     let arm = width(arms.iter().map(|(_, arm)| arm.as_str()));
     let times: Vec<String> = arms.iter().map(|(o, _)| seconds(o.elapsed_ms)).collect();
     let time = width(times.iter().map(String::as_str));
@@ -59,7 +60,7 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
     for ((outcome, name), took) in arms.iter().zip(&times) {
         let line = format!(
             "{:<case$}  {name:<arm$}  {}  {:<flag$}  {took:>time$}  {}",
-            outcome.case,
+            outcome.id.case,
             paint(&format!("{:<VERDICT$}", outcome.verdict), ink(outcome), style),
             outcome.flag(),
             key_numbers(outcome, style.columns().saturating_sub(head)),
@@ -67,16 +68,16 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
         text.push_str(style.fit(&line).trim_end());
         text.push('\n');
     }
-    for (title, error) in summary.errors {
+    for failure in summary.failures {
         let failed = paint(&format!("{:<VERDICT$}", "failed"), Ink::new().red().bold(), style);
-        let first = error.lines().next().unwrap_or_default();
+        let first = failure.error.lines().next().unwrap_or_default();
         // What follows is with the error, where it happened.
         let first = first.strip_suffix("; its last lines:").unwrap_or(first);
-        let title = format!("{title:<0$}", case + arm + 2);
+        let title = format!("{:<1$}", failure.of, case + arm + 2);
         text.push_str(&format!("{title}  {failed}  {}\n", style.fit(first)));
     }
     text.push('\n');
-    let good = summary.errors.is_empty() && summary.outcomes.iter().all(|o| o.ok);
+    let good = summary.failures.is_empty() && summary.outcomes.iter().all(Outcome::ok);
     let counts = Ink::new().bold();
     let counts = if good { counts.green() } else { counts.red() };
     text.push_str(&paint(&summary.counts(), counts, style));
@@ -85,10 +86,10 @@ pub fn summary(summary: &Summary<'_>, style: &Style) -> String {
 }
 
 fn ink(outcome: &Outcome) -> Ink {
-    match (outcome.ok, outcome.verdict.as_str()) {
-        (true, _) => Ink::new().green().bold(),
-        (false, "inconclusive") => Ink::new().yellow().bold(),
-        (false, _) => Ink::new().red().bold(),
+    match &outcome.verdict {
+        _ if outcome.ok() => Ink::new().green().bold(),
+        Verdict::Inconclusive(_) => Ink::new().yellow().bold(),
+        Verdict::Reproduced | Verdict::Absent => Ink::new().red().bold(),
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::scenario::{Arm, Pace};
+use crate::experiment::{Arm, ArmId, Pace};
 use crate::timeline::drawn::Draft;
 use crate::timeline::{ComponentVersion, Timeline};
-use crate::verdict::Expect;
+use crate::verdict::{Expect, Verdict};
 
 /// C2 as the study saw it: 3 → 5 replicas, then a dip to 1 when the manifest without replicas comes.
 pub(crate) fn c2() -> Timeline {
@@ -95,13 +95,9 @@ pub(crate) fn outcome() -> Outcome {
         "rounds": 4, "period_s": 10.003, "evictions_per_min": 6.0, "first_eviction_s": 3.7, "placement": [3, 1, 1]
     });
     Outcome {
-        case: "c5_remove_duplicates_loop".to_owned(),
-        arm: Arm::Broken,
-        variant: None,
-        verdict: "reproduced".to_owned(),
+        id: ArmId::new("c5_remove_duplicates_loop", Arm::Broken, None),
+        verdict: Verdict::Reproduced,
         expected: Expect::Reproduced,
-        ok: true,
-        change: None,
         expected_why: None,
         elapsed_ms: 46_812,
         ready_ms: 912,
@@ -119,7 +115,7 @@ pub(crate) fn outcome() -> Outcome {
             },
         )]),
         evidence: PathBuf::from("target/evidence/c5_remove_duplicates_loop/broken/20260102-030405"),
-        why: "4 evict → recreate rounds of web, one a cycle, and each time the pods stand 3/1/1 again"
+        seen: "4 evict → recreate rounds of web, one a cycle, and each time the pods stand 3/1/1 again"
             .to_owned(),
         fight: Some("descheduler RemoveDuplicates against kube-scheduler: 6.0 evictions a minute".to_owned()),
         attribution: Vec::new(),
@@ -129,17 +125,28 @@ pub(crate) fn outcome() -> Outcome {
     }
 }
 
+/// An arm without a verdict.
+fn failed(error: &str) -> HarnessFailure {
+    HarnessFailure {
+        of: Attempt::Arm {
+            id: ArmId::new("c7_taint_recreate_loop", Arm::Broken, None),
+            run: None,
+        },
+        error: error.to_owned(),
+    }
+}
+
 pub(crate) fn control() -> Outcome {
     let facts = json!({"evictions": 0});
     Outcome {
-        arm: Arm::Control,
-        verdict: "absent".to_owned(),
+        id: ArmId::new("c5_remove_duplicates_loop", Arm::Control, None),
+        verdict: Verdict::Absent,
         expected: Expect::Absent,
         elapsed_ms: 82_300,
         create_ms: None,
         needed_ms: None,
         watched_ms: 77_000,
-        why: "no pod of web was evicted".to_owned(),
+        seen: "no pod of web was evicted".to_owned(),
         fight: None,
         facts: facts.as_object().unwrap().clone(),
         ..outcome()
@@ -180,11 +187,8 @@ fn ascii() -> Style {
 
 pub(crate) fn unexpected() -> Outcome {
     Outcome {
-        case: "c3_two_spread_keys".to_owned(),
-        variant: Some("with-hpa".to_owned()),
-        verdict: "inconclusive".to_owned(),
-        ok: false,
-        why: "the watch on pods had a gap".to_owned(),
+        id: ArmId::new("c3_two_spread_keys", Arm::Broken, Some("with-hpa")),
+        verdict: Verdict::Inconclusive("the watch on pods had a gap".to_owned()),
         fight: None,
         create_ms: None,
         needed_ms: None,
@@ -285,13 +289,10 @@ fn colour_is_there_only_where_it_is_allowed() {
 #[test]
 fn the_summary_is_a_table_with_counts() {
     let outcomes = [outcome(), control(), unexpected()];
-    let errors = [(
-        "c7_taint_recreate_loop broken".to_owned(),
-        "failed to start \"etcd\": exited with 1\nlast line: …".to_owned(),
-    )];
+    let failures = [failed("failed to start \"etcd\": exited with 1\nlast line: …")];
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &errors,
+        failures: &failures,
         took: Duration::from_secs(131),
     };
     assert_eq!(
@@ -312,7 +313,7 @@ fn counts_leave_out_what_did_not_happen() {
     let outcomes = [outcome()];
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &[],
+        failures: &[],
         took: Duration::from_millis(8_310),
     };
     assert_eq!(summary.counts(), "1 arm: 1 as expected; 8.3 s in all");
@@ -354,16 +355,13 @@ fn a_json_line_is_one_line_with_the_documented_fields() {
 #[test]
 fn markdown_has_a_table_and_folds_what_went_as_expected() {
     let outcomes = [outcome(), unexpected()];
-    let errors = [(
-        "c7_taint_recreate_loop broken".to_owned(),
-        "failed | to start".to_owned(),
-    )];
+    let failures = [failed("failed | to start")];
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &errors,
+        failures: &failures,
         took: Duration::from_secs(131),
     };
-    let picture = |o: &Outcome| o.ok.then(|| Picture::of(&c5()));
+    let picture = |o: &Outcome| o.ok().then(|| Picture::of(&c5()));
     assert_eq!(
         lines(&redacted(&markdown::report(&summary, picture))),
         [
@@ -427,7 +425,7 @@ fn markdown_has_a_table_and_folds_what_went_as_expected() {
 #[test]
 fn markdown_keeps_hostile_text_in_its_place() {
     let hostile = Outcome {
-        why: "a | b\n# c <script> *d* [e](http://f) `g` \\ [3, 1]".to_owned(),
+        seen: "a | b\n# c <script> *d* [e](http://f) `g` \\ [3, 1]".to_owned(),
         evidence: PathBuf::from("/tmp/a`b"),
         ..outcome()
     };
@@ -445,7 +443,7 @@ fn several_builds_are_told_apart_where_arms_are_listed() {
     let outcomes = [outcome(), fork];
     let summary = Summary {
         outcomes: &outcomes,
-        errors: &[],
+        failures: &[],
         took: Duration::from_secs(131),
     };
     for text in [

@@ -1,4 +1,13 @@
-//! Policies of the descheduler, in the API versions that there are.
+//! Policies of the descheduler, in the API versions that there are and in the files that people have.
+
+mod fields;
+mod notes;
+mod place;
+mod plugins;
+mod profiles;
+mod unread;
+
+pub use notes::{NoteKind, PolicyNote};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +15,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{ManifestError, yaml};
+use self::place::Place;
+use super::ManifestError;
 use crate::experiment::Minor;
 
 /// An API version of `DeschedulerPolicy`.
@@ -82,7 +92,7 @@ impl fmt::Display for PolicyApi {
     }
 }
 
-/// A policy of the user's, in place of the cases' own.
+/// A descheduler's policy: a user's in place of the cases' own, or one that lies in a case's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The file that it was read from.
@@ -91,32 +101,52 @@ pub struct Policy {
     pub api: PolicyApi,
     /// What it says.
     pub document: Value,
+    notes: Vec<PolicyNote>,
 }
 
 impl Policy {
-    /// Reads a policy.
+    /// Reads a policy: alone in its file, or below `deschedulerPolicy` among the values of a Helm chart.
+    ///
+    /// What is in it that no descheduler reads is no mistake, as a fork may; [`Policy::notes`] tell of it.
     ///
     /// # Errors
-    /// As [`policy_of`].
+    /// When it is not YAML, not a `DeschedulerPolicy`, or of an unknown API version; with the line.
     pub fn parse(file: PathBuf, text: &str) -> Result<Self, ManifestError> {
-        let document = policy_of(&file.display().to_string(), text)?;
-        let api = document["apiVersion"].as_str().and_then(PolicyApi::of);
+        let shown = file.display().to_string();
+        let place = Place::of(&shown, text)?;
+        let notes = notes::of(&shown, &place);
         Ok(Self {
             file,
-            api: api.expect("policy_of has looked"),
-            document,
+            api: place.api,
+            document: place.document,
+            notes,
         })
+    }
+
+    /// What its writer should know, whatever descheduler gets it.
+    pub fn notes(&self) -> impl Iterator<Item = &PolicyNote> {
+        self.notes.iter().filter(|note| note.releases.is_none())
+    }
+
+    /// What else its writer should know where the descheduler is of this minor release: what that one does not read.
+    pub fn notes_for(&self, descheduler: Minor) -> impl Iterator<Item = &PolicyNote> {
+        let unread = move |note: &&PolicyNote| note.releases.is_some_and(|by| !by.contain(descheduler));
+        self.notes.iter().filter(unread)
+    }
+
+    /// Where it says that nothing may be evicted. A descheduler that evicts nothing on purpose cures nothing.
+    #[must_use]
+    pub fn forbids_evictions(&self) -> Option<&PolicyNote> {
+        self.notes.iter().find(|note| note.kind == NoteKind::Forbids)
     }
 }
 
-/// A descheduler policy, checked to be one, and of an API version that there is.
+/// What a descheduler policy says, checked to be one, and of an API version that there is.
 ///
 /// # Errors
-/// When it is not YAML, not a `DeschedulerPolicy`, or of an unknown API version; with the line.
+/// As [`Policy::parse`].
 pub fn policy_of(file: &str, text: &str) -> Result<Value, ManifestError> {
-    let of = |what: &str| PolicyApi::of(what).is_some();
-    let versions = PolicyApi::ALL.map(|api| api.to_string());
-    yaml::typed(file, text, "DeschedulerPolicy", of, &versions)
+    Policy::parse(file.into(), text).map(|policy| policy.document)
 }
 
 /// The policies that a case's steps name, in one API version: each under the name that the steps have for it.

@@ -3,6 +3,10 @@
 //! `serde_yaml` is on the project's card and no longer maintained; nothing outside of this module names it, so
 //! that it can be replaced in one.
 
+mod path;
+
+pub use path::{FieldPath, line_at};
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -103,18 +107,7 @@ pub fn line_of(text: &str, field: &str) -> Option<usize> {
 
 /// Every document of a file, with the line at which each begins; empty documents are left out.
 pub fn documents(text: &str) -> Vec<(usize, Result<Value, YamlError>)> {
-    let mut found = Vec::new();
-    let mut start = 1;
-    let mut lines: Vec<&str> = Vec::new();
-    let mut flush = |start: usize, lines: &mut Vec<&str>| {
-        let document = lines.join("\n");
-        lines.clear();
-        if document
-            .lines()
-            .all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'))
-        {
-            return;
-        }
+    let parsed = |(start, document): (usize, String)| {
         // Each document is parsed by itself, so that a mistake in one does not hide those of the next.
         let parsed = serde_yaml::Deserializer::from_str(&document)
             .next()
@@ -124,7 +117,24 @@ pub fn documents(text: &str) -> Vec<(usize, Result<Value, YamlError>)> {
                 error.line = error.line.map(|l| l + start - 1);
                 error
             });
-        found.push((start, parsed));
+        (start, parsed)
+    };
+    texts(text).into_iter().map(parsed).collect()
+}
+
+/// The text of every document of a file, with the line at which each begins; as [`documents`] has them.
+#[must_use]
+pub fn texts(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut start = 1;
+    let mut lines: Vec<&str> = Vec::new();
+    let mut flush = |start: usize, lines: &mut Vec<&str>| {
+        let document = lines.join("\n");
+        lines.clear();
+        let is_empty = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if !document.lines().all(is_empty) {
+            found.push((start, document));
+        }
     };
     for (at, line) in text.lines().enumerate() {
         if line.trim_end() == "---" {
@@ -136,6 +146,38 @@ pub fn documents(text: &str) -> Vec<(usize, Result<Value, YamlError>)> {
     }
     flush(start, &mut lines);
     found
+}
+
+/// The same with what `<<` takes over written out, as every reader of the descheduler's and of Kubernetes' has it.
+#[must_use]
+pub fn merged(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(merged).collect(),
+        Value::Object(mut fields) => {
+            let taken = fields.shift_remove("<<").map(merged);
+            let mut fields: serde_json::Map<String, Value> = fields
+                .into_iter()
+                .map(|(name, value)| (name, merged(value)))
+                .collect();
+            let sources = match taken {
+                Some(Value::Array(sources)) => sources,
+                Some(source) => vec![source],
+                None => Vec::new(),
+            };
+            for (name, value) in sources
+                .into_iter()
+                .filter_map(|source| match source {
+                    Value::Object(fields) => Some(fields),
+                    _ => None,
+                })
+                .flatten()
+            {
+                fields.entry(name).or_insert(value);
+            }
+            Value::Object(fields)
+        }
+        value => value,
+    }
 }
 
 /// A JSON value as a YAML document.
@@ -157,5 +199,13 @@ mod tests {
         assert_eq!(found[1].0, 5);
         assert!(error.line.is_some_and(|l| l >= 5), "{error:?}");
         assert_eq!(found[2].0, 7);
+    }
+
+    #[test]
+    fn what_is_merged_is_written_out_and_gives_way_to_what_is_said() {
+        let text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: [{<<: [{z: 4}, *a]}]\n";
+        let found = merged(value(text).unwrap());
+        assert_eq!(found["b"], serde_json::json!({"y": 3, "x": 1}));
+        assert_eq!(found["c"][0], serde_json::json!({"z": 4, "x": 1, "y": 2}));
     }
 }

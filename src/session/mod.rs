@@ -13,11 +13,12 @@ use crate::component::{
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
+use crate::experiment::ArmId;
 use crate::progress::Progress;
 use crate::provider::{
     ClusterSpec, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError, controller_name, prepare,
 };
-use crate::scenario::{Arm, Pace, Shape};
+use crate::scenario::{Pace, Shape};
 
 pub use on_kind::OnKind;
 
@@ -190,11 +191,10 @@ impl Session {
 
     /// The plan for one arm.
     #[must_use]
-    pub fn plan(&self, case: &Case, arm: Arm, variant: Option<&str>, expected: Expected) -> Plan {
+    pub fn plan(&self, case: &Case, id: ArmId, expected: Expected) -> Plan {
         Plan {
             case: case.clone(),
-            arm,
-            variant: variant.map(str::to_owned),
+            id,
             expected,
             pace: self.settings.pace,
             tuning: self.settings.tuning.clone(),
@@ -205,6 +205,8 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
+            controllers: Vec::new(),
+            sibling: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Arm, LivenessChange, Pace, Shape};
+use crate::experiment::{Arm, ArmId, LivenessChange, Pace, Shape};
 
 /// Where, with what, and at which pace a timeline was recorded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,14 @@ pub struct Header {
     /// What the releases that took part lack, each a sentence that takes the meaning of an absence away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+}
+
+impl Header {
+    /// Which arm of which case it is of.
+    #[must_use]
+    pub fn arm_id(&self) -> ArmId {
+        ArmId::new(&self.case, self.arm, self.variant.as_deref())
+    }
 }
 
 /// One component that took part.
@@ -132,7 +140,7 @@ pub struct PodSeen {
     pub name: String,
     /// Its namespace.
     pub namespace: String,
-    /// Its labels, without those that controllers add for themselves (`pod-template-hash` stays).
+    /// Its labels: any of them may be what a selector or a spread constraint goes by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The controller that it belongs to.
@@ -160,9 +168,9 @@ pub struct PodSeen {
     /// The reason of its DisruptionTarget condition, e.g. `EvictionByEvictionAPI`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disruption: Option<String>,
-    /// CPU requested by its containers, in millicores.
+    /// CPU that a scheduler counts it with, in millicores: its containers and sidecars, or the init container that needs more.
     pub cpu_request_m: u64,
-    /// Memory requested by its containers, in bytes.
+    /// Memory that a scheduler counts it with, in bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub memory_request: u64,
     /// The node labels that it asks for (`spec.nodeSelector`).
@@ -237,9 +245,9 @@ pub struct NodeSeen {
 ///
 /// | field | Deployment, ReplicaSet, StatefulSet | DaemonSet | Job |
 /// |---|---|---|---|
-/// | `wanted` | `spec.replicas` | `status.desiredNumberScheduled` | `spec.parallelism` until it has finished, then 0 |
+/// | `wanted` | `spec.replicas` | `status.desiredNumberScheduled` | `spec.parallelism`, or the completions that are missing where they are fewer; 0 once it has finished, and while it is suspended |
 /// | `replicas` | `status.replicas` | `status.currentNumberScheduled` | `status.active` |
-/// | `updated` | `status.updatedReplicas` | `status.updatedNumberScheduled` | 0 |
+/// | `updated` | `status.updatedReplicas`, of a ReplicaSet 0 | `status.updatedNumberScheduled` | 0 |
 /// | `ready` | `status.readyReplicas` | `status.numberReady` | `status.ready` |
 /// | `available` | `status.availableReplicas` | `status.numberAvailable` | `status.ready` |
 ///
@@ -416,6 +424,10 @@ pub struct RequestSeen {
     /// The reason that an eviction gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Why it was refused: the answer's reason, its message, and what that names as the cause, e.g. `TooManyRequests: Cannot evict
+    /// pod as it would violate the pod's disruption budget. (The disruption budget web needs 3 healthy pods and has 3 currently)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 impl RequestSeen {

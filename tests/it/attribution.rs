@@ -4,9 +4,9 @@ use kubeclash::cases::Library;
 use kubeclash::cli::flags::RunFlags;
 use kubeclash::drive::{Finished, drive};
 use kubeclash::evidence::Outcome;
+use kubeclash::experiment::{Arm, ArmId};
 use kubeclash::interrupt;
 use kubeclash::progress::Progress;
-use kubeclash::scenario::Arm;
 use kubeclash::session::Session;
 use kubeclash::timeline::{Deed, Does, SeenIn, lives};
 use kubeclash::verdict::Expect;
@@ -22,9 +22,10 @@ async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
     let _turn = turn(settings.provider).await;
     let session = Session::open(settings, &Progress::detect()).await.unwrap();
     let case = Library::builtin().find(case).unwrap().clone();
-    let plan = session.plan(&case, Arm::Broken, None, Expect::Reproduced.into());
+    let id = ArmId::new(case.folder(), Arm::Broken, None);
+    let plan = session.plan(&case, id, Expect::Reproduced.into());
     let finished = drive(&plan, &interrupt::token(), &|_| ()).await.unwrap();
-    assert!(finished.outcome.ok, "{}", finished.outcome.why);
+    assert!(finished.outcome.ok(), "{}", finished.outcome.why());
     finished
 }
 

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kubeclash::cases::{Case, Library};
-use kubeclash::evidence::Outcome;
+use kubeclash::evidence::{Outcome, RunContext};
 use kubeclash::exit;
 use kubeclash::report::results::notes;
 use kubeclash::scenario::Arm;
 use kubeclash::timeline::read;
 use kubeclash::verdict::{Expect, Judgement, Verdict};
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cli_sandbox::{Ended, Sandbox};
 
@@ -29,23 +30,25 @@ fn evidence(dir: &Path, case: &Case, arm: Arm, run: &str, change: impl FnOnce(&m
     let dir = dir.join(case.folder()).join(name).join(run);
     fs::create_dir_all(&dir).unwrap();
     fs::copy(recording, dir.join("timeline.jsonl")).unwrap();
-    let mut outcome = outcome(&timeline.header, &judgement, &dir);
+    let mut outcome = outcome(&timeline.header, judgement, &dir);
     change(&mut outcome);
     fs::write(dir.join("verdict.json"), serde_json::to_string(&outcome).unwrap()).unwrap();
 }
 
-fn outcome(header: &kubeclash::timeline::Header, judgement: &Judgement, dir: &Path) -> Outcome {
-    let ms = |t: std::time::Duration| u64::try_from(t.as_millis()).unwrap();
-    let verdict = judgement.verdict.name();
-    serde_json::from_value(json!({
-        "case": header.case, "arm": header.arm, "variant": header.variant, "verdict": verdict,
-        "expected": Expect::of(header.arm), "ok": Expect::of(header.arm).met_by(&judgement.verdict),
-        "elapsed_ms": 9_000, "ready_ms": 1_000, "needed_ms": judgement.needed.map(ms),
-        "watched_ms": ms(judgement.watched), "provider": header.provider, "pace": header.pace,
-        "components": header.components, "evidence": dir, "why": judgement.why, "fight": judgement.fight,
-        "attribution": [], "facts": judgement.facts,
-    }))
-    .unwrap()
+fn outcome(header: &kubeclash::timeline::Header, judgement: Judgement, dir: &Path) -> Outcome {
+    let run = RunContext {
+        id: header.arm_id(),
+        expected: Expect::of(header.arm),
+        expected_why: None,
+        elapsed: Duration::from_secs(9),
+        ready: Duration::from_secs(1),
+        created: None,
+        provider: header.provider.clone(),
+        pace: header.pace,
+        components: header.components.clone(),
+        evidence: dir.to_owned(),
+    };
+    Outcome::new(run, judgement)
 }
 
 fn case(id: &str) -> Case {
@@ -63,8 +66,8 @@ fn all(dir: &Path) {
 }
 
 fn verdict(to: &Verdict) -> impl FnOnce(&mut Outcome) {
-    let name = to.name().to_owned();
-    move |outcome| outcome.verdict = name
+    let verdict = to.clone();
+    move |outcome| outcome.verdict = verdict
 }
 
 fn two(sandbox: &Sandbox) -> [PathBuf; 2] {
@@ -269,7 +272,7 @@ fn a_page_of_results_is_made_of_evidence_and_notes() {
         "20260303T000000Z-cccccc",
         |outcome| {
             version(outcome, "v1.99.0");
-            "absent".clone_into(&mut outcome.verdict);
+            outcome.verdict = Verdict::Absent;
         },
     );
     let notes = sandbox.path("notes.yaml");

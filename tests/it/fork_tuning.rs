@@ -7,7 +7,7 @@ use kubeclash::exit;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::cli_sandbox::{Ended, Sandbox, files_below};
+use crate::cli_sandbox::{Ended, Sandbox, ended, files_below};
 
 fn verdicts(ended: &Ended) -> Vec<(String, String)> {
     let lines = ended.stdout.lines();
@@ -43,6 +43,8 @@ fn shipped(path: &str) -> String {
     "--descheduler-policy names the file"
 )]
 #[case::interval("--descheduler-arg=--descheduling-interval=1s", "--pace sets it")]
+#[case::dry_run("--descheduler-arg=--dry-run", "evicts nothing on purpose cures nothing")]
+#[case::dry_run_said_so("--descheduler-arg=--dry-run=true", "evicts nothing on purpose cures nothing")]
 fn an_argument_that_would_take_the_harness_away_is_refused(#[case] arg: &str, #[case] words: &str) {
     let sandbox = Sandbox::without_components();
     let flag = arg.split('=').next().unwrap();
@@ -71,6 +73,125 @@ fn a_file_that_is_none_is_named_with_its_line(
         .run(&["run", "c5", flag, &file])
         .assert(exit::USAGE, &[&[flag], words].concat());
     sandbox.assert_clean();
+}
+
+/// A policy with an argument beside `args`.
+const BESIDE_ARGS: &str = "tests/field/policies/node-fit-beside-args.yaml";
+
+/// Everything but a run: a release that is too old is refused after the policy is told of.
+const NO_RUN: [&str; 4] = ["run", "c5", "--kubernetes", "v1.23.17"];
+
+#[test]
+fn a_dry_run_that_is_none_is_no_mistake() {
+    let sandbox = Sandbox::without_components();
+    let ended = sandbox.run(&[&NO_RUN[..], &["--descheduler-arg=--dry-run=false"]].concat());
+    ended.assert(exit::USAGE, &["kube-apiserver v1.23.17 is older than v1.24"]);
+}
+
+#[test]
+fn a_policy_that_allows_no_eviction_is_refused_as_a_dry_run_is() {
+    let sandbox = Sandbox::without_components();
+    let file = sandbox.path("mine.yaml");
+    let policy = fs::read_to_string(shipped("manifests/c5_remove_duplicates_loop/policy.yaml")).unwrap();
+    fs::write(&file, format!("{policy}maxNoOfPodsToEvictTotal: 0\n")).unwrap();
+    let ended = sandbox.run(&["run", "c5", "--descheduler-policy", &file.display().to_string()]);
+    ended.assert(
+        exit::USAGE,
+        &[
+            "mine.yaml:",
+            "maxNoOfPodsToEvictTotal: 0",
+            "evicts nothing on purpose",
+        ],
+    );
+}
+
+#[test]
+fn a_field_that_nobody_reads_is_a_warning_on_standard_error() {
+    let sandbox = Sandbox::without_components();
+    let file = shipped(BESIDE_ARGS);
+    let args = [&NO_RUN[..], &["--descheduler-policy", &file]].concat();
+    let ended = sandbox.run(&args);
+    let warning = format!(
+        "warning: {file}:8: profiles[0].pluginConfig[0].nodeFit is read by no descheduler up to v0.36: it belongs below \"args\""
+    );
+    assert!(ended.stderr.lines().any(|line| line == warning), "{ended}");
+    assert_eq!(ended.stdout, "");
+    let coloured = sandbox.run(&[&["--color", "always"], &args[..]].concat());
+    assert!(coloured.stderr.contains("\u{1b}["), "{coloured}");
+    assert!(!coloured.stderr.contains(&warning), "{coloured}");
+}
+
+#[test]
+fn a_policy_is_told_of_by_every_verb_that_takes_one_and_once() {
+    let sandbox = Sandbox::without_components();
+    let file = shipped(BESIDE_ARGS);
+    let count = |ended: &Ended| ended.stderr.matches("nodeFit is read by no descheduler").count();
+    let old = format!("old:kubernetes=v1.23.17,descheduler-policy={file}");
+    let new = old.replace("old:", "new:");
+    for args in [
+        vec!["compare", &old, &new, "c5"],
+        vec!["matrix", "c5", "--spec", &old, "--spec", &new],
+    ] {
+        let ended = sandbox.run(&args);
+        assert_eq!(count(&ended), 1, "{args:?}: {ended}");
+    }
+    let mut command = sandbox.command(&NO_RUN);
+    command.env("KUBECLASH_DESCHEDULER_POLICY", &file);
+    assert_eq!(count(&ended(command)), 1, "as a variable");
+    let quiet = sandbox.run(&["matrix", "c5", "--spec", "old:"]);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn a_policy_among_helm_values_is_used_and_its_place_is_told() {
+    let sandbox = Sandbox::without_components();
+    let file = shipped("tests/field/policies/helm-values.yaml");
+    let ended = sandbox.run(&[&NO_RUN[..], &["--descheduler-policy", &file]].concat());
+    let note = format!(
+        "note: {file}:6: the policy is the one below descheduler.deschedulerPolicy, as descheduler/v1alpha2"
+    );
+    assert!(ended.stderr.lines().any(|line| line == note), "{ended}");
+    assert!(!ended.stderr.contains("warning"), "{ended}");
+}
+
+#[test]
+fn a_config_map_is_refused_with_what_to_do() {
+    let sandbox = Sandbox::without_components();
+    let file = shipped("tests/field/policies/config-map.yaml");
+    sandbox.run(&["run", "c5", "--descheduler-policy", &file]).assert(
+        exit::USAGE,
+        &[
+            "config-map.yaml:5",
+            "the text under data[\"policy.yaml\"]",
+            "put that into a file of its own",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn what_the_release_that_runs_does_not_read_is_told_as_well() {
+    let sandbox = Sandbox::new().await;
+    let file = sandbox.path("mine.yaml");
+    let policy = fs::read_to_string(shipped("manifests/c5_remove_duplicates_loop/policy.yaml")).unwrap();
+    fs::write(&file, format!("{policy}gracePeriodSeconds: 3\n")).unwrap();
+    let file = file.display().to_string();
+    // c7 has no descheduler: this one is asked for its version, and never run.
+    let script = "#!/bin/sh\necho 'Descheduler version {Major:0 Minor:32 GitVersion:v0.32.2}'\n";
+    let old = sandbox.program("descheduler", script);
+    let ended = sandbox.run(&[
+        "run",
+        "c7",
+        "--arm",
+        "broken",
+        "--descheduler-policy",
+        &file,
+        "--descheduler",
+        &old,
+    ]);
+    ended.assert(
+        exit::EXPECTED,
+        &["gracePeriodSeconds is for deschedulers from v0.33 on: this one does not know it"],
+    );
 }
 
 #[test]
@@ -178,6 +299,54 @@ async fn a_policy_takes_the_place_of_a_cases_own() {
         fs::read_to_string(used).unwrap().contains("nodeFit: true"),
         "the evidence has another"
     );
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn an_argument_beside_args_is_told_and_the_controls_failure_returns() {
+    let sandbox = Sandbox::new().await;
+    let policy = shipped(BESIDE_ARGS);
+    let ended = sandbox.run(&[
+        "run",
+        "c5",
+        "--arm",
+        "control",
+        "--descheduler-policy",
+        &policy,
+        "--format",
+        "json",
+    ]);
+    ended.assert(
+        exit::DIFFERED,
+        &["profiles[0].pluginConfig[0].nodeFit is read by no descheduler"],
+    );
+    assert_eq!(verdicts(&ended), arms(&[("control", "reproduced")]), "{ended}");
+    sandbox.assert_clean();
+}
+
+#[tokio::test]
+async fn a_descheduler_runs_on_the_policy_that_is_among_helm_values() {
+    let sandbox = Sandbox::new().await;
+    let file = sandbox.path("values.yaml");
+    let values = "descheduler:\n  deschedulerPolicy:\n    profiles:\n      - name: from-values\n        pluginConfig: [{name: \
+                  RemoveDuplicates}]\n        plugins: {balance: {enabled: [RemoveDuplicates]}}\n";
+    fs::write(&file, values).unwrap();
+    let file = file.display().to_string();
+    let ended = sandbox.run(&["run", "c5", "--arm", "broken", "--descheduler-policy", &file]);
+    ended.assert(
+        exit::EXPECTED,
+        &["the policy is the one below descheduler.deschedulerPolicy"],
+    );
+    let used = files_below(&sandbox.path("out"))
+        .into_iter()
+        .find(|file| file.ends_with("manifests/policy.yaml"))
+        .unwrap();
+    let used = fs::read_to_string(used).unwrap();
+    assert!(
+        used.starts_with("apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\nprofiles:"),
+        "{used}"
+    );
+    assert!(used.contains("from-values"), "{used}");
     sandbox.assert_clean();
 }
 

@@ -52,20 +52,62 @@ fn read(evidence: &Path) -> LoadRun {
     LoadRun::read(&evidence.join("load.json")).unwrap()
 }
 
-/// Waits for step 5.
-fn until_objects_are_created(sandbox: &Sandbox, running: &mut Running) {
-    until("the objects", || {
+/// What a log of a run that goes on has so far.
+fn log(sandbox: &Sandbox, name: &str) -> Option<String> {
+    let out = fs::read_dir(sandbox.path("out/load")).ok()?;
+    let sizes = out.flatten().flat_map(|size| fs::read_dir(size.path()).ok());
+    let runs = sizes.flatten().flatten();
+    let mut logs = runs.filter_map(|run| fs::read_to_string(run.path().join("logs").join(name)).ok());
+    logs.next()
+}
+
+/// Whether the load test says that a step has started, or ended.
+fn says(sandbox: &Sandbox, step: LoadStep, state: &str) -> bool {
+    let line = format!("Step \"{step}\" {state}");
+    log(sandbox, "load.log").is_some_and(|log| log.contains(&line))
+}
+
+/// Waits for a step to begin.
+fn until_started(sandbox: &Sandbox, running: &mut Running, step: LoadStep) {
+    until(step.name(), || {
         running.assert_runs();
-        let out = fs::read_dir(sandbox.path("out/load")).ok()?;
-        let sizes = out.flatten().flat_map(|size| fs::read_dir(size.path()).ok());
-        let logs = sizes
-            .flatten()
-            .flatten()
-            .map(|run| run.path().join("logs/load.log"));
-        let mut logs = logs.filter_map(|log| fs::read_to_string(log).ok());
-        logs.any(|log| log.contains("Step \"Creating objects\" started"))
-            .then_some(())
+        says(sandbox, step, "started").then_some(())
     });
+}
+
+/// Kills the API server while it owes an answer to one of the load test's clients.
+///
+/// It is stopped in a step that sends requests. When a probe that was sent after that has waited in vain, every answer from
+/// before has long been taken note of, by the same process; if the step is not over then, it waits for an answer that will
+/// not come. If it is over, as it may be on a busy machine, the next such step is taken.
+fn kill_amid_requests(sandbox: &Sandbox, running: &mut Running) {
+    let apiserver = || {
+        let mut all = sandbox.processes().into_iter();
+        let (pid, _) = all.find(|(_, name)| name.starts_with("kube-apiserver")).unwrap();
+        Pid::from_raw(i32::try_from(pid).unwrap())
+    };
+    for step in [
+        LoadStep::CreateObjects,
+        LoadStep::ScaleObjects,
+        LoadStep::DeleteObjects,
+    ] {
+        until_started(sandbox, running, step);
+        let (pid, failed) = (apiserver(), || {
+            let log = log(sandbox, "kubelet.log").unwrap_or_default();
+            log.matches("\"Probe failed\"").count()
+        });
+        let before = failed();
+        kill(pid, Signal::SIGSTOP).unwrap();
+        // The first may have been on its way before.
+        until("a probe that gets no answer", || {
+            (failed() > before + 1).then_some(())
+        });
+        if !says(sandbox, step, "ended") {
+            return kill(pid, Signal::SIGKILL).unwrap();
+        }
+        kill(pid, Signal::SIGCONT).unwrap();
+    }
+    panic!("each step was over before the API server was stopped");
 }
 
 #[tokio::test]
@@ -164,7 +206,7 @@ async fn objects_that_are_late_are_named_and_the_run_goes_on() {
         &sandbox,
         &[
             ("node", "{cpu: 8, memory: 32Gi, pods: 2, lease_s: 40}"),
-            ("deadlines_s", "{running: 2, scaled: 2, deleted: 60}"),
+            ("deadlines_s", "{running: 2, scaled: 2, deleted: 600}"),
         ],
     );
     let ended = sandbox.run(&["load", "--profile", &profile]);
@@ -195,7 +237,7 @@ async fn an_interrupted_run_says_how_far_it_got_and_leaves_nothing() {
         )],
     );
     let mut running = sandbox.start(&["load", "--profile", &profile, "--apiserver-cpu", "1"]);
-    until_objects_are_created(&sandbox, &mut running);
+    until_started(&sandbox, &mut running, LoadStep::CreateObjects);
     running.interrupt();
     sandbox.assert_clean();
     let run = read(&evidence(&sandbox));
@@ -203,7 +245,11 @@ async fn an_interrupted_run_says_how_far_it_got_and_leaves_nothing() {
         (run.outcome, run.label),
         (LoadOutcome::Aborted, Some(Label::Black))
     );
-    assert_eq!(run.reached, LoadStep::CreateObjects);
+    // Step 5, or as far as it got before the signal came through.
+    let log = fs::read_to_string(evidence(&sandbox).join("logs/load.log")).unwrap();
+    let (_, last) = log.rsplit_once("Step \"").unwrap();
+    assert!(last.starts_with(run.reached.name()), "{:?}: {last}", run.reached);
+    assert!(run.reached >= LoadStep::CreateObjects);
     assert!(run.why.starts_with("interrupted; "), "{}", run.why);
 }
 
@@ -222,18 +268,12 @@ async fn an_api_server_that_dies_is_started_again_and_the_run_goes_on() {
         "--profile",
         &profile,
         "--liveness-period",
-        "200ms",
+        "2s",
         "--liveness-timeout",
-        "5s",
+        "2s",
     ]);
-    until_objects_are_created(&sandbox, &mut running);
-    let apiserver = sandbox
-        .processes()
-        .into_iter()
-        .find(|(_, name)| name.starts_with("kube-apiserver"));
-    let (pid, _) = apiserver.unwrap();
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
-    // Fifteen seconds, and several times as much where others are at work; a client waits for its turn after each failure.
+    kill_amid_requests(&sandbox, &mut running);
+    // Twenty seconds, and several times as much where others are at work; a client waits for its turn after each failure.
     let ended = within(Duration::from_secs(240), "the end of a load test", || {
         running.child.try_wait().unwrap()
     });
@@ -249,7 +289,13 @@ async fn an_api_server_that_dies_is_started_again_and_the_run_goes_on() {
         2,
         "{befell:?}"
     );
+    // The request that was under way was sent again, and so was every other that failed: none was given up.
     assert!(run.requests.retried > 0, "{:?}", run.requests);
+    let failed: u64 = run.requests.failed.values().sum();
+    assert_eq!(failed, run.requests.retried, "{:?}", run.requests);
+    assert_eq!(run.reached, LoadStep::CollectMeasurements);
+    let (back, last) = (run.liveness[restarted].t_ms, run.steps.last().unwrap());
+    assert!(last.started_ms > back, "it goes on after {back} ms: {last:?}");
     assert_eq!(run.measured.latency.restarts, 1);
     let apiserver = run
         .measured

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use kubeclash::evidence::{TIMELINE, VERDICT};
-use kubeclash::verdict::Expect;
+use kubeclash::verdict::Verdict;
 use quick_junit::Report;
 
 use crate::cli_sandbox::{Sandbox, files_below};
@@ -111,14 +111,13 @@ fn of_several_runs_of_an_arm_and_build_the_last_counts() {
     let world = Sandbox::without_components();
     let out = world.path("out");
     for run in ["20260101T000000Z-a", "20260102T000000Z-b"] {
-        lay_out(&out, run, |_, outcome| run.clone_into(&mut outcome.why));
+        lay_out(&out, run, |_, outcome| run.clone_into(&mut outcome.seen));
     }
     lay_out(&out, "20250101T000000Z-fork", |_, outcome| {
         let descheduler = outcome.components.get_mut("descheduler").unwrap();
         descheduler.sha256 = "f".repeat(64);
-        if outcome.case.starts_with("c5") {
-            outcome.verdict = "absent".to_owned();
-            outcome.ok = outcome.expected == Expect::Absent;
+        if outcome.id.case.starts_with("c5") {
+            outcome.verdict = Verdict::Absent;
         }
     });
     let xml = world.path("j.xml");

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kubeclash::cases::Library;
-use kubeclash::evidence::{Outcome, TIMELINE, VERDICT};
+use kubeclash::evidence::{Outcome, RunContext, TIMELINE, VERDICT};
 use kubeclash::timeline::{Timeline, read};
-use kubeclash::verdict::{Expect, Verdict};
-use serde_json::json;
+use kubeclash::verdict::Expect;
 
 /// The recordings of the repository, in order of their names.
 pub(crate) fn recordings() -> Vec<PathBuf> {
@@ -25,33 +25,19 @@ pub(crate) fn recordings() -> Vec<PathBuf> {
 pub(crate) fn outcome(timeline: &Timeline) -> Outcome {
     let header = &timeline.header;
     let judgement = Library::builtin().find(&header.case).unwrap().judge(timeline);
-    let expected = Expect::of(header.arm);
-    let why = match &judgement.verdict {
-        Verdict::Inconclusive(why) => why,
-        _ => &judgement.why,
+    let run = RunContext {
+        id: header.arm_id(),
+        expected: Expect::of(header.arm),
+        expected_why: None,
+        elapsed: timeline.end() + Duration::from_millis(3_200),
+        ready: Duration::from_millis(3_100),
+        created: None,
+        provider: header.provider.clone(),
+        pace: header.pace,
+        components: header.components.clone(),
+        evidence: PathBuf::new(),
     };
-    // By way of JSON, as a report reads it: what an outcome may have besides is left to its defaults.
-    let outcome = json!({
-        "case": header.case,
-        "arm": header.arm,
-        "variant": header.variant,
-        "verdict": judgement.verdict.name(),
-        "expected": expected,
-        "ok": expected.met_by(&judgement.verdict),
-        "elapsed_ms": timeline.end().as_millis() + 3_200,
-        "ready_ms": 3_100,
-        "needed_ms": judgement.needed.map(|t| t.as_millis()),
-        "watched_ms": judgement.watched.as_millis(),
-        "provider": header.provider,
-        "pace": header.pace,
-        "components": header.components,
-        "evidence": "",
-        "why": why,
-        "fight": judgement.fight,
-        "attribution": judgement.attribution,
-        "facts": judgement.facts,
-    });
-    serde_json::from_value(outcome).unwrap()
+    Outcome::new(run, judgement)
 }
 
 /// Lays all recordings out below a folder, each changed by `change`, and gives the folders of the runs.
@@ -62,7 +48,7 @@ pub(crate) fn lay_out(dir: &Path, run: &str, change: impl Fn(&mut Timeline, &mut
         let mut outcome = outcome(&timeline);
         change(&mut timeline, &mut outcome);
         let name = file.file_stem().unwrap();
-        let folder = dir.join(&outcome.case).join(name).join(run);
+        let folder = dir.join(&outcome.id.case).join(name).join(run);
         fs::create_dir_all(&folder).unwrap();
         outcome.evidence.clone_from(&folder);
         write(&folder, &timeline, &outcome);

@@ -8,9 +8,9 @@ use crate::cli::Failure;
 use crate::component::ComponentName;
 use crate::drive::{Plan, drive};
 use crate::exit;
+use crate::experiment::{Arm, ArmId};
 use crate::interrupt;
 use crate::provider::{Tuning, cpu_time};
-use crate::scenario::Arm;
 use crate::session::Session;
 use crate::verdict::Expect;
 
@@ -36,12 +36,8 @@ pub(super) async fn run(session: &Session, case: &Case, runs: u16) -> Result<(),
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..runs {
         for (audit, costs) in [true, false].into_iter().zip(&mut costs) {
-            let plan = session.plan(
-                case,
-                Arm::Broken,
-                case.variants()[0].as_deref(),
-                Expect::Reproduced.into(),
-            );
+            let id = ArmId::new(case.folder(), Arm::Broken, case.variants()[0].as_deref());
+            let plan = session.plan(case, id, Expect::Reproduced.into());
             let cost = cost(Plan {
                 tuning: Tuning {
                     audit,

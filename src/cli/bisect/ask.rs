@@ -15,12 +15,12 @@ use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
+use crate::experiment::{Arm, ArmId};
 use crate::ledger::{self, Entry, Ledger};
 use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
-use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
 use crate::verdict::{Expect, Label};
 
@@ -383,7 +383,8 @@ async fn one(
                 verdict: Expect::of(arm),
                 why: None,
             };
-            let plan = session.plan(case, arm, case.variants()[0].as_deref(), expected);
+            let id = ArmId::new(case.folder(), arm, case.variants()[0].as_deref());
+            let plan = session.plan(case, id, expected);
             match drive(&plan, &interrupt, &say).await {
                 Ok(finished) => Ok(ledger::of_outcome(&finished.outcome, name)),
                 Err(error) => without_verdict(error, build, title),

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use k8s_openapi::jiff::Timestamp;
-use kube::runtime::watcher;
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -39,13 +39,11 @@ use self::pods::PodTimes;
 use self::processes::Processes;
 use self::samples::{Sampler, Samples};
 use self::took_too_long::{Tail, TookTooLong};
+use crate::backoff::backoff;
 use crate::experiment::LoadStep;
 
 /// How often logs are looked at: they lose their middle when they are long, and a second's lines are never that many.
 const LOGS: Duration = Duration::from_millis(500);
-
-/// How long the watch on pods waits after a failure; it begins anew by itself.
-const AGAIN: Duration = Duration::from_millis(250);
 
 /// What is measured, and how often.
 #[derive(Debug, Clone)]
@@ -331,7 +329,9 @@ async fn arm(
     let (armed, mut arming) = watch::channel(Err("no answer yet".to_owned()));
     let state = Arc::clone(state);
     let watching = async move {
-        let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
+        let mut events = watcher::watcher(api, watcher::Config::default())
+            .backoff(backoff())
+            .boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -349,7 +349,6 @@ async fn arm(
                             true
                         }
                     });
-                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }

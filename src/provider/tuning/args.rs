@@ -89,14 +89,28 @@ pub fn descheduler_arg(text: &str) -> Result<String, String> {
     if ["--v=0", "-v=0", "-v0"].contains(&text) {
         return Err("its cycles are counted by what it says at --v=1".to_owned());
     }
+    if is_dry_run(text) {
+        return Err("who evicts nothing on purpose cures nothing, whatever it would evict".to_owned());
+    }
     let all = OF_ALL.iter().chain(&OF_DESCHEDULERS);
     refused(text, all).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
-fn refused<'a>(text: &str, mut taken: impl Iterator<Item = &'a Taken>) -> Option<String> {
+/// Whether it asks for a dry run; a value that is neither true nor false is for the descheduler to refuse.
+fn is_dry_run(text: &str) -> bool {
+    let (name, value) = text.split_once('=').unwrap_or((text, "true"));
+    flag(name).is_some_and(|name| name == "dry-run")
+        && ["1", "t", "T", "TRUE", "true", "True"].contains(&value)
+}
+
+/// The name of a flag, as it is told; components take _ for - in it.
+fn flag(text: &str) -> Option<String> {
     let name = text.strip_prefix('-')?.trim_start_matches('-');
-    // Components take _ for - in the names of flags.
-    let name = name.split('=').next().unwrap_or_default().replace('_', "-");
+    Some(name.replace('_', "-"))
+}
+
+fn refused<'a>(text: &str, mut taken: impl Iterator<Item = &'a Taken>) -> Option<String> {
+    let name = flag(text.split('=').next().unwrap_or_default())?;
     let (flag, instead) =
         taken.find(|(flag, _)| name == *flag || (*flag == "leader-elect" && name.starts_with(flag)))?;
     Some(format!("--{flag} is kubeclash's own: {instead}"))
@@ -141,6 +155,14 @@ mod tests {
                 .unwrap_err()
                 .contains("--pace")
         );
+        for dry in ["--dry-run", "--dry-run=true", "--dry_run=1", "-dry-run=T"] {
+            let refusal = descheduler_arg(dry).unwrap_err();
+            assert!(refusal.contains("cures nothing"), "{dry}: {refusal}");
+        }
+        for wet in ["--dry-run=false", "--dry-run=0", "--dry-runner", "dry-run"] {
+            assert_eq!(descheduler_arg(wet).as_deref(), Ok(wet));
+        }
+        assert!(scheduler_arg("--dry-run").is_ok(), "it is the descheduler's");
         assert!(descheduler_arg("--v=0").is_err());
         assert_eq!(descheduler_arg("--v=5").as_deref(), Ok("--v=5"));
         assert_eq!(

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Figure, cell};
 use crate::evidence::Outcome;
-use crate::report::{arm_name, number};
+use crate::report::number;
 use crate::scenario::{Arm, Pace};
 
 /// An arm that both providers ran at the recorded pace.
@@ -23,7 +23,7 @@ fn pairs(outcomes: &[Outcome]) -> Vec<Pair<'_>> {
             .iter()
             .filter(|o| o.provider == provider && o.pace == Pace::Recorded);
         for outcome in theirs {
-            last.retain(|other| !same_arm(other, outcome));
+            last.retain(|other| other.id != outcome.id);
             last.push(outcome);
         }
         last
@@ -32,14 +32,10 @@ fn pairs(outcomes: &[Outcome]) -> Vec<Pair<'_>> {
     let local = of("local").into_iter();
     local
         .filter_map(|local| {
-            let kind = kind.iter().find(|kind| same_arm(kind, local))?;
+            let kind = kind.iter().find(|kind| kind.id == local.id)?;
             Some(Pair { local, kind })
         })
         .collect()
-}
-
-fn same_arm(one: &Outcome, other: &Outcome) -> bool {
-    (&one.case, one.arm, &one.variant) == (&other.case, other.arm, &other.variant)
 }
 
 /// Both providers' runs: a row for each verdict, and for each figure of a broken arm. Nothing where no arm was run by
@@ -54,8 +50,8 @@ pub fn providers(outcomes: &[Outcome], figures: &[Figure]) -> Option<String> {
         "| case | arm | figure | allowed | local | kind | difference | why |\n|---|---|---|--:|--:|--:|--:|---|\n",
     );
     for Pair { local, kind } in &pairs {
-        let place = format!("{} | {}", cell(&local.case), cell(&arm_name(local)));
-        let same = if local.verdict == kind.verdict {
+        let place = format!("{} | {}", cell(&local.id.case), cell(&local.id.arm_name()));
+        let same = if local.verdict.is_like(&kind.verdict) {
             "equal"
         } else {
             "**differs**"
@@ -67,8 +63,8 @@ pub fn providers(outcomes: &[Outcome], figures: &[Figure]) -> Option<String> {
         )
         .expect("a String takes whatever is written");
         let theirs = figures.iter().filter(|figure| {
-            let variant = figure.variant.is_none() || figure.variant == local.variant;
-            local.arm == Arm::Broken && figure.case == local.case && variant
+            let variant = figure.variant.is_none() || figure.variant == local.id.variant;
+            local.id.arm == Arm::Broken && figure.case == local.id.case && variant
         });
         for figure in theirs {
             row(&mut text, &place, figure, local, kind);
@@ -76,7 +72,7 @@ pub fn providers(outcomes: &[Outcome], figures: &[Figure]) -> Option<String> {
     }
     let equal = pairs
         .iter()
-        .filter(|pair| pair.local.verdict == pair.kind.verdict)
+        .filter(|pair| pair.local.verdict.is_like(&pair.kind.verdict))
         .count();
     write!(text, "\n{equal} of {} verdicts are equal.\n", pairs.len())
         .expect("a String takes whatever is written");
@@ -134,7 +130,7 @@ mod tests {
 
     fn figure(fact: &str, unit: &str, variant: Option<&str>) -> Figure {
         Figure {
-            case: outcome().case,
+            case: outcome().id.case,
             variant: variant.map(str::to_owned),
             name: format!("the | {fact}"),
             fact: fact.to_owned(),
@@ -198,7 +194,7 @@ mod tests {
     #[test]
     fn verdicts_that_differ_stand_out() {
         let mut cured = on_kind(outcome(), &[]);
-        cured.verdict = "absent".to_owned();
+        cured.verdict = crate::verdict::Verdict::Absent;
         let text = providers(&[outcome(), on_kind(outcome(), &[]), cured], &[]).unwrap();
         assert!(text.contains("| reproduced | absent | **differs** |"), "{text}");
         assert!(text.ends_with("0 of 1 verdicts are equal.\n"), "{text}");
@@ -209,7 +205,7 @@ mod tests {
         let mut fast = on_kind(outcome(), &[]);
         fast.pace = Pace::Fast;
         let mut variant = on_kind(outcome(), &[]);
-        variant.variant = Some("with-hpa".to_owned());
+        variant.id.variant = Some("with-hpa".to_owned());
         assert_eq!(
             providers(&[outcome(), fast, variant, on_kind(control(), &[])], &[]),
             None

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::builds::Build;
-use super::{Drawing, Material, arm_name, case_id, facts, seconds};
+use super::{Drawing, HarnessFailure, Material, facts, seconds};
 use crate::cases::Library;
 use crate::evidence::Outcome;
 
@@ -31,7 +31,8 @@ struct Data<'a> {
     titles: BTreeMap<&'a str, String>,
     builds: Vec<Build>,
     runs: Vec<Run<'a>>,
-    errors: &'a [(String, String)],
+    /// What failed for the harness's own reasons: title and error.
+    errors: Vec<(String, &'a str)>,
     left_out: &'a [String],
 }
 
@@ -122,13 +123,13 @@ pub fn data(material: &Material) -> String {
         let outcome = &arm.outcome;
         Run {
             id,
-            case_id: case_id(&outcome.case),
-            arm: arm_name(outcome),
+            case_id: outcome.id.case_id(),
+            arm: outcome.id.arm_name(),
             build: *build,
             outcome,
             numbers: facts(outcome),
             times: times(outcome),
-            note: arm.note.as_ref(),
+            note: arm.lacks.as_ref(),
             drawing: arm.timeline.as_ref().map(Drawing::of),
         }
     });
@@ -139,20 +140,24 @@ pub fn data(material: &Material) -> String {
         runs: runs.collect(),
         titles: titles(material),
         builds: builds.all,
-        errors: &material.errors,
+        errors: material.failures.iter().map(error).collect(),
         left_out: &material.left_out,
     };
     embedded(&data)
+}
+
+fn error(failure: &HarnessFailure) -> (String, &str) {
+    (failure.of.to_string(), &failure.error)
 }
 
 fn titles(material: &Material) -> BTreeMap<&str, String> {
     let names: BTreeSet<&str> = material
         .arms
         .iter()
-        .map(|arm| arm.outcome.case.as_str())
+        .map(|arm| arm.outcome.id.case.as_str())
         .collect();
     let library = Library::builtin();
-    let title = |name: &str| Some(library.find(name)?.load().ok()?.card.title);
+    let title = |name: &str| Some(library.find(name)?.card().title);
     names
         .into_iter()
         .filter_map(|name| Some((name, title(name)?)))

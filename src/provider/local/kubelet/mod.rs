@@ -17,6 +17,7 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Patch, PatchParams};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
@@ -29,6 +30,7 @@ pub(super) use self::heart::{start, stop};
 pub(super) use self::registry::{Change, Container, Inner, Registry};
 #[cfg(test)]
 pub(super) use self::registry::{Bound, Owner};
+use crate::backoff::backoff;
 use crate::scenario::Pace;
 
 /// What a kubelet takes from seeing a pod to having written its first status, at the recorded pace.
@@ -47,8 +49,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Plays all kubelets of a cluster until it is dropped or aborted.
 pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
     let config = || watcher::Config::default();
-    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).map_ok(Seen::Node);
-    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).map_ok(Seen::Pod);
+    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Node);
+    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Pod);
     let mut events = futures::stream::select(nodes.boxed(), pods.boxed());
     let mut kubelets = Kubelets {
         registry: registry.clone(),
@@ -83,8 +85,9 @@ pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
 pub(super) async fn follow_owners(client: Client, registry: Registry) {
     let config = || watcher::Config::default();
     let sets = watcher::watcher(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), config())
+        .backoff(backoff())
         .map_ok(meta);
-    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config()).map_ok(meta);
+    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config()).backoff(backoff()).map_ok(meta);
     let mut events = futures::stream::select(sets.boxed(), jobs.boxed());
     while let Some(event) = events.next().await {
         match event {
