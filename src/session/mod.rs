@@ -3,21 +3,18 @@
 mod on_kind;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cases::Case;
-use crate::case::format::ControllerFile;
 use crate::component::{
-    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, Spec, skew, took_part, versions,
+    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
 use crate::experiment::ArmId;
 use crate::progress::Progress;
-use crate::provider::{
-    ClusterSpec, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError, controller_name, prepare,
-};
+use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Pace, Shape};
 
 pub use on_kind::OnKind;
@@ -145,43 +142,6 @@ impl Session {
         self.kit.as_ref()
     }
 
-    /// The controllers of a case, whose paths are seen from `folder`: built, fetched or found.
-    ///
-    /// # Errors
-    /// When one can't be had.
-    pub async fn controllers(
-        &self,
-        files: &[ControllerFile],
-        folder: &Path,
-    ) -> Result<Vec<Controller>, SessionError> {
-        let mut controllers = Vec::new();
-        for file in files {
-            let setup = |why: String| ProviderError::Setup {
-                what: format!("controller \"{}\"", file.name),
-                why,
-            };
-            controller_name(&file.name).map_err(setup)?;
-            let spec = file.run.parse::<Spec>().map_err(|error| setup(error.to_string()))?;
-            let spec = match spec {
-                Spec::Path(path) => Spec::Path(folder.join(path)),
-                Spec::Source { dir, package } => Spec::Source {
-                    dir: folder.join(dir),
-                    package,
-                },
-                elsewhere => elsewhere,
-            };
-            let env = file.env.iter().map(|(key, value)| (key.clone(), value.to_string()));
-            controllers.push(Controller {
-                name: file.name.clone(),
-                binary: self.resolver.controller(&spec).await?,
-                args: file.args.clone(),
-                env: env.collect(),
-                ready: file.ready.clone(),
-            });
-        }
-        Ok(controllers)
-    }
-
     /// Removes the clusters that wait for another arm.
     pub async fn close(&self) {
         if let Some(pool) = self.kit.as_ref().and_then(|kit| kit.pool.as_ref()) {
@@ -205,7 +165,7 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
-            controllers: Vec::new(),
+            resolver: self.resolver.clone(),
             sibling: None,
         }
     }
