@@ -47,6 +47,7 @@ pub struct Session {
     binaries: BTreeMap<ComponentName, Binary>,
     seeds: PathBuf,
     kit: Option<Kit>,
+    resolver: Resolver,
 }
 
 /// Why there is no session.
@@ -100,6 +101,7 @@ impl Session {
             binaries,
             seeds,
             kit,
+            resolver,
         };
         if session.settings.provider == Provider::Local {
             let smallest = Shape {
@@ -163,7 +165,7 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
-            controllers: Vec::new(),
+            resolver: self.resolver.clone(),
             sibling: None,
         }
     }
