@@ -87,9 +87,9 @@ impl Plan {
     }
 }
 
-/// An arm that has a verdict.
+/// A run of an arm that came to a verdict.
 #[derive(Debug)]
-pub struct Finished {
+pub struct ArmRun {
     /// How it ended.
     pub outcome: Outcome,
     /// What was seen.
@@ -186,7 +186,7 @@ pub async fn drive(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
     let _promise = sibling.map(Promise);
     let finished = one_arm(plan, interrupt, say).await;
@@ -204,7 +204,7 @@ async fn one_arm(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
@@ -285,7 +285,7 @@ async fn one_arm(
         serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",
     )
     .map_err(|source| DriveError::Evidence { path: file, source })?;
-    Ok(Finished {
+    Ok(ArmRun {
         outcome,
         timeline,
         cpu_times,
@@ -295,7 +295,8 @@ async fn one_arm(
 
 /// A control's judgement beside the broken arm of the same run.
 fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
-    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict) else {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict)
+    else {
         return judgement;
     };
     match sibling.need() {

@@ -15,5 +15,5 @@ async fn a_start_up_burst_drives_an_autoscaler_to_its_maximum(
     #[case] arm: Arm,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, None, arm, expected).await
+    check(CASE, None, arm, expected).await.map(drop)
 }

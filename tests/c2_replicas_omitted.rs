@@ -15,5 +15,5 @@ async fn a_redeploy_without_replicas_undercuts_the_floor(
     #[case] arm: Arm,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, None, arm, expected).await
+    check(CASE, None, arm, expected).await.map(drop)
 }

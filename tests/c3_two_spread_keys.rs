@@ -18,5 +18,5 @@ async fn the_sixth_pod_is_pending_for_good(
     #[case] variant: &str,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, Some(variant), arm, expected).await
+    check(CASE, Some(variant), arm, expected).await.map(drop)
 }

@@ -15,5 +15,5 @@ async fn an_evicted_duplicate_comes_back_to_where_it_was(
     #[case] arm: Arm,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, None, arm, expected).await
+    check(CASE, None, arm, expected).await.map(drop)
 }

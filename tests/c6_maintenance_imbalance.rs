@@ -18,5 +18,5 @@ async fn maintenance_leaves_pods_unbalanced(
     #[case] variant: &str,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, Some(variant), arm, expected).await
+    check(CASE, Some(variant), arm, expected).await.map(drop)
 }

@@ -15,5 +15,5 @@ async fn a_pod_bound_to_a_tainted_node_is_recreated_for_ever(
     #[case] arm: Arm,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, None, arm, expected).await
+    check(CASE, None, arm, expected).await.map(drop)
 }

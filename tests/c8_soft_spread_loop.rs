@@ -15,5 +15,5 @@ async fn a_soft_constraint_is_enforced_for_ever(
     #[case] arm: Arm,
     #[case] expected: Expect,
 ) -> Result<(), CheckError> {
-    check(CASE, None, arm, expected).await
+    check(CASE, None, arm, expected).await.map(drop)
 }

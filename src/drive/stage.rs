@@ -117,7 +117,9 @@ impl Stage<'_> {
                     let note = recorder.noter();
                     let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
                     let every = self.plan.pace.scale(Duration::from_secs(10));
-                    cluster.start_descheduler(policy, every, Box::new(on_cycle)).await?;
+                    cluster
+                        .start_descheduler(policy, every, Box::new(on_cycle))
+                        .await?;
                 }
                 Step::StopDescheduler => cluster.stop_descheduler().await,
                 step => {

@@ -84,7 +84,9 @@ impl Steps<'_> {
         before.marked.extend(own);
         for (at, step) in steps.iter().enumerate() {
             (self.say)(&step.to_string());
-            let ended = self.step(step, at + 1 == steps.len(), cluster, recorder, &mut before).await;
+            let ended = self
+                .step(step, at + 1 == steps.len(), cluster, recorder, &mut before)
+                .await;
             // A component that has died is the better reason.
             let ended = ended.map_err(|error| cluster.trouble().map_or(error, DriveError::from))?;
             recorder.check()?;
@@ -145,7 +147,9 @@ impl Steps<'_> {
                 let every = self.pace.scale(start.every.map_or(DESCHEDULING, |every| every.0));
                 let note = recorder.noter();
                 let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
-                cluster.start_descheduler(policy, every, Box::new(on_cycle)).await?;
+                cluster
+                    .start_descheduler(policy, every, Box::new(on_cycle))
+                    .await?;
             }
             Step::Start(start) => {
                 let controller = self.controllers.iter().find(|one| one.name == start.start);

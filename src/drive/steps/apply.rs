@@ -62,7 +62,9 @@ impl Steps<'_> {
         })?;
         if let Some(every) = apply.every {
             let every = self.pace.scale(every.0);
-            before.appliers.spawn(async move { application.again(every).await });
+            before
+                .appliers
+                .spawn(async move { application.again(every).await });
         }
         Ok(())
     }
@@ -138,9 +140,15 @@ mod tests {
     fn lists_are_taken_apart_and_what_others_need_comes_first() {
         let list = json!({"kind": "List", "items": [{"kind": "Pod"}, {"kind": "Namespace"}]});
         let crd = json!({"kind": "CustomResourceDefinition"});
-        let mut objects: Vec<Value> = [list, json!({"kind": "Service"}), crd].iter().flat_map(items).collect();
+        let mut objects: Vec<Value> = [list, json!({"kind": "Service"}), crd]
+            .iter()
+            .flat_map(items)
+            .collect();
         objects.sort_by_key(turn);
-        let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+        let kinds: Vec<_> = objects
+            .iter()
+            .map(|object| object["kind"].as_str().unwrap())
+            .collect();
         assert_eq!(kinds, ["Namespace", "CustomResourceDefinition", "Pod", "Service"]);
         let odd = json!({"kind": "AllowList", "spec": {}});
         assert_eq!(items(&odd), [odd.clone()], "a kind of somebody's own");
