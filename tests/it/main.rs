@@ -36,6 +36,7 @@ mod docker_run;
 mod etcd_size;
 mod fork_misbehaves;
 mod fork_tuning;
+mod front_door;
 mod inject_live;
 mod inject_live_kubectl;
 mod inject_live_node;
