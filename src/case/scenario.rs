@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::format::CaseFile;
 use crate::experiment::Arm;
@@ -25,6 +26,35 @@ pub struct Scenario {
     pub policies: BTreeMap<String, Value>,
     /// The other files that the case names (configurations of schedulers), by file, with the values put in.
     pub configs: BTreeMap<String, String>,
-    /// SHA-256 over all of the above, in hexadecimal: two scenarios with the same are the same experiment.
+    /// SHA-256 over what is done and how it is judged, in hexadecimal: two scenarios with the same are the same experiment.
+    /// Prose is no part of it, nor is what arm and variant are called.
     pub inputs_sha256: String,
+}
+
+/// The digest of an experiment: cluster, controllers, steps, failure, premises and facts, and the files that they name.
+pub(super) fn inputs_sha256(
+    file: &CaseFile,
+    manifests: &BTreeMap<String, Manifest>,
+    policies: &BTreeMap<String, Value>,
+    configs: &BTreeMap<String, String>,
+) -> String {
+    let objects: BTreeMap<&String, &Vec<Value>> = manifests
+        .iter()
+        .map(|(name, manifest)| (name, &manifest.objects))
+        .collect();
+    // A list of lists, whose text leaves no doubt about where a part of it ends.
+    let whole = json!([
+        file.format,
+        file.cluster,
+        file.controllers,
+        file.steps,
+        file.failure,
+        file.premises,
+        file.facts,
+        objects,
+        policies,
+        configs,
+    ]);
+    let digest = Sha256::digest(whole.to_string().as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,6 +4,7 @@ pub mod arms;
 pub mod bench;
 pub mod bisect;
 pub mod cases;
+pub mod case;
 pub mod classify;
 pub mod compare;
 pub mod components;
@@ -107,6 +108,7 @@ pub enum Verb {
     Run(Box<run::RunArgs>),
     Load(Box<load::LoadArgs>),
     List(list::ListArgs),
+    Case(case::CaseArgs),
     Components(components::ComponentsArgs),
     NodeImage(node_image::NodeImageArgs),
     Doctor(Box<doctor::DoctorArgs>),
@@ -253,6 +255,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Verb::Worker(args) => return worker::run(&args).await,
             Verb::Results(args) => results::run(&args)?,
             Verb::List(args) => list::run(&args)?,
+            Verb::Case(args) => return case::run(&args),
             Verb::Components(args) => components::run(&args, &progress).await?,
             Verb::NodeImage(args) => node_image::run(&args, &progress).await?,
             Verb::Doctor(args) => doctor::run(&args, &progress).await?,

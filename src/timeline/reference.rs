@@ -1,9 +1,10 @@
 //! How a workload is named: `deployment/web`, `deployment/shop/web`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The namespace that need not be written.
@@ -13,9 +14,8 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 ///
 /// Written `kind/name`, or `kind/namespace/name` outside of `default`; kinds are those that kubectl takes, in any of their
 /// spellings (`deploy`, `Deployment`, `deployments`).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub struct WorkloadRef {
     /// The kind, in the singular and small letters: `deployment`.
     pub kind: String,
@@ -102,6 +102,20 @@ impl FromStr for WorkloadRef {
                 "\"{text}\" names no workload: write kind/name or kind/namespace/name, e.g. deployment/web"
             )),
         }
+    }
+}
+
+impl JsonSchema for WorkloadRef {
+    fn schema_name() -> Cow<'static, str> {
+        "WorkloadRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^[^/]+/[^/]+(/[^/]+)?$",
+            "description": "an object as kubectl names it: deployment/web, sts/shop/db",
+        })
     }
 }
 
