@@ -68,12 +68,12 @@ fn a_written_timeline_is_read_back() {
 
 #[test]
 fn another_version_is_refused_by_number() {
-    let error = read_bytes(b"{\"kubeclash_timeline\":2,\"colour\":\"red\"}\n").unwrap_err();
-    assert_matches!(error, FormatError::Version { found: 2, .. });
+    let error = read_bytes(b"{\"kubeclash_timeline\":3,\"colour\":\"red\"}\n").unwrap_err();
+    assert_matches!(error, FormatError::Version { found: 3, .. });
     assert!(
         error
             .to_string()
-            .contains("format 2, and this kubeclash reads format 1")
+            .contains("format 3, and this kubeclash reads formats 1 to 2")
     );
 }
 
