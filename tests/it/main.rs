@@ -52,6 +52,7 @@ mod kind_live_submit;
 mod kind_preflight;
 mod kind_sweep;
 mod ledger;
+mod recorder_live;
 mod recordings;
 mod load_live;
 mod load_measure;
