@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::words::{Count, Range, Span};
 use crate::property::{Kind, Property};
 use crate::timeline::WorkloadRef;
+use crate::verdict::Expect;
 
 /// A case: two arms that differ in one thing, what is done to a cluster, and the failure that comes of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +51,10 @@ pub struct CaseFile {
     pub steps: Vec<Step>,
     /// The failure: what must be seen in the broken arm, and must not in the control.
     pub failure: Failure,
+    /// What is expected of the broken arm where it is not the failure: `expect: {broken: absent}`, of a negative control, or of a
+    /// variant in which the failure does not come about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<ExpectFile>,
     /// What must hold for a verdict to mean anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub premises: Vec<Premise>,
@@ -92,6 +97,14 @@ pub struct ArmsFile {
     pub broken: Values,
     /// The smallest known fix: the failure must not be observed. `fix` says in words what it is.
     pub control: Values,
+}
+
+/// What is expected of an arm, where it is not what arms are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ExpectFile {
+    /// Of the broken arm. (No failure is ever expected of the control.)
+    pub broken: Expect,
 }
 
 /// The cluster that a case needs.

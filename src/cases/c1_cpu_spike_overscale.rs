@@ -7,7 +7,7 @@
 
 use super::{ONE, Study, by, window};
 use crate::scenario::{Arm, Card, CpuCurve, Load, Scenario, secs};
-use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
@@ -88,7 +88,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             .seconds("below_target_s", since(low))
             .seconds("back_at_one_s", since(one))
             .fight(|| {
-                let deeds = deeds(timeline, APP, applied);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), applied);
                 let burst = utilisation
                     .points()
                     .iter()

@@ -6,7 +6,7 @@
 
 use super::{ONE, Study, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs};
-use crate::timeline::{Does, Finding, Timeline, deeds, deployment};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, deeds, deployment};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
@@ -73,7 +73,7 @@ fn judge(timeline: &Timeline) -> Judgement {
                 available.longest(|&n| n < min).map(|span| span.length()),
             )
             .fight(|| {
-                let deeds = deeds(timeline, APP, redeploy);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), redeploy);
                 let repaired = since(back)
                     .zip(since(fell.at))
                     .map(|(back, fell)| back.saturating_sub(fell));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Study, by, c1_cpu_spike_overscale::burst, window};
 use crate::scenario::{Arm, Card, Scenario, secs, worker};
-use crate::timeline::{Does, Finding, Timeline, World, deeds, deployment, lives};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
@@ -106,7 +106,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             )
             .seconds("pending_for_s", stuck.map(|span| span.length()))
             .fight(|| {
-                let deeds = deeds(timeline, APP, applied);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), applied);
                 let wanting = deeds.turns(Does::Scales).or_else(|| deeds.turns(Does::Writes));
                 format!(
                     "{} → {}, for {:.1} s and with room for it{}",

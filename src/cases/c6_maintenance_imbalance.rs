@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Study, by, loops};
 use crate::scenario::{Arm, Card, NodePick, Scenario, secs, worker};
-use crate::timeline::{Does, Finding, Timeline, closed_nodes, deeds, deployment, lives, skew};
+use crate::timeline::{Does, Finding, Timeline, WorkloadRef, closed_nodes, deeds, deployment, lives, skew};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
@@ -132,7 +132,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("skew_at_the_end", skew(&last))
             .seconds("available_low_for_s", low)
             .fight(|| {
-                let deeds = deeds(timeline, APP, timeline.marked("drain").unwrap_or(maintained));
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), timeline.marked("drain").unwrap_or(maintained));
                 format!(
                     "{}, which brings nothing back: skew {after}, {drained} of {REPLICAS} available in the next drain{}",
                     deeds.chain(&[

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{ONE, Study, by, window};
 use crate::scenario::{Arm, Card, Scenario, worker};
-use crate::timeline::{Does, Finding, PodLife, Timeline, World, deeds, deployment, lives};
+use crate::timeline::{Does, Finding, PodLife, Timeline, WorkloadRef, World, deeds, deployment, lives};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
@@ -92,7 +92,7 @@ fn judge(timeline: &Timeline) -> Judgement {
             .fact("max_terminating", terminating)
             .seconds("first_eviction_s", first.map(|t| t.saturating_sub(applied)))
             .fight(|| {
-                let deeds = deeds(timeline, APP, applied);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(APP), applied);
                 format!(
                     "{}: {per_minute:.0} pods/min{}",
                     deeds.chain(&[&[Does::Creates], &[Does::Rejects], &[Does::Deletes, Does::Evicts]]),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scenario::secs;
-use crate::timeline::{Does, Finding, Rounds, Timeline, deeds, deployment, rounds};
+use crate::timeline::{Does, Finding, Rounds, Timeline, WorkloadRef, deeds, deployment, rounds};
 use crate::verdict::Judgement;
 
 /// Where a loop's rounds are counted from.
@@ -74,7 +74,7 @@ pub(super) fn judge(timeline: &Timeline, app: &'static str, replicas: usize) -> 
             .seconds("first_eviction_s", since(rounds.evictions.first()))
             .seconds("period_s", rounds.period())
             .fight(|| {
-                let deeds = deeds(timeline, app, started);
+                let deeds = deeds(timeline, &WorkloadRef::deployment(app), started);
                 format!(
                     "{}: {per_minute:.1} rounds/min, {} rounds{}",
                     deeds.chain(&[&[Does::Evicts, Does::Deletes], &[Does::Creates], &[Does::Binds]]),

@@ -24,7 +24,7 @@ use std::time::Duration;
 use globset::Glob;
 
 use crate::scenario::{Arm, Card, Scenario};
-use crate::timeline::{Timeline, deeds};
+use crate::timeline::Timeline;
 use crate::verdict::{Judgement, Verdict};
 
 /// A case: what the verbs know of it, whatever it is made of. A handle, cheap to clone.
@@ -34,134 +34,151 @@ pub struct Case(Make);
 /// What a case is made of.
 #[derive(Debug, Clone)]
 enum Make {
-    /// Rust.
-    Study(&'static Study),
+    /// A folder: data.
+    Folder(case::Case),
+    /// The experiment with the API server's liveness, which is no case of the format.
+    Liveness(&'static Study),
 }
 
-/// A failure of the study, as an experiment.
+/// An experiment that is written in Rust.
 #[derive(Debug)]
 pub(crate) struct Study {
     /// Its folder in `manifests/`, which is also its name: `<id>_<what goes wrong>`.
     folder: &'static str,
-    /// Its variants; one without a name where there are none.
-    variants: &'static [Option<&'static str>],
-    /// Whether it needs what only the local provider has: hollow nodes, and an API server that can be bounded and restarted.
-    local_only: bool,
-    /// The app that is fought over: its deployment's name, and its pods' `app` label.
-    app: &'static str,
     /// The mark from which on who did what to it is told.
     since: &'static str,
     /// What is done.
-    steps: fn(&Card, Arm, Option<&str>) -> Scenario,
+    steps: fn(&Card, Arm) -> Scenario,
     /// What is said of the timeline.
     judge: fn(&Timeline) -> Judgement,
     /// The number that the verdict hangs on, as it stands: for the progress line.
     pulse: fn(&Timeline) -> String,
 }
 
-/// Every case, in the study's order.
-static STUDY: [&Study; 8] = [
-    &c1_cpu_spike_overscale::CASE,
-    &c2_replicas_omitted::CASE,
-    &c3_two_spread_keys::CASE,
-    &c5_remove_duplicates_loop::CASE,
-    &c6_maintenance_imbalance::CASE,
-    &c7_taint_recreate_loop::CASE,
-    &c8_soft_spread_loop::CASE,
-    &l1_apiserver_liveness_loop::CASE,
-];
-
-/// No variants.
-const ONE: &[Option<&str>] = &[None];
+static LIVENESS: &Study = &l1_apiserver_liveness_loop::CASE;
 
 impl Case {
     /// Its folder, which is also its name: `<id>_<what goes wrong>`.
     #[must_use]
     pub fn folder(&self) -> &str {
-        let Make::Study(study) = &self.0;
-        study.folder
+        match &self.0 {
+            Make::Folder(case) => case.folder(),
+            Make::Liveness(study) => study.folder,
+        }
     }
 
-    /// Its variants; one without a name where there are none.
+    /// The folder that it is, where it is one.
     #[must_use]
-    pub fn variants(&self) -> Vec<Option<String>> {
-        let Make::Study(study) = &self.0;
-        study
-            .variants
-            .iter()
-            .map(|name| name.map(str::to_owned))
-            .collect()
-    }
-
-    /// Whether it needs what only the local provider has: hollow nodes, and an API server that can be bounded and restarted.
-    #[must_use]
-    pub fn local_only(&self) -> bool {
-        let Make::Study(study) = &self.0;
-        study.local_only
-    }
-
-    /// Its files, read and checked.
-    ///
-    /// # Errors
-    /// All mistakes of all its files together; a file that its steps name and that is missing is one as well.
-    pub fn load(&self) -> Result<Folder, LibraryError> {
-        let Make::Study(study) = &self.0;
-        load(study)
+    pub fn as_folder(&self) -> Option<&case::Case> {
+        match &self.0 {
+            Make::Folder(case) => Some(case),
+            Make::Liveness(_) => None,
+        }
     }
 
     /// Its id: `c7`.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.folder().split_once('_').map_or(self.folder(), |(id, _)| id)
+        match &self.0 {
+            Make::Folder(case) => case.id(),
+            Make::Liveness(study) => study.folder.split_once('_').map_or(study.folder, |(id, _)| id),
+        }
     }
 
-    /// The steps of an arm.
-    pub fn scenario(&self, card: &Card, arm: Arm, variant: Option<&str>) -> Scenario {
-        let Make::Study(study) = &self.0;
-        (study.steps)(card, arm, variant)
+    /// Its variants; one without a name where there are none.
+    #[must_use]
+    pub fn variants(&self) -> Vec<Option<String>> {
+        self.as_folder().map_or_else(|| vec![None], case::Case::variants)
+    }
+
+    /// Whether it needs what only the local provider has: an API server that can be bounded and restarted.
+    #[must_use]
+    pub fn local_only(&self) -> bool {
+        self.as_folder().is_none()
+    }
+
+    /// What is said of it in lists.
+    #[must_use]
+    pub fn card(&self) -> CaseInfo {
+        match &self.0 {
+            Make::Folder(case) => CaseInfo {
+                case: case.folder().to_owned(),
+                id: case.id().to_owned(),
+                slug: case.slug().to_owned(),
+                title: case.title().to_owned(),
+                conflict: case.conflict().to_vec(),
+                mechanism: case.mechanism().to_owned(),
+                control: case.fix().to_owned(),
+                upstream: case.upstream().to_vec(),
+                workers: case.workers(),
+                expected_runtime: case.expected_runtime(),
+            },
+            Make::Liveness(study) => {
+                let card = load(study).expect("a test reads the embedded card").card;
+                CaseInfo {
+                    case: card.folder.to_owned(),
+                    slug: card.slug().to_owned(),
+                    id: card.id,
+                    title: card.title,
+                    conflict: card.conflict,
+                    mechanism: card.mechanism,
+                    control: card.control,
+                    upstream: card.upstream,
+                    workers: card.workers,
+                    expected_runtime: card.expected_runtime,
+                }
+            }
+        }
+    }
+
+    /// What an arm is expected to end with where nothing has changed: broken arms reproduce, controls do not, unless the case says
+    /// otherwise of its broken arm.
+    #[must_use]
+    pub fn expected(&self, arm: Arm, variant: Option<&str>) -> Expect {
+        let said = self
+            .as_folder()
+            .and_then(|case| case.scenario(arm, variant)?.file.arms.expect.as_ref()?.of(arm));
+        said.unwrap_or(Expect::of(arm))
     }
 
     /// What is to be said of a timeline of this case. A pure function.
     ///
     /// A recording that is broken off can still show the failure, but not its absence.
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
-        let Make::Study(study) = &self.0;
-        let mut judgement = (study.judge)(timeline).on(timeline);
-        if let Some(since) = timeline.marked(study.since) {
-            judgement.attribution = deeds(timeline, study.app, since).list;
+        match &self.0 {
+            Make::Folder(case) => judge_by(case, timeline),
+            Make::Liveness(study) => (study.judge)(timeline).on(timeline),
         }
-        judgement
     }
 
-    /// Whether a timeline shows the failure: what is asked again and again while it grows.
-    #[must_use]
-    pub fn reproduced(&self, timeline: &Timeline) -> bool {
-        let Make::Study(study) = &self.0;
-        let judged = (study.judge)(timeline);
-        // Nothing makes a failure of what was none; most of the time there is none yet.
-        judged.verdict == Verdict::Reproduced && judged.on(timeline).verdict == Verdict::Reproduced
-    }
-
-    /// The number that the verdict hangs on, as it stands.
-    #[must_use]
-    pub fn pulse(&self, timeline: &Timeline) -> String {
-        let Make::Study(study) = &self.0;
-        (study.pulse)(timeline)
-    }
-
-    /// Roughly how long an arm takes, in seconds at the recorded pace; 0 where its files can't be read.
+    /// Roughly how long an arm takes, in seconds at the recorded pace.
     #[must_use]
     pub fn weight(&self, arm: Arm) -> u64 {
-        let Ok(folder) = self.load() else { return 0 };
-        match arm {
-            Arm::Broken => folder.card.needs.as_secs(),
-            Arm::Control => folder.card.needs.as_secs() * 2,
+        let watched = |scenario: &case::Scenario| {
+            let windows = scenario.file.steps.iter().map(|step| match step {
+                Step::Observe(observe) => observe.observe.0,
+                _ => Duration::ZERO,
+            });
+            windows.sum::<Duration>().as_secs()
+        };
+        match &self.0 {
+            Make::Folder(case) => {
+                let arms = case.scenarios().iter().filter(|scenario| scenario.arm == arm);
+                arms.map(watched).max().unwrap_or_default()
+            }
+            Make::Liveness(study) => load(study).map_or(0, |folder| match arm {
+                Arm::Broken => folder.card.needs.as_secs(),
+                Arm::Control => folder.card.needs.as_secs() * 2,
+            }),
         }
     }
 
     /// Whether a word names it: its id, its folder, what goes wrong in it, or a glob over these.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {
+        if let Some(case) = self.as_folder() {
+            return case.is_called(word);
+        }
         let word = word.to_lowercase();
         let folder = self.folder();
         let slug = folder.split_once('_').map_or(folder, |(_, slug)| slug);
@@ -171,6 +188,77 @@ impl Case {
             Err(_) => names.contains(&word.as_str()),
         }
     }
+
+    pub(crate) fn liveness(&self) -> Option<&'static Study> {
+        match self.0 {
+            Make::Folder(_) => None,
+            Make::Liveness(study) => Some(study),
+        }
+    }
+}
+
+impl Study {
+    /// Its files, read and checked.
+    ///
+    /// # Errors
+    /// All mistakes of all its files together.
+    pub(crate) fn load(&self) -> Result<Folder, LibraryError> {
+        load(self)
+    }
+
+    /// The steps of an arm.
+    pub(crate) fn scenario(&self, card: &Card, arm: Arm) -> Scenario {
+        (self.steps)(card, arm)
+    }
+
+    /// Whether a timeline shows the failure: what is asked again and again while it grows.
+    pub(crate) fn reproduced(&self, timeline: &Timeline) -> bool {
+        let judged = (self.judge)(timeline);
+        // Nothing makes a failure of what was none; most of the time there is none yet.
+        judged.verdict == Verdict::Reproduced && judged.on(timeline).verdict == Verdict::Reproduced
+    }
+
+    /// The number that the verdict hangs on, as it stands.
+    pub(crate) fn pulse(&self, timeline: &Timeline) -> String {
+        (self.pulse)(timeline)
+    }
+}
+
+/// What a folder's case says of a timeline.
+pub fn judge_by(case: &case::Case, timeline: &Timeline) -> Judgement {
+    let header = &timeline.header;
+    match case.scenario(header.arm, header.variant.as_deref()) {
+        Some(scenario) => claim::judge(scenario, timeline),
+        None => Judgement::inconclusive(format!(
+            "the case has no variant \"{}\"",
+            header.variant.as_deref().unwrap_or_default()
+        )),
+    }
+}
+
+/// What is said of a case in lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaseInfo {
+    /// Its folder.
+    pub case: String,
+    /// Its id.
+    pub id: String,
+    /// What goes wrong, as the folder says it.
+    pub slug: String,
+    /// What goes wrong, in one sentence.
+    pub title: String,
+    /// Who fights.
+    pub conflict: Vec<String>,
+    /// Why they do.
+    pub mechanism: String,
+    /// What the control changes.
+    pub control: String,
+    /// Issues of the projects concerned.
+    pub upstream: Vec<String>,
+    /// How many workers it needs.
+    pub workers: usize,
+    /// How long it runs at most, at the recorded pace.
+    pub expected_runtime: Duration,
 }
 
 impl PartialEq for Case {
@@ -180,87 +268,3 @@ impl PartialEq for Case {
 }
 
 impl Eq for Case {}
-
-/// The cases that there are, in the order in which they are listed: the built-in ones, and those of the user's folders.
-#[derive(Debug, Clone)]
-pub struct Library {
-    cases: Vec<Case>,
-}
-
-impl Library {
-    /// The built-in cases.
-    #[must_use]
-    pub fn builtin() -> Self {
-        Self {
-            cases: STUDY.iter().map(|study| Case(Make::Study(study))).collect(),
-        }
-    }
-
-    /// The built-in cases, and those of folders: each the folder of a case, or one of several.
-    ///
-    /// # Errors
-    /// All mistakes in the folders' cases together.
-    pub fn with(dirs: &[PathBuf]) -> Result<Self, LibraryError> {
-        let _ = dirs;
-        Ok(Self::builtin())
-    }
-
-    /// All of them, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Case> {
-        self.cases.iter()
-    }
-
-    /// The case of a folder.
-    #[must_use]
-    pub fn find(&self, folder: &str) -> Option<&Case> {
-        self.iter().find(|case| case.folder() == folder)
-    }
-
-    /// The place of a folder's case among all, for lists; of a folder that is none, behind them.
-    #[must_use]
-    pub fn place(&self, folder: &str) -> usize {
-        let at = self.iter().position(|case| case.folder() == folder);
-        at.unwrap_or(self.cases.len())
-    }
-
-    /// The cases that a word names, see [`Case::is_called`].
-    pub fn called<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Case> {
-        self.iter().filter(move |case| case.is_called(word))
-    }
-
-    /// That no case is called so, and how those are called that there are.
-    #[must_use]
-    pub fn no_case(&self, word: &str) -> String {
-        let known: Vec<&str> = self.iter().map(Case::id).collect();
-        format!(
-            "no case is called \"{word}\": there are {} (see \"kubeclash list\")",
-            known.join(", ")
-        )
-    }
-}
-
-impl<'a> IntoIterator for &'a Library {
-    type Item = &'a Case;
-    type IntoIter = std::slice::Iter<'a, Case>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-/// How long an arm watches at the recorded pace: a broken one as long as the study did, a control at least twice
-/// as long as the broken one needs.
-fn window(card: &Card, arm: Arm) -> Duration {
-    match arm {
-        Arm::Broken => card.observe,
-        Arm::Control => card.needs * 2,
-    }
-}
-
-/// One of two, by the arm.
-fn by<T>(arm: Arm, broken: T, control: T) -> T {
-    match arm {
-        Arm::Broken => broken,
-        Arm::Control => control,
-    }
-}

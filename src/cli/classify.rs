@@ -10,7 +10,7 @@ use crate::exit;
 use crate::experiment::LoadStep;
 use crate::progress::Progress;
 use crate::report::{Style, classification, signatures};
-use crate::signature::{Classification, Classifier, Inputs, Rules};
+use crate::signature::{Classification, Classifier, Inputs, Rules, StepName};
 use crate::verdict::Label;
 
 const EXAMPLES: &str = "\
@@ -21,6 +21,7 @@ Examples:
   kubeclash classify target/evidence/<case>/<arm>/<run> --format json | jq .reached
   kubeclash classify logs/ --past 7 --expect green        exit code 0 if it is so, 3 if not
   kubeclash classify logs/ --rules my-signatures/         adds to the signatures, replaces those of the same name
+  kubeclash classify logs/ --past 'Create Sandboxes'      a step of a load test of one's own
   kubeclash classify --list                               what is looked for
 
 Exit codes:
@@ -48,9 +49,10 @@ pub struct ClassifyArgs {
     /// Leaves a signature or a black rule out, by its name
     #[arg(long, value_name = "ID")]
     pub without: Vec<String>,
-    /// The step that a run without the issue must have got past to be green, by number or name; 5 if nothing is said
+    /// The step that a run without the issue must have got past to be green: by number or name, or by the name of a step of
+    /// your own load test; 5 if nothing is said
     #[arg(long, value_name = "STEP", value_parser = step)]
-    pub past: Option<LoadStep>,
+    pub past: Option<StepName>,
     /// The label that it should come to
     #[arg(long, value_name = "LABEL", value_parser = label)]
     pub expect: Option<Label>,
@@ -70,17 +72,17 @@ pub enum ClassifyFormat {
     Markdown,
 }
 
-fn step(text: &str) -> Result<LoadStep, String> {
-    let by_number = text.parse::<usize>().ok();
-    let by_number =
-        by_number.and_then(|number| LoadStep::ALL.into_iter().find(|step| step.number() == number));
-    by_number.map_or_else(
-        || {
-            text.parse()
-                .map_err(|e| format!("{e}; they are numbered from 1 to 13"))
-        },
-        Ok,
-    )
+fn step(text: &str) -> Result<StepName, String> {
+    let Ok(number) = text.parse::<usize>() else {
+        return match text.to_owned().into() {
+            StepName::Own(name) if name.is_empty() => Err("it names no step".to_owned()),
+            name => Ok(name),
+        };
+    };
+    let step = LoadStep::ALL.into_iter().find(|step| step.number() == number);
+    step.map(StepName::Standard).ok_or_else(|| {
+        format!("no step of the load test is called \"{text}\"; they are numbered from 1 to 13")
+    })
 }
 
 fn label(text: &str) -> Result<Label, String> {
@@ -130,7 +132,7 @@ fn rules(args: &ClassifyArgs) -> Result<Rules, Failure> {
     for path in &args.rules {
         rules = rules.with(path).map_err(wrong)?;
     }
-    if let Some(step) = args.past {
+    if let Some(step) = &args.past {
         rules.past(step);
     }
     for id in &args.without {

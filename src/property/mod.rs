@@ -11,7 +11,25 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::timeline::WorkloadRef;
+use crate::timeline::{Act, History, WorkloadRef};
+
+pub mod claim;
+mod fits;
+mod keeps_floor;
+mod keeps_spread;
+mod progresses;
+mod question;
+mod rests;
+mod room;
+mod scales_with_load;
+mod schedules;
+mod stays_up;
+mod words;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+
+pub use question::{Floor, Question, UpTo};
 
 /// What a cluster should keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -85,9 +103,10 @@ pub struct Violation {
     /// When it began, since the recorder was armed.
     #[serde(with = "seconds")]
     pub since: Duration,
-    /// When it was complete: from then on nothing can take it back.
-    #[serde(with = "seconds")]
-    pub complete: Duration,
+    /// When it was complete: from then on nothing can take it back. `None` of one that has begun, goes on at the end of what was
+    /// seen, and is not complete.
+    #[serde(skip_serializing_if = "Option::is_none", with = "maybe_seconds")]
+    pub complete: Option<Duration>,
     /// When it was last seen.
     #[serde(with = "seconds")]
     pub until: Duration,
@@ -99,17 +118,119 @@ pub struct Violation {
     /// Rounds a minute, over the time from the first to the last; left out below three rounds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<f64>,
-    /// Who took part, in order of their first act; with a note where kubeclash itself played them. `somebody` where nothing says
-    /// who.
+    /// Who took part until it was complete, in order of their first act; with a note where kubeclash itself played them. `somebody`
+    /// where nothing says who.
     pub actors: Vec<String>,
-    /// Why: the reasons of evictions, conditions or rejections; constraint keys.
+    /// Why, until it was complete: the reasons of evictions, conditions or rejections; constraint keys.
     pub causes: Vec<String>,
-    /// On which nodes.
+    /// On which nodes, until it was complete.
     pub nodes: Vec<String>,
     /// One round of it as a person reads it: `evict web-x from w1 (RemoveDuplicates) → create web-y → bind to w1`.
     pub cycle: Vec<String>,
     /// Numbers, by the names that reports have for them.
     pub figures: Map<String, Value>,
+}
+
+impl Violation {
+    /// One that begins, of which nothing more is known yet.
+    fn begins(kind: Kind, workload: &WorkloadRef, since: Duration) -> Self {
+        Self {
+            property: kind.property(),
+            kind,
+            workload: workload.clone(),
+            since,
+            complete: None,
+            until: since,
+            rounds: 1,
+            period: None,
+            per_minute: None,
+            actors: Vec::new(),
+            causes: Vec::new(),
+            nodes: Vec::new(),
+            cycle: Vec::new(),
+            figures: Map::new(),
+        }
+    }
+
+    /// Adds who took part, each once.
+    fn acted<'a>(&mut self, acts: impl IntoIterator<Item = &'a Act>) {
+        for act in acts {
+            note(&mut self.actors, act.actor_told());
+        }
+    }
+
+    /// The figures as seconds with three decimals.
+    fn seconds(&mut self, name: &str, t: Duration) {
+        self.figures.insert(name.to_owned(), as_seconds(t));
+    }
+}
+
+/// A time in seconds with three decimals.
+fn as_seconds(t: Duration) -> Value {
+    Value::from((t.as_secs_f64() * 1_000.0).round() / 1_000.0)
+}
+
+/// Adds a word to a list that has each once.
+fn note(list: &mut Vec<String>, word: impl Into<String>) {
+    let word = word.into();
+    if !word.is_empty() && !list.contains(&word) {
+        list.push(word);
+    }
+}
+
+/// The median time from one event to the next; where there are at least three.
+fn period(times: &[Duration]) -> Option<Duration> {
+    let mut gaps: Vec<Duration> = times
+        .windows(2)
+        .map(|pair| pair[1].saturating_sub(pair[0]))
+        .collect();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).copied().filter(|_| times.len() >= 3)
+}
+
+/// Events a minute, from the first to the last, with one decimal; where there are at least three.
+fn per_minute(times: &[Duration]) -> Option<f64> {
+    let (first, last) = (times.first()?, times.last()?);
+    let took = last.saturating_sub(*first).as_secs_f64();
+    (times.len() >= 3 && took > 0.0).then(|| ((times.len() - 1) as f64 / took * 600.0).round() / 10.0)
+}
+
+impl Property {
+    /// All violations of it, complete ones and those that have begun and go on at the end.
+    #[must_use]
+    pub fn violations(self, history: &History<'_>, question: &Question) -> Vec<Violation> {
+        match self {
+            Self::Rests => rests::violations(history, question),
+            Self::Schedules => schedules::violations(history, question),
+            Self::KeepsFloor => keeps_floor::violations(history, question),
+            Self::KeepsSpread => keeps_spread::violations(history, question),
+            Self::ScalesWithLoad => scales_with_load::violations(history, question),
+            Self::Progresses => progresses::violations(history, question),
+            Self::Fits => fits::violations(history, question),
+            Self::StaysUp => stays_up::violations(history, question),
+        }
+    }
+
+    /// Its numbers of a workload, by the names that reports have for them, whether or not it is violated.
+    #[must_use]
+    pub fn figures(
+        self,
+        history: &History<'_>,
+        question: &Question,
+        kind: Option<Kind>,
+        of: &WorkloadRef,
+    ) -> Map<String, Value> {
+        match self {
+            Self::Rests => rests::figures(history, question, kind, of),
+            Self::Schedules => schedules::figures(history, question, of),
+            Self::KeepsFloor => keeps_floor::figures(history, question, of),
+            Self::KeepsSpread => keeps_spread::figures(history, question, of),
+            Self::ScalesWithLoad => scales_with_load::figures(history, question, of),
+            Self::Progresses => progresses::figures(history, question, of),
+            Self::Fits => fits::figures(history, question, of),
+            Self::StaysUp => stays_up::figures(history, question),
+        }
+    }
 }
 
 mod seconds {

@@ -9,7 +9,9 @@ use super::markdown::{cell, code, fenced, prose};
 use super::terminal::{labelled, paint};
 use super::{Style, number};
 use crate::experiment::LoadStep;
-use crate::signature::{Classification, Found, Place, Severity, YearFrom, in_lines, shown, written};
+use crate::signature::{
+    Classification, Found, Place, Severity, YearFrom, how_often, in_lines, shown, written,
+};
 use crate::verdict::Label;
 
 /// How many prefixes of keys a view shows; JSON has all.
@@ -40,7 +42,7 @@ pub fn text(classification: &Classification, style: &Style) -> String {
                 text,
                 "\n  {} {}{}",
                 paint(&found.id, colour, style),
-                in_lines(found.count),
+                often(found),
                 style.fit(&span(found))
             );
             text.push_str(&labelled("means", &found.meaning, style));
@@ -76,7 +78,7 @@ pub fn markdown(classification: &Classification) -> String {
                 text,
                 "| {} | {} | {} | {} | {} | {} |",
                 cell(&found.id),
-                if found.found { severity.name() } else { "too few" },
+                verdict(found),
                 found.count,
                 time(found.first.as_ref()),
                 time(found.last.as_ref()),
@@ -159,6 +161,9 @@ fn facts(classification: &Classification) -> Vec<(&'static str, String)> {
             lines.join(" · ")
         ),
     ));
+    if let Some(zones) = zones(classification) {
+        facts.push(("zone", zones));
+    }
     if let Some(years) = years(classification) {
         facts.push(("years", years));
     }
@@ -205,7 +210,7 @@ fn step(classification: &Classification) -> String {
             "none was seen".to_owned()
         } else {
             format!(
-                "none of the load test's was seen, but others: {}",
+                "none of the standard load test's was seen, but others: {}",
                 others.join(", ")
             )
         };
@@ -240,6 +245,32 @@ fn years(classification: &Classification) -> Option<String> {
     (!of.is_empty()).then(|| format!("klog has none; of logs with signatures: {}", of.join(", ")))
 }
 
+/// The zones that logs with signatures name.
+fn zones(classification: &Classification) -> Option<String> {
+    let logs = classification.logs.iter().filter(|log| log.hits > 0);
+    let mut zones: Vec<&str> = logs.filter_map(|log| log.zone.as_deref()).collect();
+    zones.sort_unstable();
+    zones.dedup();
+    (!zones.is_empty()).then(|| format!("times are in UTC; logs say {}", zones.join(", ")))
+}
+
+fn often(found: &Found) -> String {
+    if found.count == found.lines {
+        in_lines(found.count)
+    } else {
+        how_often(found.count, found.lines)
+    }
+}
+
+/// What it says of a run, in a word.
+fn verdict(found: &Found) -> &'static str {
+    match found.found {
+        true => found.severity.name(),
+        false if found.explained > 0 => "explained",
+        false => "too few",
+    }
+}
+
 /// From when to when.
 fn span(found: &Found) -> String {
     let time = |place: &Option<Place>| place.as_ref().and_then(|place| place.time).map(written);
@@ -256,7 +287,13 @@ fn place(place: &Place) -> String {
 
 fn details(found: &Found) -> Vec<(&'static str, String)> {
     let mut details = Vec::new();
-    if found.count < found.at_least {
+    if !found.found && found.explained > 0 {
+        let left = format!(
+            "other signatures explain {} of them; {} that nothing explains make it found",
+            found.explained, found.at_least
+        );
+        details.push(("but", left));
+    } else if !found.found {
         let few = format!("{} make it found, there are fewer", in_lines(found.at_least));
         details.push(("but", few));
     }

@@ -40,7 +40,7 @@ pub fn json(rules: &Rules) -> String {
         json!({
             "kind": "signature", "id": signature.id, "component": signature.component,
             "versions": signature.versions.as_ref().map(ToString::to_string), "severity": signature.severity,
-            "at_least": signature.at_least, "pattern": signature.pattern.text(), "meaning": signature.meaning,
+            "at_least": signature.at_least, "less": signature.less, "pattern": signature.pattern.text(), "meaning": signature.meaning,
             "source": signature.source,
         })
     });
@@ -83,9 +83,14 @@ pub fn markdown(rules: &Rules) -> String {
 }
 
 fn said(signature: &Signature) -> String {
-    match signature.at_least {
+    let said = match signature.at_least {
         1 => signature.severity.name().to_owned(),
         least => format!("{} from {least} lines on", signature.severity.name()),
+    };
+    if signature.less.is_empty() {
+        said
+    } else {
+        format!("{said}, less those of {}", signature.less.join(" and "))
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::inputs::PassedOver;
-use super::judge::{Judged, Logs, found, judge};
+use super::judge::{Judged, Logs, explained, found, judge};
 use super::origin::KnownBy;
 use super::rules::{Rules, Severity};
 use super::source::Packed;
-use super::tally::{Findings, Place, StepSeen, path_text, shown};
+use super::step::StepSeen;
+use super::tally::{Findings, Place, path_text, shown};
 use super::times::YearFrom;
 use crate::experiment::LoadStep;
 use crate::verdict::{Label, Verdict};
@@ -39,7 +40,7 @@ pub struct Classification {
     pub reached: Option<ReachedStep>,
     /// The steps that were seen, in order.
     pub steps: Vec<StepSeen>,
-    /// Steps that are none of the load test.
+    /// Steps that are none of the standard load test, in the order in which they began.
     pub other_steps: Vec<String>,
     /// Every signature, whether it was found or not.
     pub signatures: Vec<Found>,
@@ -77,9 +78,13 @@ pub struct Found {
     pub severity: Severity,
     /// Whether it is in as many lines as it takes.
     pub found: bool,
-    /// In how many lines.
+    /// How often: in how many lines, where none stands for several, as a row of a table of events does.
     pub count: u64,
-    /// How many lines it takes.
+    /// In how many lines.
+    pub lines: u64,
+    /// How many of them other signatures explain.
+    pub explained: u64,
+    /// How many it takes, of those that nothing explains.
     pub at_least: u64,
     /// What it means.
     pub meaning: String,
@@ -108,6 +113,8 @@ pub struct LogRead {
     pub packed: Packed,
     /// Where the year of its times is from, for those that have none.
     pub year_from: YearFrom,
+    /// The zone of its times, as a line of it says, by which they were brought to UTC; `None` where they were taken as they are.
+    pub zone: Option<String>,
     /// Bytes that were looked at, unpacked.
     pub bytes: u64,
     /// Lines that were looked at.
@@ -162,8 +169,8 @@ impl Classification {
             black,
             red,
             reached,
-            steps: findings.steps().cloned().collect(),
-            other_steps: findings.other_steps().iter().cloned().collect(),
+            steps: findings.steps().collect(),
+            other_steps: findings.other_steps().into_iter().map(str::to_owned).collect(),
             signatures: (0..rules.signatures.len())
                 .map(|at| Found::of(rules, findings, at))
                 .collect(),
@@ -202,6 +209,8 @@ impl Found {
             severity: signature.severity,
             found: found(rules, findings, at),
             count: tally.count,
+            lines: tally.lines,
+            explained: explained(rules, findings, at),
             at_least: signature.at_least,
             meaning: signature.meaning.clone(),
             first,

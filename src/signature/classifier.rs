@@ -11,7 +11,7 @@ use super::rules::Rules;
 use super::scan::{Scanner, Sieve, Sighting};
 use super::source::{Packed, Source};
 use super::tally::{Findings, Log};
-use super::times::Year;
+use super::times::Calendar;
 use crate::progress::{Progress, Task};
 
 /// Why there is no classifier.
@@ -115,16 +115,15 @@ impl Classifier {
             });
             return Ok(());
         }
-        let mut log = Log {
-            file: Arc::from(path),
-            year: Year::of(named.unwrap_or(path), source.modified).or_of(&sample),
-        };
+        let calendar = Calendar::of(named.unwrap_or(path), source.modified).or_of(&sample);
+        let mut log = Log::whole(Arc::from(path), calendar, &self.rules);
         let mut read = LogRead {
             path: path.to_owned(),
             component: known.map(|(at, _)| self.rules.components[at].id.clone()),
             known_by: known.map(|(_, by)| by),
             packed: source.packed,
-            year_from: log.year.from,
+            year_from: log.calendar.from,
+            zone: None,
             bytes: 0,
             lines: 0,
             hits: 0,
@@ -142,7 +141,9 @@ impl Classifier {
         };
         read.bytes = scanner.bytes();
         read.lines = scanner.lines();
-        read.year_from = log.year.from;
+        findings.settle(&mut log);
+        read.year_from = log.calendar.from;
+        read.zone = log.calendar.zone_name();
         let unread = match (end, source.changed()) {
             (Err(e), _) => Some(broken(&e, read.packed, read.bytes)),
             (Ok(()), Some((true, why))) => Some(why),

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::rules::{BlackRule, Condition, Over, Rules, Severity};
+use super::step::StepName;
 use super::tally::Findings;
 use crate::verdict::Verdict;
 
 /// How many of the files that could not be read are told in a reason.
 const TOLD: usize = 3;
+
+/// How many steps are told in a reason.
+const STEPS: usize = 20;
 
 /// The logs that there are, and what could not be read of them.
 #[derive(Debug, Clone, Default)]
@@ -89,9 +93,25 @@ pub fn judge(rules: &Rules, findings: &Findings, logs: &Logs) -> Judged {
     }
 }
 
-/// Whether a signature is in as many lines as it takes.
+/// Whether a signature is in as many lines as it takes, of those that nothing else explains.
 pub(crate) fn found(rules: &Rules, findings: &Findings, signature: usize) -> bool {
-    findings.tally(signature).count >= rules.signatures[signature].at_least
+    let left = findings
+        .tally(signature)
+        .count
+        .saturating_sub(explained(rules, findings, signature));
+    left >= rules.signatures[signature].at_least
+}
+
+/// How many lines of a signature others explain.
+pub(crate) fn explained(rules: &Rules, findings: &Findings, signature: usize) -> u64 {
+    // What explains may be explained itself. The rules lead in no circle; if they did, this would end all the same.
+    fn left(rules: &Rules, findings: &Findings, at: usize, depth: usize) -> u64 {
+        let less = rules.signatures[at].less.iter().filter(|_| depth > 0);
+        let places = less.filter_map(|id| rules.signatures.iter().position(|other| other.id == *id));
+        let taken: u64 = places.map(|other| left(rules, findings, other, depth - 1)).sum();
+        findings.tally(at).count.saturating_sub(taken)
+    }
+    findings.tally(signature).count - left(rules, findings, signature, rules.signatures.len())
 }
 
 fn of_red(rules: &Rules, findings: &Findings, at: usize) -> String {
@@ -101,11 +121,24 @@ fn of_red(rules: &Rules, findings: &Findings, at: usize) -> String {
         format!(", first at {}", super::tally::written(time))
     });
     format!(
-        "{} in {}{first}: {}",
+        "{} {}{first}: {}",
         signature.id,
-        in_lines(tally.count),
+        how_often(tally.count, tally.lines),
         signature.meaning
     )
+}
+
+/// In how many lines, or how often where a line stands for several.
+pub(crate) fn how_often(count: u64, lines: u64) -> String {
+    if count == lines {
+        format!("in {}", in_lines(count))
+    } else {
+        format!(
+            "{count} times, as {} of a table of events {}",
+            in_lines(lines),
+            if lines == 1 { "says" } else { "say" }
+        )
+    }
 }
 
 pub(crate) fn in_lines(count: u64) -> String {
@@ -125,7 +158,17 @@ fn holds(rules: &Rules, findings: &Findings, logs: &Logs, condition: &Condition)
                 .signatures
                 .iter()
                 .position(|signature| signature.id == *id)?;
-            found(rules, findings, at).then(|| format!("{id} in {}", in_lines(findings.tally(at).count)))
+            let tally = findings.tally(at);
+            found(rules, findings, at).then(|| format!("{id} {}", how_often(tally.count, tally.lines)))
+        }
+        Condition::FoundBeforeAnyStep(id) => {
+            let at = rules
+                .signatures
+                .iter()
+                .position(|signature| signature.id == *id)?;
+            let none = findings.reached().is_none() && findings.other_steps().is_empty();
+            let line = findings.tally(at).first.as_ref().map(|(_, line)| line.clone());
+            (none && found(rules, findings, at)).then(|| line.unwrap_or_default())
         }
         Condition::LogOf(component) => {
             let count = has(component);
@@ -148,16 +191,7 @@ fn holds(rules: &Rules, findings: &Findings, logs: &Logs, condition: &Condition)
                 components.join(" or ")
             )
         }),
-        Condition::NotPast(step) => match findings.reached() {
-            None => Some(format!("no step was seen, and \"{step}\" has to be passed")),
-            Some(reached) => (reached <= *step).then(|| {
-                format!(
-                    "it reached step {}, \"{reached}\", and has to get past step {}, \"{step}\"",
-                    reached.number(),
-                    step.number()
-                )
-            }),
-        },
+        Condition::NotPast(step) => (!findings.past(step)).then(|| short_of(findings, step)),
         Condition::Unread(wanted) => (*wanted && !logs.unread.is_empty()).then(|| {
             let (some, more) = logs.unread.split_at(logs.unread.len().min(TOLD));
             let more = if more.is_empty() {
@@ -168,4 +202,37 @@ fn holds(rules: &Rules, findings: &Findings, logs: &Logs, condition: &Condition)
             format!("{}{more}", some.join("; "))
         }),
     }
+}
+
+/// How far a load test got that did not get past a step.
+fn short_of(findings: &Findings, wanted: &StepName) -> String {
+    let own = findings.other_steps();
+    if let (StepName::Standard(step), Some(reached)) = (wanted, findings.reached()) {
+        return format!(
+            "it reached step {}, \"{reached}\", and has to get past step {}, \"{step}\"",
+            reached.number(),
+            step.number()
+        );
+    }
+    if findings.saw(wanted) {
+        return format!("it reached \"{wanted}\", and has to get past it");
+    }
+    let standard = findings.steps().map(|step| step.name.to_string());
+    let seen: Vec<String> = standard
+        .chain(own.iter().map(|name| (*name).to_owned()))
+        .collect();
+    if seen.is_empty() {
+        return format!("no step was seen, and \"{wanted}\" has to be passed");
+    }
+    let (some, more) = seen.split_at(seen.len().min(STEPS));
+    let more = if more.is_empty() {
+        String::new()
+    } else {
+        format!(" and {} more", more.len())
+    };
+    format!(
+        "no step was seen that is called \"{wanted}\", which has to be passed, but others: \"{}\"{more}; --past names the \
+         one that has to be passed",
+        some.join("\", \"")
+    )
 }

@@ -30,6 +30,8 @@ struct Written {
     severity: Severity,
     #[serde(default = "one")]
     at_least: u64,
+    #[serde(default)]
+    less: Vec<String>,
     pattern: String,
     meaning: String,
     source: String,
@@ -193,6 +195,7 @@ fn signature(written: Written) -> Result<Signature, String> {
         component: written.component,
         severity: written.severity,
         at_least: written.at_least.max(1),
+        less: written.less,
         meaning: written.meaning,
         source: written.source,
         examples: written.examples,

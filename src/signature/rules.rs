@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use crate::experiment::LoadStep;
+use super::step::StepName;
 
 /// What a signature says of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub struct Signature {
     pub severity: Severity,
     /// How many lines make it found.
     pub at_least: u64,
+    /// Signatures each line of which takes one from its count: it explains one of its lines.
+    pub less: Vec<String>,
     /// What the line looks like. The captures `key…`, `step` and `state` are looked into.
     pub pattern: Pattern,
     /// What it means.
@@ -101,8 +103,10 @@ pub enum Condition {
     LogOf(String),
     /// There is no log of any of these components.
     NoLogOf(Vec<String>),
+    /// A signature was found, and no step of a load test was seen.
+    FoundBeforeAnyStep(String),
     /// No step after this one has started.
-    NotPast(LoadStep),
+    NotPast(StepName),
     /// Whether something that was named could not be read to its end.
     Unread(bool),
 }
@@ -141,12 +145,12 @@ impl Rules {
     }
 
     /// Has a step that a run must get past in each rule that asks for one; whether there was one.
-    pub fn past(&mut self, step: LoadStep) -> bool {
+    pub fn past(&mut self, step: &StepName) -> bool {
         let conditions = self.black.iter_mut().flat_map(|rule| &mut rule.when);
         let mut found = false;
         for condition in conditions {
             if let Condition::NotPast(wanted) = condition {
-                *wanted = step;
+                *wanted = step.clone();
                 found = true;
             }
         }
@@ -164,22 +168,50 @@ impl Rules {
         for signature in &self.signatures {
             let wrong = signature.component.iter().filter_map(|name| no_component(name));
             found.extend(wrong.map(|what| (signature.id.clone(), what)));
+            let unknown = signature.less.iter().filter(|id| self.signature(id).is_none());
+            found.extend(unknown.map(|id| (signature.id.clone(), no_signature(id))));
+            if self.leads_to(&signature.less, &signature.id) {
+                let what = "less: what it takes away is taken from itself".to_owned();
+                found.push((signature.id.clone(), what));
+            }
         }
         for rule in &self.black {
             for condition in &rule.when {
                 let wrong: Vec<String> = match condition {
-                    Condition::Found(id) if self.signature(id).is_none() => {
-                        vec![format!("no signature is called \"{id}\"")]
+                    Condition::Found(id) | Condition::FoundBeforeAnyStep(id) => {
+                        let unknown = self.signature(id).is_none();
+                        unknown.then(|| no_signature(id)).into_iter().collect()
                     }
                     Condition::LogOf(name) => no_component(name).into_iter().collect(),
                     Condition::NoLogOf(names) => names.iter().filter_map(|name| no_component(name)).collect(),
-                    Condition::Found(_) | Condition::NotPast(_) | Condition::Unread(_) => Vec::new(),
+                    Condition::NotPast(_) | Condition::Unread(_) => Vec::new(),
                 };
                 found.extend(wrong.into_iter().map(|what| (rule.id.clone(), what)));
             }
         }
         found
     }
+
+    /// Whether one of these signatures is a certain one, or is lessened by it.
+    fn leads_to(&self, from: &[String], to: &str) -> bool {
+        let (mut open, mut seen): (Vec<&str>, Vec<&str>) =
+            (from.iter().map(String::as_str).collect(), Vec::new());
+        while let Some(id) = open.pop() {
+            if id == to {
+                return true;
+            }
+            if !seen.contains(&id) {
+                seen.push(id);
+                let less = self.signature(id).map_or(&[][..], |signature| &signature.less);
+                open.extend(less.iter().map(String::as_str));
+            }
+        }
+        false
+    }
+}
+
+fn no_signature(id: &str) -> String {
+    format!("no signature is called \"{id}\"")
 }
 
 fn put<T>(there: &mut Vec<T>, new: Vec<T>, id: impl Fn(&T) -> &String) {

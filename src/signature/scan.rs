@@ -3,7 +3,7 @@
 //! What is held is one chunk of [`CHUNK`] bytes. A line up to [`WINDOW`] bytes is looked at as a whole. Of a longer one
 //! the first [`HEAD`] bytes are kept, for its time, and it is looked at in windows around the literals in it, which
 //! overlap by [`OVERLAP`]: what matches there within so many bytes is found, wherever it stands. A signature counts
-//! once a line, however long that is.
+//! once a line, however long that is. What a container's runtime wrote in parts is one line.
 
 use std::io::{self, ErrorKind, Read};
 
@@ -11,6 +11,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use memchr::{memchr, memchr_iter, memrchr};
 use regex::bytes::{Captures, Regex};
 
+use super::parts::Parts;
 use super::rules::Rules;
 use super::times::Stamp;
 
@@ -103,6 +104,7 @@ impl Sieve {
 pub(crate) struct Scanner {
     buffer: Vec<u8>,
     filled: usize,
+    parts: Parts,
     /// Whether the first line in the buffer began before it.
     continues: bool,
     head: Vec<u8>,
@@ -119,6 +121,7 @@ impl Default for Scanner {
         Self {
             buffer: vec![0; CHUNK],
             filled: 0,
+            parts: Parts::default(),
             continues: false,
             head: Vec::new(),
             counted: Vec::new(),
@@ -134,7 +137,9 @@ impl Scanner {
     /// Lines that were complete so far, and an incomplete last one.
     #[must_use]
     pub(crate) fn lines(&self) -> u64 {
-        self.lines + u64::from(self.filled > 0)
+        let left = &self.buffer[..self.filled];
+        let begun = left.last().is_some_and(|last| *last != b'\n');
+        self.lines + self.parts.pending() + newlines(left) + u64::from(begun)
     }
 
     /// Bytes so far.
@@ -177,43 +182,57 @@ impl Scanner {
 
     /// Looks at a last line that has no newline.
     pub(crate) fn end(&mut self, sieve: &Sieve, tell: &mut dyn FnMut(&Sighting<'_>)) {
+        self.filled = self.parts.join(&mut self.buffer, self.filled, true);
         let filled = self.filled;
         self.look(filled, sieve, tell);
-        self.lines += u64::from(self.buffer[..filled].last().is_some_and(|last| *last != b'\n'));
+        // Of a last line without a newline, the parts and itself.
+        let last = memrchr(b'\n', &self.buffer[..filled]).map_or(0, |at| at + 1);
+        if last < filled {
+            self.lines += self.parts.between(last, filled) + 1;
+        }
         self.filled = 0;
+        self.parts = Parts::default();
         self.continues = false;
         self.counted.clear();
     }
 
     /// So many more bytes are in the buffer. They are looked at when it is full, or at once.
     fn take(&mut self, count: usize, now: bool, sieve: &Sieve, tell: &mut dyn FnMut(&Sighting<'_>)) {
-        let new = self.filled;
         self.filled += count;
         self.bytes += count as u64;
         let full = self.filled == self.buffer.len();
         if !full && !now {
             return;
         }
-        let keep = match memrchr(b'\n', &self.buffer[if full { 0 } else { new }..self.filled]) {
-            Some(at) => at + 1 + if full { 0 } else { new },
+        // What was ready before has no newline, or is looked at when the buffer is full.
+        let new = if full { 0 } else { self.parts.ready() };
+        self.filled = self.parts.join(&mut self.buffer, self.filled, false);
+        let full = self.filled == self.buffer.len();
+        if full && self.parts.ready() <= OVERLAP {
+            self.parts.give_up(self.filled);
+        }
+        let ready = self.parts.ready();
+        let keep = match memrchr(b'\n', &self.buffer[new.min(ready)..ready]) {
+            Some(at) => at + 1 + new,
             None if !full => return,
             // One line is longer than the buffer: its end is looked at again, with what comes next.
             None => {
-                self.look(self.filled, sieve, tell);
-                self.shift(self.filled - OVERLAP);
-                self.continues = true;
+                self.look(ready, sieve, tell);
+                self.shift(ready - OVERLAP, true);
                 return;
             }
         };
         self.look(keep, sieve, tell);
-        self.shift(keep);
-        self.continues = false;
+        self.shift(keep, false);
         self.counted.clear();
     }
 
-    fn shift(&mut self, from: usize) {
+    /// Lets go of what is before a place; `goes_on` says that it was the beginning of a line.
+    fn shift(&mut self, from: usize, goes_on: bool) {
         self.buffer.copy_within(from..self.filled, 0);
         self.filled -= from;
+        self.parts.shift(from, goes_on);
+        self.continues = goes_on;
     }
 
     /// Looks at what is in the buffer up to a place: whole lines, or the next part of one.
@@ -226,7 +245,7 @@ impl Scanner {
             let hit = at + hit.start();
             let start = memrchr(b'\n', &chunk[..hit]).map_or(0, |at| at + 1);
             let end = memchr(b'\n', &chunk[hit..]).map_or(until, |at| hit + at);
-            line += memchr_iter(b'\n', &chunk[counted_to..start]).count() as u64;
+            line += newlines(&chunk[counted_to..start]) + self.parts.between(counted_to, start);
             counted_to = start;
             if start != last_start {
                 self.counted.clear();
@@ -271,7 +290,8 @@ impl Scanner {
             }
             at = if to == end { end } else { to.min(hit + WINDOW / 4) };
         }
-        self.lines += memchr_iter(b'\n', chunk).count() as u64;
+        let whole = memrchr(b'\n', chunk).map_or(0, |at| at + 1);
+        self.lines += newlines(chunk) + self.parts.between(0, whole);
         self.stamp = before(chunk, !self.continues).or(self.stamp);
         if !self.continues {
             // Only kept in case that the line goes on.
@@ -279,6 +299,10 @@ impl Scanner {
             self.head.extend_from_slice(&chunk[..until.min(HEAD)]);
         }
     }
+}
+
+fn newlines(text: &[u8]) -> u64 {
+    memchr_iter(b'\n', text).count() as u64
 }
 
 /// The time of the last line that has one, as far as is looked back; `whole` says that the text begins with a line.

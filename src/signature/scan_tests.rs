@@ -11,7 +11,7 @@ type Seen = Vec<(String, u64, Option<(i8, i8)>)>;
 
 fn seen_of(rules: &Rules, sighting: &Sighting<'_>) -> (String, u64, Option<(i8, i8)>) {
     let time = sighting.stamp.map(|stamp| match stamp {
-        Stamp::Dated(time) => (time.minute(), time.second()),
+        Stamp::Dated(time, _) => (time.minute(), time.second()),
         Stamp::Yearless(_, _, time) => (time.minute(), time.second()),
     });
     let id = rules.signatures[sighting.signature].id.clone();
@@ -143,6 +143,52 @@ fn what_is_appended_is_looked_at_line_by_line() {
     let mut count = 0;
     scanner.feed(b"\nmore", &sieve, &mut |_| count += 1);
     assert_eq!((count, scanner.lines()), (2, 2));
+}
+
+/// A container's log: a line in parts of so many bytes.
+fn in_parts(line: &[u8], size: usize) -> Vec<u8> {
+    let parts: Vec<&[u8]> = line.chunks(size).collect();
+    let mut log = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        let tag: &[u8] = if at + 1 < parts.len() { b"P" } else { b"F" };
+        log.extend([b"2026-02-03T09:12:03.000000001Z stderr ", tag, b" ", part, b"\n"].concat());
+    }
+    log
+}
+
+#[test]
+fn a_line_of_many_megabytes_in_parts_is_found_in_wherever_it_is_cut() {
+    for size in [50, 1000, 16 << 10] {
+        let long = [RED.as_bytes(), &vec![b'a'; 3 * CHUNK + 77], RED.as_bytes()].concat();
+        let parts = in_parts(&long, size);
+        let lines = parts.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let log = [
+            b"first\n",
+            &parts[..],
+            b"middle\n",
+            &in_parts(RED.as_bytes(), size),
+        ]
+        .concat();
+        let (seen, scanner) = read(&log);
+        assert_eq!(of(&seen, "killing-connection"), [2, lines + 3], "{size}");
+        assert!(seen.iter().all(|(_, _, time)| *time == Some((12, 3))), "{seen:?}");
+        let all = log.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert_eq!((scanner.lines(), scanner.bytes()), (all, log.len() as u64));
+        assert_eq!(scanner.buffer.len(), CHUNK, "no more is held");
+        let (parts, other) = fed(&log, &[700_000, 13, 90_000]);
+        assert_eq!((parts, other.lines()), (seen, all));
+    }
+}
+
+#[test]
+fn parts_that_never_end_take_no_time_that_grows_with_their_square() {
+    let t = "2026-02-03T09:12:03.000000001Z";
+    let log = format!("{t} stderr P a\n{t} stdout P b\n").repeat(100_000);
+    assert_eq!(read(log.as_bytes()).1.lines(), 200_000);
+    let log = format!("{t} stderr P a\n{t} stdout F b\n").repeat(100_000);
+    assert_eq!(read(log.as_bytes()).1.lines(), 200_000);
+    let log = " stderr P stdout P".repeat(500_000);
+    assert_eq!(read(log.as_bytes()).1.lines(), 1);
 }
 
 proptest! {

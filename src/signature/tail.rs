@@ -18,7 +18,7 @@ use super::rules::Severity;
 use super::scan::{Scanner, Sighting};
 use super::source::Packed;
 use super::tally::{Findings, Log, Place};
-use super::times::{Year, YearFrom};
+use super::times::{Calendar, YearFrom};
 
 /// The first line that makes a red signature found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Tail {
         }
     }
 
-    /// The first red signature that was found.
+    /// The first red signature that was found; none whose lines others may still explain.
     #[must_use]
     pub fn first_red(&self) -> Option<&RedHit> {
         self.first.as_ref()
@@ -101,13 +101,13 @@ impl Tail {
         let growing = self.logs.entry(path.to_owned()).or_insert_with(|| Growing {
             scanner: Scanner::default(),
             // A log that is being written is of today.
-            log: Log {
-                file: Arc::from(path),
-                year: Year::near(
+            log: Log::growing(
+                Arc::from(path),
+                Calendar::near(
                     jiff::tz::TimeZone::UTC.to_datetime(Timestamp::now()).date(),
                     YearFrom::Today,
                 ),
-            },
+            ),
             component: classifier.component(path, bytes),
             hits: 0,
             file: None,
@@ -183,8 +183,13 @@ impl Tail {
             return;
         }
         let rules = self.classifier.rules();
-        let red = (0..rules.signatures.len())
-            .filter(|&at| rules.signatures[at].severity == Severity::Red && found(rules, &self.findings, at));
+        let red = (0..rules.signatures.len()).filter(|&at| {
+            let signature = &rules.signatures[at];
+            // What a later line may explain is not known before the end.
+            signature.severity == Severity::Red
+                && signature.less.is_empty()
+                && found(rules, &self.findings, at)
+        });
         let hits = red.filter_map(|at| {
             let (place, excerpt) = self.findings.tally(at).first.clone()?;
             Some(RedHit {
@@ -215,7 +220,8 @@ impl Tail {
                 component: growing.component.map(|(at, _)| rules.components[at].id.clone()),
                 known_by: growing.component.map(|(_, by)| by),
                 packed: Packed::Plain,
-                year_from: growing.log.year.from,
+                year_from: growing.log.calendar.from,
+                zone: growing.log.calendar.zone_name(),
                 bytes: growing.scanner.bytes(),
                 lines: growing.scanner.lines(),
                 hits: growing.hits,

@@ -38,19 +38,40 @@ fn the_first_red_line_is_told_when_it_is_complete() {
     assert_eq!(tail.finish().red.len(), 2);
 }
 
+const ABORT: &[u8] =
+    b"E1122 10:00:00.000001 1 wrap.go:53] \"Timeout or abort while handling\" method=\"GET\"\n";
+
 #[test]
 fn a_signature_that_takes_several_lines_is_red_with_the_last_of_them() {
-    let mut tail = tail();
+    let mut rules = Rules::embedded().unwrap();
+    let abort = rules
+        .signatures
+        .iter_mut()
+        .find(|signature| signature.id == "timeout-or-abort");
+    abort.unwrap().less.clear();
+    let mut tail = Tail::new(Arc::new(Classifier::new(rules).unwrap()));
     let log = Path::new("kube-apiserver.log");
     for number in 1..=10 {
         assert_eq!(tail.first_red(), None, "{number}");
-        tail.append(
-            log,
-            b"E1122 10:00:00.000001 1 wrap.go:53] \"Timeout or abort while handling\" method=\"GET\"\n",
-        );
+        tail.append(log, ABORT);
     }
     assert_eq!(tail.first_red().unwrap().signature, "timeout-or-abort");
     assert_eq!(tail.first_red().unwrap().place.line, 1);
+}
+
+/// What is said early has to stay true.
+#[test]
+fn what_a_later_line_may_explain_is_red_at_the_end_and_not_before() {
+    for (explained, label) in [(0, Label::Red), (10, Label::Black)] {
+        let mut tail = tail();
+        let log = Path::new("kube-apiserver.log");
+        tail.append(log, &ABORT.repeat(10));
+        assert_eq!(tail.first_red(), None);
+        let over = "E1122 10:00:00.000061 1 timeout.go:140] \"Post-timeout activity\" timeElapsed=\"11.278\u{b5}s\"\n";
+        tail.append(log, over.repeat(explained).as_bytes());
+        assert_eq!(tail.first_red(), None);
+        assert_eq!(tail.finish().label, label);
+    }
 }
 
 #[test]

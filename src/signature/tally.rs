@@ -1,15 +1,17 @@
 //! What was seen of signatures and of the steps of a load test, over all logs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::DateTime;
 use serde::{Serialize, Serializer};
 
+use super::event;
 use super::rules::Rules;
 use super::scan::Sighting;
-use super::times::{Stamp, Year, YearFrom};
+use super::step::{Moment, StepName, StepSeen, Steps};
+use super::times::{Calendar, Stamp, YearFrom};
 use crate::experiment::LoadStep;
 
 /// The most that is kept of a line.
@@ -17,9 +19,6 @@ const EXCERPT: usize = 400;
 
 /// The most prefixes of keys that are counted each by itself.
 const PREFIXES: usize = 2000;
-
-/// The most names of steps that are kept though they are none of the load test.
-const OTHER_STEPS: usize = 50;
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,6 +36,20 @@ pub struct Place {
 }
 
 impl Place {
+    fn of(stamp: Option<Stamp>, calendar: &Calendar, file: Arc<Path>, line: u64) -> Self {
+        let time = stamp.and_then(|stamp| stamp.at(calendar));
+        let year_from = time.map(|_| match stamp {
+            Some(Stamp::Dated(..)) => YearFrom::Line,
+            _ => calendar.from,
+        });
+        Self {
+            time,
+            year_from,
+            file,
+            line,
+        }
+    }
+
     /// Earlier in time; what has no time is later than what has.
     fn before(&self, other: &Self) -> bool {
         match (self.time, other.time) {
@@ -57,53 +70,138 @@ pub(crate) fn path_text<S: Serializer>(path: &impl AsRef<Path>, serializer: S) -
     path.as_ref().to_string_lossy().serialize(serializer)
 }
 
-fn time_text<S: Serializer>(time: &Option<DateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn time_text<S: Serializer>(time: &Option<DateTime>, serializer: S) -> Result<S::Ok, S::Error> {
     time.map(written).serialize(serializer)
 }
 
 /// What was seen of one signature.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// In how many lines.
+    /// How often: in how many lines, where none stands for several.
     pub count: u64,
+    /// In how many lines.
+    pub lines: u64,
     /// The first line, in time, with an excerpt.
     pub first: Option<(Place, String)>,
     /// The last line, in time.
     pub last: Option<Place>,
     /// How many by the prefix of the key that the line is about.
     pub by_prefix: BTreeMap<String, u64>,
+    /// What the first and the last line say of their times.
+    stamps: (Option<Stamp>, Option<Stamp>),
 }
 
-/// When a step of the load test began and ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepSeen {
-    /// Its place, counted from 1.
-    pub number: usize,
-    /// Its name.
-    pub name: LoadStep,
-    /// When it began.
-    #[serde(serialize_with = "time_text")]
-    pub started: Option<DateTime>,
-    /// When it ended.
-    #[serde(serialize_with = "time_text")]
-    pub ended: Option<DateTime>,
-    /// Whether a line says that it ended.
-    pub complete: bool,
+impl Tally {
+    /// Counts a line that stands for so many.
+    fn count(&mut self, times: u64) {
+        self.count = self.count.saturating_add(times);
+        self.lines += 1;
+    }
+
+    fn key(&mut self, prefix: String, times: u64) {
+        let full = self.by_prefix.len() >= PREFIXES && !self.by_prefix.contains_key(&prefix);
+        let prefix = if full { "others".to_owned() } else { prefix };
+        *self.by_prefix.entry(prefix).or_default() += times;
+    }
+
+    /// Takes a line as the first where it is earlier.
+    fn earlier(&mut self, line: Line, text: impl FnOnce() -> String) {
+        if self
+            .first
+            .as_ref()
+            .is_none_or(|first| line.place.before(&first.0))
+        {
+            self.first = Some((line.place, text()));
+            self.stamps.0 = line.stamp;
+        }
+    }
+
+    /// Takes a line as the last where it is later.
+    fn later(&mut self, line: Line) {
+        let later =
+            |last: &Place| !line.place.before(last) && (line.place.time.is_some() || last.time.is_none());
+        if self.last.as_ref().is_none_or(later) {
+            self.last = Some(line.place);
+            self.stamps.1 = line.stamp;
+        }
+    }
+
+    /// Takes both times by what is known now of their log's calendar.
+    fn settle(&mut self, calendar: &Calendar) {
+        let (first, last) = self.stamps;
+        let places = [
+            (self.first.as_mut().map(|first| &mut first.0), first),
+            (self.last.as_mut(), last),
+        ];
+        for (place, stamp) in places {
+            if let Some(place) = place {
+                *place = Place::of(stamp, calendar, Arc::clone(&place.file), place.line);
+            }
+        }
+    }
+
+    /// Takes in what was seen in another log.
+    fn merge(&mut self, other: Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.lines += other.lines;
+        for (prefix, count) in other.by_prefix {
+            self.key(prefix, count);
+        }
+        let (first, last) = other.stamps;
+        if let Some((place, text)) = other.first {
+            self.earlier(Line { place, stamp: first }, || text);
+        }
+        if let Some(place) = other.last {
+            self.later(Line { place, stamp: last });
+        }
+    }
+}
+
+/// A line, and what it says of its time.
+#[derive(Debug, Clone)]
+struct Line {
+    place: Place,
+    stamp: Option<Stamp>,
 }
 
 /// What was seen, over all logs.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
     tallies: Vec<Tally>,
-    steps: BTreeMap<LoadStep, StepSeen>,
-    other_steps: BTreeSet<String>,
+    steps: Steps,
+    /// How many lines of steps were read.
+    read: u64,
 }
 
 /// The log that a sighting is in.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     pub(crate) file: Arc<Path>,
-    pub(crate) year: Year,
+    pub(crate) calendar: Calendar,
+    /// What was seen before a line said the zone: its times are taken when one does, or at the end. `None` where it can't
+    /// wait, as the log is still being written.
+    waiting: Option<Box<Findings>>,
+}
+
+impl Log {
+    /// A log that is read to its end.
+    pub(crate) fn whole(file: Arc<Path>, calendar: Calendar, rules: &Rules) -> Self {
+        let waiting = calendar.zone().is_none().then(|| Box::new(Findings::of(rules)));
+        Self {
+            file,
+            calendar,
+            waiting,
+        }
+    }
+
+    /// A log that is still being written: its times are taken at once, by what is known of them.
+    pub(crate) fn growing(file: Arc<Path>, calendar: Calendar) -> Self {
+        Self {
+            file,
+            calendar,
+            waiting: None,
+        }
+    }
 }
 
 impl Findings {
@@ -122,89 +220,82 @@ impl Findings {
         &self.tallies[signature]
     }
 
-    /// The steps that began or ended, in order.
-    pub fn steps(&self) -> impl Iterator<Item = &StepSeen> {
-        self.steps.values()
+    /// The steps of the standard load test that began or ended, in order.
+    pub fn steps(&self) -> impl Iterator<Item = StepSeen> {
+        self.steps.standard()
     }
 
-    /// The last step that began.
+    /// The last step of the standard load test that began.
     #[must_use]
     pub fn reached(&self) -> Option<LoadStep> {
-        self.steps.keys().next_back().copied()
+        self.steps().last().map(|step| step.name)
     }
 
-    /// Steps that are none of the load test: of another test, or of another version of it.
+    /// Steps that are none of the standard load test, in the order in which they began: of another test, or of another
+    /// version of it.
     #[must_use]
-    pub fn other_steps(&self) -> &BTreeSet<String> {
-        &self.other_steps
+    pub fn other_steps(&self) -> Vec<&str> {
+        self.steps.own()
+    }
+
+    /// Whether a step was seen.
+    #[must_use]
+    pub fn saw(&self, step: &StepName) -> bool {
+        self.steps.saw(step)
+    }
+
+    /// Whether a step that comes after this one has begun.
+    #[must_use]
+    pub fn past(&self, step: &StepName) -> bool {
+        self.steps.past(step)
     }
 
     /// Counts a sighting.
     pub(crate) fn add(&mut self, sighting: &Sighting<'_>, log: &mut Log) {
-        if let Some(Stamp::Dated(time)) = sighting.stamp {
-            // What a file's lines say themselves goes before anything else that is known of its year.
-            log.year = Year::near(time.date(), YearFrom::Line);
+        // A row of a table of events has no time, and that of a line before it is not its own.
+        let events = event::events(sighting.text);
+        let stamp = sighting.stamp.filter(|_| events.is_none());
+        if stamp.is_some_and(|stamp| log.calendar.learn(stamp)) {
+            self.settle(log);
         }
-        let time = sighting.stamp.and_then(|stamp| stamp.at(&log.year));
-        let place = Place {
-            time,
-            year_from: time.map(|_| log.year.from),
-            file: Arc::clone(&log.file),
-            line: sighting.line,
-        };
+        let read = self.read;
+        self.read += 1;
+        let sheet = log.waiting.as_deref_mut().unwrap_or(self);
+        let place = Place::of(stamp, &log.calendar, Arc::clone(&log.file), sighting.line);
         if let (Some(step), state) = (sighting.captures.name("step"), sighting.captures.name("state")) {
             let ended = state.is_some_and(|state| state.as_bytes() == b"ended");
-            self.step(&String::from_utf8_lossy(step.as_bytes()), ended, time);
+            let time = place.time;
+            let moment = Moment { stamp, time, read };
+            sheet
+                .steps
+                .note(&String::from_utf8_lossy(step.as_bytes()), ended, moment);
         }
-        let tally = &mut self.tallies[sighting.signature];
-        tally.count += 1;
-        let keys = ["key", "key_after"]
-            .into_iter()
-            .filter_map(|name| sighting.captures.name(name));
-        for key in keys {
-            let prefix = prefix(&String::from_utf8_lossy(key.as_bytes()));
-            let full = tally.by_prefix.len() >= PREFIXES && !tally.by_prefix.contains_key(&prefix);
-            let prefix = if full { "others".to_owned() } else { prefix };
-            *tally.by_prefix.entry(prefix).or_default() += 1;
+        let tally = &mut sheet.tallies[sighting.signature];
+        let times = events.unwrap_or(1);
+        tally.count(times);
+        for name in ["key", "key_after"] {
+            if let Some(key) = sighting.captures.name(name) {
+                tally.key(prefix(&String::from_utf8_lossy(key.as_bytes())), times);
+            }
         }
-        if tally.first.as_ref().is_none_or(|(first, _)| place.before(first)) {
+        let line = Line { place, stamp };
+        tally.earlier(line.clone(), || {
             let matched = sighting.captures.get_match();
-            tally.first = Some((
-                place.clone(),
-                excerpt(sighting.text, matched.start(), matched.end()),
-            ));
-        }
-        if tally
-            .last
-            .as_ref()
-            .is_none_or(|last| !place.before(last) && (time.is_some() || last.time.is_none()))
-        {
-            tally.last = Some(place);
-        }
+            excerpt(sighting.text, matched.start(), matched.end())
+        });
+        tally.later(line);
     }
 
-    fn step(&mut self, name: &str, ended: bool, time: Option<DateTime>) {
-        let Ok(step) = name.parse::<LoadStep>() else {
-            if self.other_steps.len() < OTHER_STEPS {
-                self.other_steps.insert(printable(name, 80));
-            }
+    /// Takes in what has waited for a log's zone: it is known now, or will not be.
+    pub(crate) fn settle(&mut self, log: &mut Log) {
+        let Some(mut waiting) = log.waiting.take() else {
             return;
         };
-        let seen = self.steps.entry(step).or_insert(StepSeen {
-            number: step.number(),
-            name: step,
-            started: None,
-            ended: None,
-            complete: false,
-        });
-        if ended {
-            seen.complete = true;
-            seen.ended = seen.ended.max(time);
-        } else if seen
-            .started
-            .is_none_or(|started| time.is_some_and(|time| time < started))
-        {
-            seen.started = time;
+        waiting.steps.settle(&log.calendar);
+        self.steps.merge(waiting.steps);
+        for (tally, mut other) in self.tallies.iter_mut().zip(waiting.tallies) {
+            other.settle(&log.calendar);
+            tally.merge(other);
         }
     }
 }

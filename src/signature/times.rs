@@ -1,107 +1,31 @@
 //! When a line was written: the times of klog, zap, capnslog, containers and the system's log, to the microsecond.
 //!
-//! klog and the system's log say no year. It is taken from elsewhere ([`Year`]), and where from is told. Times that
-//! name no zone are taken as they are: control planes run on UTC.
-
-use std::path::Path;
+//! klog and the system's log say neither year nor zone. Both are taken from elsewhere ([`Calendar`]), and where the year is
+//! from is told. Where nothing in a log names a zone, times are taken as they are: control planes run on UTC.
 
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use memchr::memmem;
-use serde::{Deserialize, Serialize};
 
-/// Where the year of a file's times is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum YearFrom {
-    /// The lines have it.
-    Line,
-    /// A date in the file's path.
-    Path,
-    /// When the file was last changed.
-    Modified,
-    /// Today: there is nothing else.
-    Today,
-}
+pub(super) use super::calendar::{Calendar, YearFrom};
 
-/// A day that a file's times are near to, and where it is known from.
+/// What a time with a year says of its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Year {
-    near: Date,
-    /// Where from.
-    pub from: YearFrom,
-}
-
-impl Year {
-    /// Near a day.
-    #[must_use]
-    pub fn near(near: Date, from: YearFrom) -> Self {
-        Self { near, from }
-    }
-
-    /// That of a file: of a date in its path, else of when it was last changed, else today's.
-    #[must_use]
-    pub fn of(path: &Path, modified: Option<Timestamp>) -> Self {
-        let day = |time: Timestamp| jiff::tz::TimeZone::UTC.to_datetime(time).date();
-        match (date_in(path), modified) {
-            (Some(date), _) => Self::near(date, YearFrom::Path),
-            (None, Some(time)) => Self::near(day(time), YearFrom::Modified),
-            (None, None) => Self::near(day(Timestamp::now()), YearFrom::Today),
-        }
-    }
-
-    /// What klog says at the head of a file of its own (`Log file created at: 2026/11/22 10:00:00`), else this.
-    #[must_use]
-    pub fn or_of(self, head: &[u8]) -> Self {
-        const CREATED: &[u8] = b"Log file created at: ";
-        let head = &head[..head.len().min(4096)];
-        let created = memmem::find(head, CREATED).and_then(|at| dated(&head[at + CREATED.len()..]));
-        created.map_or(self, |(time, _)| Self::near(time.date(), YearFrom::Line))
-    }
-
-    /// The date of a month and a day: that which is nearest.
-    fn date(&self, month: i8, day: i8) -> Option<Date> {
-        let year = self.near.year();
-        let dates = (year - 1..=year + 1).filter_map(|year| Date::new(year, month, day).ok());
-        dates.min_by_key(|date| date.duration_since(self.near).abs())
-    }
-}
-
-/// The last date in a path: `20200930`, `2020-09-30`, or a folder `2020`.
-fn date_in(path: &Path) -> Option<Date> {
-    path.iter().rev().find_map(|part| {
-        let part = part.to_string_lossy();
-        let runs = part
-            .split(|sign: char| !sign.is_ascii_digit())
-            .filter(|run| !run.is_empty());
-        let runs: Vec<&str> = runs.collect();
-        let number = |text: &str| text.parse::<i16>().ok();
-        let date = |year: &str, month: &str, day: &str| {
-            let year = number(year).filter(|year| (2014..2100).contains(year))?;
-            Date::new(year, month.parse().ok()?, day.parse().ok()?).ok()
-        };
-        let whole = runs.iter().find_map(|run| match run.len() {
-            8 => date(&run[..4], &run[4..6], &run[6..]),
-            _ => None,
-        });
-        let apart = || {
-            let mut three = runs.windows(3);
-            three.find_map(|run| match run {
-                [year, month, day] if year.len() == 4 => date(year, month, day),
-                _ => None,
-            })
-        };
-        // Of a year alone, the middle is near to all of its days.
-        let year = || (part.len() == 4).then(|| date(&part, "7", "2")).flatten();
-        whole.or_else(apart).or_else(year)
-    })
+pub enum Zone {
+    /// Nothing.
+    Unsaid,
+    /// That it is UTC: as seconds, or with a `Z`. Some programs write so wherever they run, so it says nothing of other lines.
+    Utc,
+    /// That of whoever wrote it: an offset, or what a clock beside it shows.
+    Local(Offset),
 }
 
 /// What a line says of its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
-    /// With a year.
-    Dated(DateTime),
+    /// With a year: in UTC, unless it does not say in which zone.
+    Dated(DateTime, Zone),
     /// Without one: month, day, time.
     Yearless(i8, i8, Time),
 }
@@ -115,21 +39,34 @@ impl Stamp {
         let line = &line[start..];
         match line[0] {
             b'I' | b'W' | b'E' | b'F' => klog(line).or_else(|| syslog(line)),
-            b'0'..=b'9' => dated(line).map(|(time, _)| Self::Dated(time)),
+            b'0'..=b'9' => dated(line).map(|(time, zone)| Self::Dated(time, zone)),
             b'{' => json(line),
+            b't' => logfmt(line),
             b'A'..=b'Z' => syslog(line),
             _ => None,
         }
     }
 
-    /// The time, in a file of such a year.
+    /// The time, in a log of such a calendar: in UTC where that knows a zone.
     #[must_use]
-    pub fn at(self, year: &Year) -> Option<DateTime> {
-        match self {
-            Self::Dated(time) => Some(time),
-            Self::Yearless(month, day, time) => Some(year.date(month, day)?.to_datetime(time)),
+    pub fn at(self, calendar: &Calendar) -> Option<DateTime> {
+        let local = match self {
+            Self::Dated(time, Zone::Utc | Zone::Local(_)) => return Some(time),
+            Self::Dated(time, Zone::Unsaid) => time,
+            Self::Yearless(month, day, time) => calendar.date(month, day)?.to_datetime(time),
+        };
+        match calendar.zone() {
+            Some(zone) => utc(local, zone),
+            None => Some(local),
         }
     }
+}
+
+/// A zone's time as UTC's.
+fn utc(local: DateTime, zone: Offset) -> Option<DateTime> {
+    local
+        .checked_sub(SignedDuration::from_secs(i64::from(zone.seconds())))
+        .ok()
 }
 
 /// Two digits at a place.
@@ -173,21 +110,62 @@ fn klog(line: &[u8]) -> Option<Stamp> {
     Some(Stamp::Yearless(two(line, 1)?, two(line, 3)?, time))
 }
 
-/// `Sep 30 18:12:03 host kubelet[1]: …`; klog's own time where that comes after it, as it is finer.
+/// `Sep 30 18:12:03 host kubelet[1]: …`; the program's own time where that comes after it, as it is finer.
 fn syslog(line: &[u8]) -> Option<Stamp> {
     const MONTHS: [&[u8]; 12] = [
         b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
     ];
     let month = MONTHS.iter().position(|month| line.starts_with(month))?;
     let (time, rest) = clock(line.get(7..)?)?;
-    let rest = &rest[..rest.len().min(256)];
-    let inner = memmem::find(rest, b"]: ").and_then(|at| klog(&rest[at + 3..]));
-    let month = i8::try_from(month + 1).ok()?;
-    inner.or_else(|| Some(Stamp::Yearless(month, two(line, 4)?, time)))
+    let (month, day) = (i8::try_from(month + 1).ok()?, two(line, 4)?);
+    let inner = memmem::find(&rest[..rest.len().min(256)], b"]: ");
+    let inner = inner.and_then(|at| program(&rest[at + 3..]));
+    Some(match inner {
+        // Two clocks for one moment: how far they are apart is the zone of the one that names none.
+        Some(Stamp::Dated(utc, Zone::Utc | Zone::Local(_))) => {
+            let zone = apart(month, day, time, utc);
+            Stamp::Dated(utc, zone.map_or(Zone::Utc, Zone::Local))
+        }
+        Some(inner) => inner,
+        None => Stamp::Yearless(month, day, time),
+    })
 }
 
-/// `2020-09-30 18:12:03.123456`, with `T` or slashes as well, with or without a zone; and what comes after it.
-fn dated(text: &[u8]) -> Option<(DateTime, &[u8])> {
+/// The time that a program's own line has, behind the system's.
+fn program(line: &[u8]) -> Option<Stamp> {
+    match line.first()? {
+        b'{' => json(line),
+        b't' => logfmt(line),
+        b'0'..=b'9' => dated(line).map(|(time, zone)| Stamp::Dated(time, zone)),
+        _ => klog(line),
+    }
+}
+
+/// How far a local clock is from UTC, in quarters of an hour; `None` where the two can't be of one moment.
+fn apart(month: i8, day: i8, time: Time, utc: DateTime) -> Option<Offset> {
+    let near = Calendar::near(utc.date(), YearFrom::Line);
+    let local = near.date(month, day)?.to_datetime(time);
+    let seconds = local.duration_since(utc).as_secs();
+    let quarters = (seconds + if seconds < 0 { -450 } else { 450 }) / 900;
+    // A line is passed on at once, or soon.
+    let fits = (seconds - quarters * 900).abs() <= 120;
+    let offset = i32::try_from(quarters * 900)
+        .ok()
+        .filter(|offset| fits && offset.abs() <= 14 * 3600);
+    Offset::from_seconds(offset?).ok()
+}
+
+/// `time="2024-01-11T03:12:02-08:00" level=fatal`, with or without the quotes; `ts=` as well.
+fn logfmt(line: &[u8]) -> Option<Stamp> {
+    let value = line
+        .strip_prefix(b"time=")
+        .or_else(|| line.strip_prefix(b"ts="))?;
+    let value = value.strip_prefix(b"\"").unwrap_or(value);
+    dated(value).map(|(time, zone)| Stamp::Dated(time, zone))
+}
+
+/// `2020-09-30 18:12:03.123456`, with `T` or slashes as well, with or without a zone.
+pub(super) fn dated(text: &[u8]) -> Option<(DateTime, Zone)> {
     let year = i16::from(two(text, 0)?) * 100 + i16::from(two(text, 2)?);
     if !matches!(text.get(4)?, b'-' | b'/') || !matches!(text.get(10)?, b' ' | b'T') {
         return None;
@@ -196,21 +174,18 @@ fn dated(text: &[u8]) -> Option<(DateTime, &[u8])> {
     let (time, rest) = clock(&text[11..])?;
     let time = date.to_datetime(time);
     let sign = match rest.first() {
-        Some(b'+') => -1,
-        Some(b'-') => 1,
-        _ => return Some((time, rest)),
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        Some(b'Z') => return Some((time, Zone::Utc)),
+        _ => return Some((time, Zone::Unsaid)),
     };
     let Some(hours) = two(rest, 1) else {
-        return Some((time, rest));
+        return Some((time, Zone::Unsaid));
     };
-    let minutes = if rest.get(3) == Some(&b':') {
-        two(rest, 4)
-    } else {
-        two(rest, 3)
-    };
-    let minutes = i64::from(hours) * 60 + i64::from(minutes.unwrap_or_default());
-    let time = time.checked_add(SignedDuration::from_mins(sign * minutes)).ok()?;
-    Some((time, rest))
+    let minutes = two(rest, if rest.get(3) == Some(&b':') { 4 } else { 3 }).unwrap_or_default();
+    let seconds = sign * (i32::from(hours) * 60 + i32::from(minutes)) * 60;
+    let zone = Offset::from_seconds(seconds).ok()?;
+    Some((utc(time, zone)?, Zone::Local(zone)))
 }
 
 /// The field `ts` (klog's and zap's), `time` (of a container engine) or `timestamp`, as text or as a number.
@@ -221,7 +196,7 @@ fn json(line: &[u8]) -> Option<Stamp> {
         let value = line[at..].trim_ascii_start();
         let value = &value[..value.len().min(48)];
         if let Some(text) = value.strip_prefix(b"\"") {
-            return dated(text).map(|(time, _)| Stamp::Dated(time));
+            return dated(text).map(|(time, zone)| Stamp::Dated(time, zone));
         }
         let digits = value
             .iter()
@@ -238,7 +213,7 @@ fn json(line: &[u8]) -> Option<Stamp> {
         )]
         let micros = (seconds * 1e6).round() as i64;
         let time = Timestamp::from_microsecond(micros).ok()?;
-        Some(Stamp::Dated(jiff::tz::TimeZone::UTC.to_datetime(time)))
+        Some(Stamp::Dated(Offset::UTC.to_datetime(time), Zone::Utc))
     })
 }
 
@@ -248,8 +223,8 @@ mod tests {
     use jiff::civil::date;
 
     fn at(line: &str) -> String {
-        let year = Year::near(date(2020, 10, 1), YearFrom::Path);
-        let time = Stamp::of(line.as_bytes()).and_then(|stamp| stamp.at(&year));
+        let calendar = Calendar::near(date(2020, 10, 1), YearFrom::Path);
+        let time = Stamp::of(line.as_bytes()).and_then(|stamp| stamp.at(&calendar));
         time.map_or_else(|| "none".to_owned(), |time| time.to_string())
     }
 
@@ -317,7 +292,7 @@ mod tests {
                     spoilt.push(byte);
                     spoilt.extend(&line.as_bytes()[(cut + 1).min(line.len())..]);
                     let _ = Stamp::of(&spoilt)
-                        .and_then(|stamp| stamp.at(&Year::near(date(2020, 1, 1), YearFrom::Today)));
+                        .and_then(|stamp| stamp.at(&Calendar::near(date(2020, 1, 1), YearFrom::Today)));
                 }
             }
         }
@@ -346,37 +321,63 @@ mod tests {
     }
 
     #[test]
-    fn the_year_is_that_of_the_nearest_day() {
-        let near = |year, month, day| Year::near(date(year, month, day), YearFrom::Modified);
-        assert_eq!(near(2021, 1, 2).date(12, 31), Some(date(2020, 12, 31)));
-        assert_eq!(near(2020, 12, 31).date(1, 1), Some(date(2021, 1, 1)));
-        assert_eq!(near(2021, 3, 1).date(2, 29), Some(date(2020, 2, 29)));
-    }
-
-    #[test]
-    fn klog_says_the_year_at_the_head_of_its_own_files() {
-        let year = Year::near(date(2020, 10, 1), YearFrom::Today);
-        let head = b"Log file created at: 2026/11/22 10:00:00\nRunning on machine: a\n";
-        assert_eq!(year.or_of(head), Year::near(date(2026, 11, 22), YearFrom::Line));
-        assert_eq!(year.or_of(b"Log file created at: once"), year);
-    }
-
-    #[test]
-    fn a_date_in_the_path_goes_before_the_files_own() {
-        for (path, wanted) in [
-            ("logs/2020/kubelet.log", Some((2020, YearFrom::Path))),
+    fn a_zone_is_that_of_an_offset_or_of_two_clocks_beside_each_other() {
+        let zone = |line: &str| match Stamp::of(line.as_bytes()) {
+            Some(Stamp::Dated(_, Zone::Local(zone))) => zone.to_string(),
+            other => format!("{other:?}"),
+        };
+        let host = "Jan 11 03:12:01 edge-2 k3s[901]: ";
+        for (line, wanted) in [
+            (r#"time="2024-01-11T03:12:02-08:00" level=info"#.to_owned(), "-08"),
+            (r#"time=2024-01-11T03:12:02+0530 level=info"#.to_owned(), "+05:30"),
             (
-                "kube-apiserver.log-20200930-1601450000.gz",
-                Some((2020, YearFrom::Path)),
+                format!(r#"{host}{{"level":"warn","ts":"2024-01-11T03:12:01.120-0800"}}"#),
+                "-08",
             ),
-            ("2019-10-30/b/etcd.log", Some((2019, YearFrom::Path))),
-            ("arktos/0929-0618-91f3/etcd.log", Some((2021, YearFrom::Modified))),
-            ("a/99999999/1601450000", Some((2021, YearFrom::Modified))),
+            // Whoever writes UTC everywhere says by that what the clock before it is.
+            (
+                format!(r#"{host}{{"level":"warn","ts":"2024-01-11T11:12:01.120Z"}}"#),
+                "-08",
+            ),
+            (format!(r#"{host}{{"level":"warn","ts":1704971521.12}}"#), "-08"),
+            (
+                "Dec 31 19:00:05 h k[1]: time=\"2024-01-01T00:00:03Z\"".to_owned(),
+                "-05",
+            ),
+            (
+                "Jan  1 05:45:05 h k[1]: time=\"2024-01-01T00:00:03Z\"".to_owned(),
+                "+05:45",
+            ),
         ] {
-            let modified = Timestamp::from_second(1_620_000_000).unwrap();
-            let year = Year::of(Path::new(path), Some(modified));
-            assert_eq!(Some((year.near.year(), year.from)), wanted, "{path}");
+            assert_eq!(zone(&line), wanted, "{line}");
         }
-        assert_eq!(Year::of(Path::new("etcd.log"), None).from, YearFrom::Today);
+        for line in [
+            "2024-01-11T11:12:01Z a",
+            r#"{"ts":1580306777047.728}"#,
+            // Of another moment: what was passed on late says nothing.
+            "Jan 11 03:12:01 h k[1]: time=\"2024-01-11T11:20:01Z\"",
+        ] {
+            assert!(
+                matches!(Stamp::of(line.as_bytes()), Some(Stamp::Dated(_, Zone::Utc))),
+                "{line}"
+            );
+        }
+        let plain = Stamp::of(b"2020-09-30 18:12:03.123456 W | etcdserver: a");
+        assert!(matches!(plain, Some(Stamp::Dated(_, Zone::Unsaid))));
+    }
+
+    #[test]
+    fn a_known_zone_holds_for_every_time_that_names_none() {
+        let mut calendar = Calendar::near(date(2020, 10, 1), YearFrom::Today);
+        assert!(calendar.learn(Stamp::of(b"time=\"2024-01-11T03:12:02-08:00\"").unwrap()));
+        for (line, wanted) in [
+            ("E0111 03:12:01.121900 901 a.go:1] b", "2024-01-11T11:12:01.1219"),
+            ("Jan 11 20:00:00 edge-2 systemd[1]: a", "2024-01-12T04:00:00"),
+            ("2024-01-11 03:12:01 W | a", "2024-01-11T11:12:01"),
+            ("2024-01-11T03:12:01Z a", "2024-01-11T03:12:01"),
+        ] {
+            let time = Stamp::of(line.as_bytes()).unwrap().at(&calendar);
+            assert_eq!(time.unwrap().to_string(), wanted, "{line}");
+        }
     }
 }

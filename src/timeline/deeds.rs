@@ -1,8 +1,9 @@
-//! Who did what to an app, and how often: read from the requests of a timeline, or, where it has none, from what the
+//! Who did what to a workload, and how often: read from the requests of a timeline, or, where it has none, from what the
 //! watches show of the deeds.
 //!
 //! An actor is named only where something says so. Without requests a pod's owner says who created it, a condition or a
-//! status who took it away; for the rest it is `somebody`, or `a scheduler`, since nobody else binds pods.
+//! status who took it away; for the rest it is `somebody`, or `a scheduler`, since nobody else binds pods. What was refused
+//! (403, 409, 422, 429) is a deed as well: an endless attempt is no rest.
 
 mod acts;
 mod names;
@@ -13,7 +14,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timeline, What};
+use super::{History, PodSeen, Timeline, WorkloadRef};
+
+pub use acts::Act;
+pub(super) use acts::acts;
+
+/// The controller that makes and deletes a pod for its owner; `None` of a pod that nobody owns, or an owner of an unknown kind.
+#[must_use]
+pub fn controller_of(pod: &PodSeen) -> Option<&'static str> {
+    names::controller_of(pod)
+}
 
 /// What somebody does to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +49,21 @@ pub enum Does {
     Cordons,
     /// Opens a node to pods.
     Uncordons,
+}
+
+impl Does {
+    /// What is refused to somebody who may not: `an eviction`.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Writes | Self::Scales | Self::Cordons | Self::Uncordons => "a change",
+            Self::Creates => "a creation",
+            Self::Binds => "a binding",
+            Self::Refuses | Self::Rejects => "a status",
+            Self::Evicts => "an eviction",
+            Self::Deletes => "a deletion",
+        }
+    }
 }
 
 impl fmt::Display for Does {
@@ -78,7 +103,7 @@ pub struct Deed {
     pub actor: String,
     /// What.
     pub does: Does,
-    /// To what: `pod` (one of the app's), `deployment web`, `node`.
+    /// To what: `pod` (one of the workload's), `deployment web`, `node`.
     pub object: String,
     /// Which reason, nodes or numbers: `RemoveDuplicates`, `kind-worker`, `1→3→6`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,6 +113,12 @@ pub struct Deed {
     /// How often a minute, from the first time to the last; where it was done more than once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_min: Option<f64>,
+    /// The HTTP status of the answers, where it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u16>,
+    /// Whether kubeclash did it in that one's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub played: bool,
     /// What says so.
     pub seen_in: SeenIn,
 }
@@ -95,11 +126,15 @@ pub struct Deed {
 impl Deed {
     /// `descheduler evicts pod (RemoveDuplicates)`; without the pod where it was already spoken of.
     fn words(&self, spoken_of: bool) -> String {
-        let Self { actor, does, .. } = self;
+        let Self { does, .. } = self;
+        let actor = names::told(&self.actor, self.played);
         let object = match self.object.as_str() {
             acts::POD if spoken_of => String::new(),
-            object => format!(" {}", object.strip_prefix("deployment ").unwrap_or(object)),
+            object => format!(" {}", object.split_once(' ').map_or(object, |(_, name)| name)),
         };
+        if let Some(code) = self.refused {
+            return format!("{actor} is refused {} ({code})", does.noun());
+        }
         match (does, self.detail.as_deref()) {
             (_, None) => format!("{actor} {does}{object}"),
             (Does::Binds, Some(nodes)) => format!("{actor} binds{object} to {nodes}"),
@@ -111,7 +146,7 @@ impl Deed {
     }
 }
 
-/// Everything that was done to an app, in order of the first time.
+/// Everything that was done to a workload, in order of the first time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deeds {
     /// What, by whom.
@@ -159,22 +194,23 @@ impl Deeds {
     }
 }
 
-/// The deeds that concern an app's pods and deployment, and the nodes, since a time.
+/// The deeds that concern a workload, its pods, and the nodes, since a time.
 #[must_use]
-pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
-    // Where there is a log, a scenario's own steps are in it: without any request there is none.
-    let audited = timeline
-        .entries
-        .iter()
-        .any(|entry| matches!(entry.what, What::Request(_)));
-    let acts = if audited {
-        acts::asked(timeline, app, since)
-    } else {
-        acts::shown(timeline, app, since)
-    };
-    let mut groups: Vec<Vec<acts::Act>> = Vec::new();
-    for act in acts {
-        match groups.iter_mut().find(|group| group[0].is_like(&act)) {
+pub fn deeds(timeline: &Timeline, workload: &WorkloadRef, since: Duration) -> Deeds {
+    deeds_in(&History::of(timeline), workload, since)
+}
+
+/// The same of a history that is there already.
+#[must_use]
+pub fn deeds_in(history: &History<'_>, workload: &WorkloadRef, since: Duration) -> Deeds {
+    let mut groups: Vec<Vec<&Act>> = Vec::new();
+    for act in history.acts.iter().filter(|act| act.t >= since) {
+        if act.workload.as_ref().is_some_and(|of| of != workload)
+            || (act.workload.is_none() && act.object != acts::NODE)
+        {
+            continue;
+        }
+        match groups.iter_mut().find(|group| group[0].is_like(act)) {
             Some(group) => group.push(act),
             None => groups.push(vec![act]),
         }
@@ -186,7 +222,9 @@ pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
         detail: detail(group[0].does, &group),
         count: group.len(),
         per_min: per_min(&group),
-        seen_in: if audited {
+        refused: group[0].refused,
+        played: group[0].played,
+        seen_in: if history.audited {
             SeenIn::AuditLog
         } else {
             SeenIn::Watches
@@ -194,11 +232,11 @@ pub fn deeds(timeline: &Timeline, app: &str, since: Duration) -> Deeds {
     });
     Deeds {
         list: list.collect(),
-        audited,
+        audited: history.audited,
     }
 }
 
-fn per_min(acts: &[acts::Act]) -> Option<f64> {
+fn per_min(acts: &[&Act]) -> Option<f64> {
     let (first, last) = (acts.first()?.t, acts.last()?.t);
     let took = last.saturating_sub(first).as_secs_f64();
     (acts.len() > 1 && took > 0.0).then(|| ((acts.len() - 1) as f64 / took * 600.0).round() / 10.0)
@@ -207,7 +245,7 @@ fn per_min(acts: &[acts::Act]) -> Option<f64> {
 /// How many different details are told.
 const TOLD: usize = 8;
 
-fn detail(does: Does, acts: &[acts::Act]) -> Option<String> {
+fn detail(does: Does, acts: &[&Act]) -> Option<String> {
     let details = acts.iter().filter_map(|act| act.detail.as_deref());
     let told = if does == Does::Scales {
         steps(details)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::timeline::drawn::{Draft, pod, s, seen};
-use crate::timeline::{EventSeen, OwnerRef, PodSeen};
+use crate::timeline::{EventSeen, OwnerRef, PodSeen, What};
 
 const KCM: &str = "kube-controller-manager/replicaset-controller";
 const NODES: &str = "kube-controller-manager/node-controller";
@@ -8,9 +8,29 @@ const HPA: &str = "kube-controller-manager/horizontal-pod-autoscaler";
 const SCHEDULER: &str = "kube-scheduler/scheduler";
 const DESCHEDULER: &str = "descheduler/descheduler";
 
+fn owner() -> OwnerRef {
+    owner_named("web-1")
+}
+
+fn owner_named(name: &str) -> OwnerRef {
+    OwnerRef {
+        kind: "ReplicaSet".to_owned(),
+        name: name.to_owned(),
+        uid: format!("uid-{name}"),
+    }
+}
+
+fn deeds(timeline: &Timeline, name: &str, since: std::time::Duration) -> Deeds {
+    super::deeds(timeline, &WorkloadRef::deployment(name), since)
+}
+
 /// Rounds in which a pod is evicted, another created and bound: `evict` says how it is taken away.
 fn rounds(evict: impl Fn(Draft, &str) -> Draft) -> Timeline {
-    let mut draft = Draft::new("c5").pod("a", Some("w1")).at(5.0).mark("descheduler");
+    let mut draft = Draft::new("c5")
+        .owned()
+        .pod("a", Some("w1"))
+        .at(5.0)
+        .mark("descheduler");
     for (n, (old, new)) in [("a", "b"), ("b", "c"), ("c", "d")].into_iter().enumerate() {
         let at = 10.0 * n as f64 + 6.0;
         draft = evict(draft.at(at), &format!("web-{old}"))
@@ -53,6 +73,8 @@ fn each_actor_has_its_deed_its_count_and_its_rate() {
         detail: Some("RemoveDuplicates".to_owned()),
         count: 3,
         per_min: Some(6.0),
+        refused: None,
+        played: false,
         seen_in: SeenIn::AuditLog,
     };
     assert_eq!(deeds.list[0], evicts);
@@ -118,10 +140,113 @@ fn two_plugins_of_a_descheduler_are_told_apart() {
 }
 
 #[test]
-fn what_was_refused_or_came_before_or_concerns_another_app_is_no_deed() {
+fn what_is_refused_is_a_deed_but_no_old_view_of_a_status_is() {
     let refused =
         rounds(|draft, pod| draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| r.code = 429));
-    assert!(sentence(&refused).starts_with("replicaset-controller creates pod → "));
+    assert!(
+        sentence(&refused)
+            .starts_with("descheduler is refused an eviction (429) → replicaset-controller creates → "),
+        "{}",
+        sentence(&refused)
+    );
+    let evicts = &deeds(&refused, "web", s(5.0)).list[0];
+    assert_eq!((evicts.count, evicts.refused), (3, Some(429)));
+    let stale = Draft::new("c7")
+        .owned()
+        .pod("a", None)
+        .asked((SCHEDULER, "patch pods/status", "web-a"), |r| r.code = 409)
+        .asked((KCM, "update deployments", "web"), |r| r.code = 409)
+        .asked((KCM, "create pods", "web-a"), |r| r.code = 500)
+        .done();
+    assert_eq!(deeds(&stale, "web", s(0.0)).list, []);
+}
+
+#[test]
+fn a_pod_that_may_not_be_made_is_told_of_the_workload_that_it_would_have_had() {
+    let timeline = Draft::new("wl2")
+        .owned()
+        .asked((KCM, "create pods", "web-1-x7k2p"), |r| r.code = 403)
+        .asked((KCM, "create pods", "web-2-x7k2p"), |r| r.code = 403)
+        .done();
+    let deeds = deeds(&timeline, "web", s(0.0));
+    assert_eq!(
+        deeds.chain(&[&[Does::Creates]]),
+        "replicaset-controller is refused a creation (403)"
+    );
+    assert_eq!(deeds.list[0].count, 1);
+}
+
+#[test]
+fn any_kind_in_any_namespace_has_deeds_of_its_own() {
+    let scale = |namespace: &'static str, replicas| {
+        move |r: &mut crate::timeline::RequestSeen| {
+            r.namespace = namespace.to_owned();
+            r.replicas = Some(replicas);
+        }
+    };
+    let timeline = Draft::new("wl3")
+        .asked(("kubectl", "create statefulsets", "db"), scale("shop", 2))
+        .asked(("keeper", "patch statefulsets/scale", "db"), scale("shop", 3))
+        .asked(("kubectl", "patch statefulsets", "db"), scale("default", 9))
+        .done();
+    let db: WorkloadRef = "sts/shop/db".parse().unwrap();
+    let deeds = super::deeds(&timeline, &db, s(0.0));
+    assert_eq!(
+        deeds.turns(Does::Scales).as_deref(),
+        Some("keeper scales shop/db 2→3")
+    );
+    assert_eq!(deeds.list.len(), 2);
+}
+
+#[test]
+fn who_is_played_by_kubeclash_is_told_so_and_controllers_and_appliers_have_names_of_their_own() {
+    let write = |agent: &'static str, manager: Option<&'static str>, user: Option<&'static str>, replicas| {
+        (agent, move |r: &mut crate::timeline::RequestSeen| {
+            r.manager = manager.map(str::to_owned);
+            r.user = user.map(str::to_owned);
+            r.replicas = Some(replicas);
+        })
+    };
+    let mut draft = Draft::new("c2");
+    for (agent, with) in [
+        write(
+            "kubectl/kubeclash-0.2.0",
+            Some("kubectl-client-side-apply"),
+            None,
+            1,
+        ),
+        write("kubectl/kubeclash-0.2.0", Some("flux"), None, 2),
+        write("kubectl", Some("kubectl"), None, 3),
+        write("keeper", None, Some("controller:keeper-of-three"), 4),
+    ] {
+        draft = draft.asked((agent, "patch deployments", "web"), with);
+    }
+    let deeds = deeds(&draft.done(), "web", s(0.0));
+    let actors: Vec<(&str, bool)> = deeds
+        .list
+        .iter()
+        .map(|deed| (deed.actor.as_str(), deed.played))
+        .collect();
+    assert_eq!(
+        actors,
+        [
+            ("kubectl apply", true),
+            ("flux", true),
+            ("kubectl apply", false),
+            ("keeper-of-three", false)
+        ]
+    );
+    assert!(
+        deeds
+            .chain(&[&[Does::Writes]])
+            .starts_with("kubectl apply (played by kubeclash) writes web"),
+        "{}",
+        deeds.chain(&[&[Does::Writes]])
+    );
+}
+
+#[test]
+fn what_came_before_or_concerns_another_workload_is_no_deed() {
     let timeline = rounds(|draft, pod| draft.request((DESCHEDULER, "create pods/eviction", pod)));
     assert_eq!(deeds(&timeline, "web", s(20.0)).list[0].count, 1);
     assert_eq!(deeds(&timeline, "web", s(20.0)).list[0].per_min, None);
@@ -161,9 +286,11 @@ fn rejected(condition: Option<&str>, release: &str) -> Timeline {
         ready: false,
         reason: Some("TaintToleration".to_owned()),
         disruption: condition.map(str::to_owned),
+        owner: Some(owner()),
         ..pod("a", Some("w1"))
     };
     Draft::new("c7")
+        .owned()
         .component("kube-controller-manager", release)
         .at(5.0)
         .request((KCM, "create pods", "web-a"))
@@ -181,6 +308,7 @@ fn rejected(condition: Option<&str>, release: &str) -> Timeline {
             state: PodSeen {
                 disruption: condition.map(str::to_owned),
                 reason: Some("TaintToleration".to_owned()),
+                owner: Some(owner()),
                 ..pod("a", Some("w1"))
             },
         }))
@@ -277,6 +405,7 @@ fn changes_with_another_in_between_are_not_one() {
 #[test]
 fn a_pod_that_no_node_fits_is_refused_by_whoever_said_so() {
     let timeline = Draft::new("c3")
+        .owned()
         .at(5.0)
         .pod("a", None)
         .request((SCHEDULER, "patch pods/status", "web-a"))
@@ -307,17 +436,14 @@ fn a_node_is_closed_and_opened_by_whoever_did_and_not_by_whoever_came_after() {
 fn without_an_audit_log_nobody_is_named_whom_nothing_shows() {
     let owned = |uid: &str, node: Option<&str>, disruption: Option<&str>| {
         What::Pod(seen(PodSeen {
-            owner: Some(OwnerRef {
-                kind: "ReplicaSet".to_owned(),
-                name: "web".to_owned(),
-                uid: "r".to_owned(),
-            }),
+            owner: Some(owner()),
             terminating: disruption.is_some(),
             disruption: disruption.map(str::to_owned),
             ..pod(uid, node)
         }))
     };
     let timeline = Draft::new("c5")
+        .owned()
         .what(owned("a", Some("w1"), None))
         .at(5.0)
         .what(owned("a", Some("w1"), Some("EvictionByEvictionAPI")))
@@ -326,7 +452,14 @@ fn without_an_audit_log_nobody_is_named_whom_nothing_shows() {
         .what(owned("b", Some("w1"), None))
         .at(7.0)
         .what(owned("b", Some("w1"), Some("DeletionByTaintManager")))
-        .pod("orphan", None)
+        .owned_by("Rollout", "web")
+        .workload("Rollout", "web", |rollout| {
+            rollout.owner = Some(OwnerRef {
+                kind: "Deployment".to_owned(),
+                ..owner_named("web")
+            });
+        })
+        .pod("stranger", None)
         .deployment("web", 3, 3)
         .at(8.0)
         .deployment("web", 5, 3)
@@ -349,7 +482,7 @@ fn without_an_audit_log_nobody_is_named_whom_nothing_shows() {
 
 #[test]
 fn many_details_are_cut_and_a_fork_is_called_what_it_calls_itself() {
-    let mut draft = Draft::new("c5");
+    let mut draft = Draft::new("c5").owned();
     for n in 0..12 {
         let uid = format!("p{n:02}");
         draft = draft.pod(&uid, None).asked(

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Change, ComponentVersion, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, PodSeen, RequestSeen, Series,
-    Sighting, Timeline, What, WorkloadSeen,
+    Change, ComponentVersion, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef, PodSeen,
+    RequestSeen, Series, Sighting, Timeline, What, WorkloadSeen,
 };
 use crate::experiment::{Arm, Pace, Shape};
 
@@ -27,6 +27,7 @@ pub(crate) fn draw(values: &str) -> Series<i64> {
 /// A timeline that is drawn entry by entry, at the time that [`Draft::at`] last set.
 pub(crate) struct Draft {
     now: Duration,
+    owner: Option<OwnerRef>,
     timeline: Timeline,
 }
 
@@ -34,6 +35,7 @@ impl Draft {
     pub(crate) fn new(case: &str) -> Self {
         Self {
             now: Duration::ZERO,
+            owner: None,
             timeline: Timeline::new(Header {
                 case: case.to_owned(),
                 arm: Arm::Broken,
@@ -148,6 +150,7 @@ impl Draft {
             agent: agent.to_owned(),
             verb: verb.to_owned(),
             resource: resource.to_owned(),
+            namespace: "default".to_owned(),
             name: name.to_owned(),
             code: 200,
             ..RequestSeen::default()
@@ -156,9 +159,61 @@ impl Draft {
         self.what(What::Request(request))
     }
 
+    /// Pods that are drawn from here on belong to the replica set `web-1` of deployment `web`.
+    pub(crate) fn owned(self) -> Self {
+        self.owned_by("ReplicaSet", "web-1").replica_set("web-1", 1)
+    }
+
+    /// Pods that are drawn from here on belong to this.
+    pub(crate) fn owned_by(mut self, kind: &str, name: &str) -> Self {
+        self.owner = Some(OwnerRef {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+        });
+        self
+    }
+
+    /// A replica set of deployment `web`.
+    pub(crate) fn replica_set(self, name: &str, wanted: i64) -> Self {
+        self.what(What::Workload(seen(WorkloadSeen {
+            kind: "replicaset".to_owned(),
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            owner: Some(OwnerRef {
+                kind: "Deployment".to_owned(),
+                name: "web".to_owned(),
+                uid: "uid-web".to_owned(),
+            }),
+            wanted,
+            ..WorkloadSeen::default()
+        })))
+    }
+
+    /// A workload with more known of it.
+    pub(crate) fn workload(self, kind: &str, name: &str, with: impl FnOnce(&mut WorkloadSeen)) -> Self {
+        let mut state = WorkloadSeen {
+            kind: kind.to_owned(),
+            namespace: "default".to_owned(),
+            name: name.to_owned(),
+            ..WorkloadSeen::default()
+        };
+        with(&mut state);
+        self.what(What::Workload(seen(state)))
+    }
+
     /// A pod of `web`, named by its UID, on a node or pending.
     pub(crate) fn pod(self, uid: &str, node: Option<&str>) -> Self {
-        self.what(What::Pod(seen(pod(uid, node))))
+        self.pod_with(uid, node, |_| ())
+    }
+
+    /// The same with more known of it.
+    pub(crate) fn pod_with(self, uid: &str, node: Option<&str>, with: impl FnOnce(&mut PodSeen)) -> Self {
+        let mut state = pod(uid, node);
+        state.owner.clone_from(&self.owner);
+        with(&mut state);
+        self.what(What::Pod(seen(state)))
     }
 
     pub(crate) fn pods(mut self, uids_and_nodes: &[(&str, &str)]) -> Self {
@@ -169,35 +224,38 @@ impl Draft {
     }
 
     pub(crate) fn unschedulable(self, uid: &str) -> Self {
-        self.what(What::Pod(seen(PodSeen {
-            unschedulable: Some("0/3 nodes are available".to_owned()),
-            ..pod(uid, None)
-        })))
+        self.refused(uid, "0/3 nodes are available")
+    }
+
+    /// The scheduler finds no node for a pod, in these words.
+    pub(crate) fn refused(self, uid: &str, message: &str) -> Self {
+        self.pod_with(uid, None, |pod| pod.unschedulable = Some(message.to_owned()))
     }
 
     pub(crate) fn failed(self, uid: &str, node: &str) -> Self {
-        self.what(What::Pod(seen(PodSeen {
-            phase: "Failed".to_owned(),
-            ready: false,
-            reason: Some("TaintToleration".to_owned()),
-            ..pod(uid, Some(node))
-        })))
+        self.rejected(uid, node, "TaintToleration")
+    }
+
+    /// A kubelet does not run a pod, for a reason.
+    pub(crate) fn rejected(self, uid: &str, node: &str, reason: &str) -> Self {
+        self.pod_with(uid, Some(node), |pod| {
+            pod.phase = "Failed".to_owned();
+            pod.ready = false;
+            pod.reason = Some(reason.to_owned());
+        })
     }
 
     pub(crate) fn terminating(self, uid: &str, node: &str) -> Self {
-        self.what(What::Pod(seen(PodSeen {
-            terminating: true,
-            ..pod(uid, Some(node))
-        })))
+        self.pod_with(uid, Some(node), |pod| pod.terminating = true)
     }
 
     pub(crate) fn gone(self, uid: &str, node: &str) -> Self {
+        let mut state = pod(uid, Some(node));
+        state.owner.clone_from(&self.owner);
+        state.terminating = true;
         self.what(What::Pod(Sighting {
             change: Change::Gone,
-            state: PodSeen {
-                terminating: true,
-                ..pod(uid, Some(node))
-            },
+            state,
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Finding, Timeline, What, WorkloadSeen, World};
+use super::{Entry, Finding, Timeline, What, WorkloadSeen, World};
 
 /// How long a scheduler or a controller-manager that works leaves nothing undone, at any pace: they answer within
 /// milliseconds, and their pace is the machine's.
@@ -88,27 +88,23 @@ impl Timeline {
     /// Which scheduler did nothing for any of the pods that name it; one that every pod bypasses has nothing to do.
     #[must_use]
     pub fn idle_scheduler(&self) -> Option<String> {
-        // By scheduler, whether it ever bound or refused a pod that began without a node.
-        let mut answered: BTreeMap<&str, bool> = BTreeMap::new();
-        let mut bypassed: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
-        let mut known: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
-        for entry in &self.entries {
-            let What::Pod(sighting) = &entry.what else {
+        idle_among(&self.entries)
+    }
+
+    /// Which scheduler did nothing at every time from `t` on, as [`Timeline::idle_scheduler`] has it; `None` where all of them had
+    /// answered at one of these times. What was so once stays so, whatever is asked of another scheduler later.
+    #[must_use]
+    pub fn idle_scheduler_from(&self, t: Duration) -> Option<String> {
+        let until = self.entries.partition_point(|entry| entry.t <= t);
+        let mut idle = None;
+        for length in until..=self.entries.len() {
+            if length > until && !matches!(self.entries[length - 1].what, What::Pod(_)) {
                 continue;
-            };
-            let pod = &sighting.state;
-            let Some(scheduler) = &pod.scheduler else { continue };
-            if known.insert(&pod.uid) && pod.node.is_some() {
-                bypassed.insert(&pod.uid);
             }
-            if !bypassed.contains(&*pod.uid) {
-                *answered.entry(scheduler).or_default() |= pod.node.is_some() || pod.unschedulable.is_some();
-            }
+            idle = idle_among(&self.entries[..length]);
+            idle.as_ref()?;
         }
-        let (idle, _) = answered.into_iter().find(|(_, answered)| !answered)?;
-        Some(format!(
-            "\"{idle}\" neither bound nor refused any of the pods that name it"
-        ))
+        idle
     }
 
     /// Whether a descheduler went through at least `count` cycles in a time, and went on to its end.
@@ -143,6 +139,30 @@ impl Timeline {
         }
         Finding::seen(from, format!("{} descheduling cycles", within.len()))
     }
+}
+
+fn idle_among(entries: &[Entry]) -> Option<String> {
+    // By scheduler, whether it ever bound or refused a pod that began without a node.
+    let mut answered: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut bypassed: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+    let mut known: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
+    for entry in entries {
+        let What::Pod(sighting) = &entry.what else {
+            continue;
+        };
+        let pod = &sighting.state;
+        let Some(scheduler) = &pod.scheduler else { continue };
+        if known.insert(&pod.uid) && pod.node.is_some() {
+            bypassed.insert(&pod.uid);
+        }
+        if !bypassed.contains(&*pod.uid) {
+            *answered.entry(scheduler).or_default() |= pod.node.is_some() || pod.unschedulable.is_some();
+        }
+    }
+    let (idle, _) = answered.into_iter().find(|(_, answered)| !answered)?;
+    Some(format!(
+        "\"{idle}\" neither bound nor refused any of the pods that name it"
+    ))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod deeds;
 mod finding;
 mod format;
 mod format_one;
+mod history;
 mod idle;
 mod lives;
 mod probe;
@@ -20,9 +21,10 @@ mod series;
 mod world;
 
 pub use condition::{Condition, Outlook};
-pub use deeds::{Deed, Deeds, Does, SeenIn, deeds};
+pub use deeds::{Act, Deed, Deeds, Does, SeenIn, controller_of, deeds, deeds_in};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
+pub use history::{History, PodHistory, States};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use probe::{Object, object_kinds};
@@ -36,6 +38,8 @@ pub use series::{Series, Span};
 pub use world::{Probe, World, closed_nodes, deployment, fullest, hpa, skew};
 
 use std::time::Duration;
+
+use world::place;
 
 /// Everything that was seen in one arm.
 #[derive(Debug, Clone, PartialEq)]

@@ -58,6 +58,13 @@ impl<T: PartialEq> Series<T> {
         self.points.push((t, value));
     }
 
+    /// The same with a later end.
+    #[must_use]
+    pub fn lasting(mut self, end: Duration) -> Self {
+        self.end = self.end.max(end);
+        self
+    }
+
     /// The points: (since when, value).
     #[must_use]
     pub fn points(&self) -> &[(Duration, T)] {
@@ -147,6 +154,28 @@ impl<T: PartialEq + Clone> Series<T> {
             points,
             end: self.end.min(t).max(start),
         }
+    }
+}
+
+impl<T: PartialEq + Clone> Series<T> {
+    /// What is read from two series at the same times, from the earlier beginning to the later end.
+    #[must_use]
+    pub fn with<U: PartialEq, R: PartialEq>(
+        &self,
+        other: &Series<U>,
+        read: impl Fn(&T, &U) -> R,
+    ) -> Series<R> {
+        let mut times: Vec<Duration> = self.points.iter().map(|(t, _)| *t).collect();
+        times.extend(other.points.iter().map(|(t, _)| *t));
+        times.sort_unstable();
+        times.dedup();
+        let start = times.first().copied().unwrap_or_default();
+        let mut both = Series::starting(start, read(self.at(start), other.at(start)));
+        for t in times {
+            both.push(t, read(self.at(t), other.at(t)));
+        }
+        both.end = both.end.max(self.end).max(other.end);
+        both
     }
 }
 

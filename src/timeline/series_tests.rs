@@ -183,3 +183,13 @@ proptest! {
         prop_assert!(since.points().windows(2).all(|w| w[0].1 != w[1].1));
     }
 }
+
+#[test]
+fn two_series_are_read_together_at_every_change_of_either() {
+    let both = draw("5 5 1 1").with(&draw("0 2 2 2 2 7"), |a, b| a + b);
+    assert_eq!(
+        both.points(),
+        [(s(0.0), 5), (s(1.0), 7), (s(2.0), 3), (s(5.0), 8)]
+    );
+    assert_eq!(both.end(), s(6.0));
+}

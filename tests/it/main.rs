@@ -10,6 +10,7 @@ mod bisect_live;
 mod bisect_steps;
 mod browser;
 mod classify;
+mod classify_field;
 mod classify_robust;
 mod classify_rules;
 mod cli_ambient;

@@ -1,0 +1,182 @@
+//! How violations are told: a change as a person says it, and a violation in a sentence.
+
+use std::time::Duration;
+
+use super::{Kind, Violation};
+use crate::timeline::{Act, Does, History, PodHistory};
+
+/// Who nothing tells the name of.
+const SOMEBODY: &str = "somebody";
+
+/// `descheduler evicts web-a from w1 (RemoveDuplicates)`.
+pub(super) fn taking(act: Option<&Act>, pod: &str, node: &str, cause: &str) -> String {
+    let actor = act.map_or_else(|| SOMEBODY.to_owned(), Act::actor_told);
+    let verb = act.map_or(Does::Deletes, |act| act.does);
+    let why = if cause.is_empty() {
+        String::new()
+    } else {
+        format!(" ({cause})")
+    };
+    format!("{actor} {verb} {pod} from {node}{why}")
+}
+
+/// `replicaset-controller creates web-b`, `kube-scheduler binds it to w1`.
+pub(super) fn made_anew(history: &History<'_>, pod: &PodHistory<'_>) -> Vec<String> {
+    let name = &pod.last().name;
+    let by = |does: Does| {
+        let acts = history.acts_on(&pod.workload);
+        let its = acts.filter(|act| act.does == does && act.name == *name && act.refused.is_none());
+        its.map(Act::actor_told).next()
+    };
+    let mut told = vec![format!(
+        "{} creates {name}",
+        by(Does::Creates).unwrap_or_else(|| SOMEBODY.to_owned())
+    )];
+    if let (Some(actor), Some(node)) = (by(Does::Binds), &pod.last().node) {
+        told.push(format!("{actor} binds it to {node}"));
+    }
+    told
+}
+
+/// `descheduler is refused an eviction of web-a (429)`.
+pub(super) fn refusal(act: &Act) -> String {
+    let of = if act.name.is_empty() {
+        String::new()
+    } else {
+        format!(" of {}", act.name)
+    };
+    format!(
+        "{} is refused {}{of} ({})",
+        act.actor_told(),
+        act.does.noun(),
+        act.refused.unwrap_or_default()
+    )
+}
+
+/// The HTTP status of a refusal as a cause.
+pub(super) fn code(code: u16) -> String {
+    let words = match code {
+        403 => "Forbidden",
+        409 => "Conflict",
+        422 => "Unprocessable Entity",
+        429 => "Too Many Requests",
+        _ => "refused",
+    };
+    format!("{code} {words}")
+}
+
+/// `kubectl apply scales deployment web 5→1`.
+pub(super) fn act(act: &Act) -> String {
+    if act.refused.is_some() {
+        return refusal(act);
+    }
+    let object = match act.object.as_str() {
+        "pod" | "node" => act.name.as_str(),
+        object => object.split_once(' ').map_or(object, |(_, name)| name),
+    };
+    match (&act.detail, act.does) {
+        (Some(detail), Does::Scales) => format!("{} scales {object} {detail}", act.actor_told()),
+        (Some(detail), does) if act.object != "node" => {
+            format!("{} {does} {object} ({detail})", act.actor_told())
+        }
+        (_, does) => format!("{} {does} {object}", act.actor_told()),
+    }
+}
+
+/// Seconds as people write them: `0.2 s`, `14 s`.
+pub(super) fn seconds(t: Duration) -> String {
+    let seconds = t.as_secs_f64();
+    if seconds < 10.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{seconds:.0} s")
+    }
+}
+
+impl Violation {
+    /// What is wrong, in a sentence: `deployment/web never rests: 301 pods a minute, none ever ready`.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { workload, rounds, .. } = self;
+        let rate = self
+            .per_minute
+            .map(|rate| format!(", {rate} a minute"))
+            .unwrap_or_default();
+        let every = self
+            .period
+            .map(|period| format!(", one every {}", seconds(period)))
+            .unwrap_or_default();
+        let causes = self.causes.join(", ");
+        let nodes = self.nodes.join(", ");
+        let figure = |name: &str| {
+            self.figures
+                .get(name)
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        };
+        let lasted = seconds(self.until.saturating_sub(self.since));
+        match self.kind {
+            Kind::RecreateLoop => {
+                format!(
+                    "{workload} never rests: {rounds} pods{rate}{every}, none ever ready ({causes} on {nodes})"
+                )
+            }
+            Kind::EvictLoop if self.figures.contains_key("refused_evictions") => {
+                format!(
+                    "{workload} never rests: {rounds} attempts to evict its pods are refused{every} ({causes})"
+                )
+            }
+            Kind::EvictLoop | Kind::PreemptionLoop | Kind::PlacementSwap => format!(
+                "{workload} never rests: {rounds} rounds of {}{every}, each back at {} ({causes})",
+                match self.kind {
+                    Kind::EvictLoop => "evict and recreate",
+                    Kind::PreemptionLoop => "preempt and recreate",
+                    _ => "delete and recreate",
+                },
+                figure("placement"),
+            ),
+            Kind::ReplicaOscillation => {
+                format!(
+                    "{workload} never rests: its replicas returned {rounds} times{every}, {}",
+                    figure("replicas")
+                )
+            }
+            Kind::ReplicasetExplosion => {
+                format!("{workload} never rests: {rounds} replica sets more than its changes explain{every}")
+            }
+            Kind::Unschedulable => {
+                let room = match self
+                    .figures
+                    .get("room_elsewhere")
+                    .and_then(serde_json::Value::as_bool)
+                {
+                    Some(true) => ", although a node has room for it",
+                    _ => "",
+                };
+                format!("a pod of {workload} finds no node for {lasted}{room}: {causes}")
+            }
+            Kind::Dip => format!(
+                "{workload} fell to {} of {} promised ({causes}), for {lasted}",
+                figure("least"),
+                figure("floor")
+            ),
+            Kind::Skew => format!(
+                "{workload} stays skewed by {} over {causes} for {lasted}",
+                figure("skew")
+            ),
+            Kind::OverScale => format!(
+                "{workload} rose to {} replicas without load ({causes})",
+                figure("reached")
+            ),
+            Kind::UnexplainedFall => format!(
+                "{workload} fell to {} replicas, which no load explains ({causes})",
+                figure("fell_to")
+            ),
+            Kind::Deadlock => format!("{workload} goes no further for {lasted}: {causes}"),
+            Kind::Rejection => format!("{rounds} pods of {workload} were rejected on {nodes}: {causes}"),
+            Kind::Overcommit => format!("{nodes} is asked for more than it has: {causes}"),
+            Kind::Cascade => format!("{rounds} nodes stopped one after the other: {nodes}"),
+            Kind::Restarts => format!("the API server was killed {rounds} times, {causes}"),
+        }
+    }
+}
