@@ -252,6 +252,7 @@ pub(super) fn quoted(text: &str) -> String {
 pub fn documents(text: &str) -> (Vec<Node>, Vec<Flaw>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
+        text,
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         values: 0,
@@ -281,6 +282,7 @@ pub fn document(text: &str) -> (Option<Node>, Vec<Flaw>) {
 }
 
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
     values: usize,
@@ -298,7 +300,13 @@ impl<'a> Reader<'a> {
                     line: error.marker().line().max(1),
                     column: error.marker().col() + 1,
                 };
-                Err(Flaw::new(place, format!("not YAML: {}", error.info())))
+                let flaw = Flaw::new(place, format!("not YAML: {}", error.info()));
+                let line = self.text.lines().nth(place.line - 1).unwrap_or_default();
+                Err(if line.contains("${") {
+                    flaw.help("between braces and brackets, ${name} stands in quotes")
+                } else {
+                    flaw
+                })
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }

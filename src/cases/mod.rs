@@ -147,7 +147,9 @@ impl Case {
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
         match &self.0 {
             Make::Folder(case) => judge_by(case, timeline),
-            Make::Liveness(study) => (study.judge)(timeline).on(timeline),
+            Make::Liveness(study) => {
+                (study.judge)(timeline).on(timeline)
+            }
         }
     }
 
@@ -268,3 +270,4 @@ impl PartialEq for Case {
 }
 
 impl Eq for Case {}
+
