@@ -357,3 +357,19 @@ fn programs_are_seen_from_the_cases_folder() {
         }]
     );
 }
+
+#[test]
+fn what_could_not_be_read_is_not_said_to_be_missing() {
+    let told = spoiled("10-web.yaml", "{app: web}", "{app: ${first}}");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("10-web.yaml:8: not YAML: "), "{told:?}");
+    assert_eq!(
+        spoiled(
+            "case.yaml",
+            "apply: 10-web-without-replicas.yaml",
+            "apply: 10.yaml"
+        )
+        .len(),
+        1
+    );
+}

@@ -275,3 +275,7 @@ impl Case {
 #[cfg(test)]
 #[path = "case_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "any_text_tests.rs"]
+mod any_text;

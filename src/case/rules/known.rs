@@ -14,6 +14,8 @@ pub(in crate::case) struct Known {
     objects: BTreeSet<WorkloadRef>,
     nodes: BTreeSet<String>,
     controllers: BTreeSet<String>,
+    /// Whether there are files that could not be read: what they would make is not known.
+    pub(in crate::case) partial: bool,
     /// The words that `stop` knows besides controllers, of those that a step starts.
     pub(super) stoppable: BTreeSet<&'static str>,
     /// The controllers that a step starts.
@@ -83,7 +85,11 @@ impl Known {
         }
         let wanted = canonical(name);
         // Whatever a controller of one's own makes is its own affair.
-        if self.objects.contains(&wanted) || !self.controllers.is_empty() || self.makes(&wanted) {
+        if self.partial
+            || self.objects.contains(&wanted)
+            || !self.controllers.is_empty()
+            || self.makes(&wanted)
+        {
             return;
         }
         let flaw = node
