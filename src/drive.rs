@@ -1,30 +1,32 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod evidence_dir;
 pub mod in_effect;
+mod of_case;
+mod of_liveness;
 mod sibling;
-mod stage;
 pub mod steps;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use self::of_case::CaseArm;
+use self::of_liveness::LivenessArm;
 use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
-use self::stage::{Stage, in_effect};
-use crate::cases::{Case, Folder, LibraryError};
+use crate::cases::{Case, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName};
-use crate::evidence::{Outcome, VERDICT};
+use crate::evidence::{Outcome, RunContext, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::{ArmId, Liveness};
+use crate::experiment::ArmId;
 use crate::inject::InjectError;
-use crate::load;
 use crate::observe::RecorderError;
-use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Scale, Tuning, TuningError};
-use crate::scenario::{Arm, Images, Pace, PolicyApi, Scenario, Step, policies_in, yaml};
+use crate::provider::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use crate::scenario::{Arm, Pace};
 use crate::timeline::Timeline;
 use crate::verdict::{Judgement, Verdict};
 
@@ -55,36 +57,10 @@ pub struct Plan {
     pub keep: bool,
     /// What clusters of kind are made with.
     pub kit: Option<Kit>,
+    /// The programs of the case's controllers.
+    pub controllers: Vec<Controller>,
     /// The link to the other arm of the case, where both are run together.
     pub sibling: Option<Sibling>,
-}
-
-impl Plan {
-    /// A case's files as this plan applies them: pods assigned to the scheduler that is asked for, and under each
-    /// policy's name the user's, or the one of the API version that the descheduler knows.
-    fn in_effect(&self, mut folder: Folder) -> Folder {
-        if let Some(name) = &self.tuning.scheduler_name {
-            let assigned = folder
-                .manifests
-                .iter()
-                .map(|manifest| manifest.scheduled_by(name));
-            folder.manifests = assigned.collect();
-        }
-        folder.policies = match &self.tuning.descheduler_policy {
-            Some(policy) => {
-                let names = policies_in(PolicyApi::V1alpha2, &folder.policies).into_keys();
-                names.map(|name| (name, policy.document.clone())).collect()
-            }
-            None => policies_in(self.policy_api(), &folder.policies),
-        };
-        folder
-    }
-
-    /// The API version of the cases' own policies that its descheduler knows.
-    fn policy_api(&self) -> PolicyApi {
-        let descheduler = self.binaries.get(&ComponentName::Descheduler);
-        PolicyApi::for_descheduler(descheduler.map_or("unknown", |binary| &binary.version))
-    }
 }
 
 /// An arm that has a verdict.
@@ -125,6 +101,12 @@ pub enum DriveError {
         step: String,
         /// Why.
         source: Box<InjectError>,
+    },
+    /// The case has no such variant.
+    #[error("the case has no variant as in \"{arm}\"")]
+    NoVariant {
+        /// Of which arm.
+        arm: ArmId,
     },
     /// A step can't be carried out as it is written, or as things are.
     #[error("step \"{step}\" can't be carried out: {why}")]
@@ -173,7 +155,7 @@ impl DriveError {
             Self::Panicked(_) => {
                 Some("that is a bug, please report it; RUST_BACKTRACE=1 says where".to_owned())
             }
-            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::Unfit { .. } | Self::NoFile { .. } | Self::Interrupted => None,
+            Self::Library(_) | Self::Recorder(_) | Self::Step { .. } | Self::Unfit { .. } | Self::NoVariant { .. } | Self::NoFile { .. } | Self::Interrupted => None,
         }
     }
 }
@@ -200,6 +182,43 @@ pub async fn drive(
     finished
 }
 
+/// What is carried out.
+enum Play<'a> {
+    Case(CaseArm<'a>),
+    Liveness(LivenessArm<'a>),
+}
+
+impl<'a> Play<'a> {
+    fn new(plan: &'a Plan, say: &'a (dyn Fn(&str) + Sync)) -> Result<Self, DriveError> {
+        match (plan.case.as_folder(), plan.case.liveness()) {
+            (Some(case), _) => Ok(Self::Case(CaseArm::new(plan, case, say)?)),
+            (None, Some(study)) => Ok(Self::Liveness(LivenessArm::new(plan, study, say)?)),
+            (None, None) => unreachable!("a case is one of the two"),
+        }
+    }
+
+    fn order(&self) -> Order {
+        match self {
+            Self::Case(arm) => arm.order(),
+            Self::Liveness(arm) => arm.order(),
+        }
+    }
+
+    fn evidence(&self) -> &Path {
+        match self {
+            Self::Case(arm) => &arm.evidence,
+            Self::Liveness(arm) => &arm.evidence,
+        }
+    }
+
+    async fn carry_out(&self, cluster: &mut Cluster) -> Result<Timeline, DriveError> {
+        match self {
+            Self::Case(arm) => arm.play(cluster).await,
+            Self::Liveness(arm) => arm.play(cluster).await,
+        }
+    }
+}
+
 async fn one_arm(
     plan: &Plan,
     interrupt: &CancellationToken,
@@ -213,55 +232,17 @@ async fn one_arm(
         }
         .into());
     }
-    let folder = plan.in_effect(plan.case.load()?);
-    let scenario = plan
-        .case
-        .scenario(&folder.card, plan.id.arm, plan.id.variant.as_deref());
-    needed_files(&scenario, &folder, plan.policy_api())?;
-    let burn = plan.binaries.get(&ComponentName::Burn);
-    let images = plan.kit.as_ref().zip(burn);
-    let images = images.map(|(kit, burn)| kit.images(scenario.load.as_ref(), burn));
-    let evidence = evidence_dir(plan, &folder, images.as_ref())?;
-    let mut order = Order {
-        binaries: plan.binaries.clone(),
-        spec: ClusterSpec {
-            metrics: scenario.load.is_some(),
-            ..scenario.shape.into()
-        },
-        pace: plan.pace,
-        tuning: plan.tuning.clone(),
-        logs: evidence.join("logs"),
-        seeds: plan.seeds.clone(),
-        ready_timeout: plan.ready_timeout,
-        keep: plan.keep,
-        kit: plan.kit.clone(),
-        scale: scale(&scenario, &folder, plan.pace),
-    };
-    if scenario.overload.is_some() {
-        // Of a load test's thousands of requests nobody asks who sent which.
-        order.tuning.audit = false;
-    }
+    let play = Play::new(plan, say)?;
     let start = Instant::now();
     say("starting the control plane");
     let mut cluster = tokio::select! {
-        up = plan.provider.up(order, say) => up?,
+        up = plan.provider.up(play.order(), say) => up?,
         () = interrupt.cancelled() => return Err(DriveError::Interrupted),
     };
-    let stage = Stage {
-        plan,
-        folder: &folder,
-        scenario: &scenario,
-        images: images.as_ref(),
-        evidence: &evidence,
-        say,
-    };
-    if let Some(load) = &scenario.load {
-        cluster.set_cpu(&load.cpu_use());
-    }
     let ready = cluster.ready_after();
     let created = cluster.created_after();
     let timeline = tokio::select! {
-        timeline = stage.play(&mut cluster) => timeline,
+        timeline = play.carry_out(&mut cluster) => timeline,
         () = interrupt.cancelled() => Err(DriveError::Interrupted),
     };
     let kept = plan.keep.then(|| cluster.kept());
@@ -277,14 +258,22 @@ async fn one_arm(
             tracing::warn!("{kept}");
         }
     })?;
-    let run = stage.context(&timeline, elapsed, ready, created);
+    let run = RunContext {
+        id: plan.id.clone(),
+        expected: plan.expected.verdict,
+        expected_why: plan.expected.why.clone(),
+        elapsed,
+        ready,
+        created,
+        provider: timeline.header.provider.clone(),
+        pace: plan.pace,
+        components: timeline.header.components.clone(),
+        evidence: play.evidence().to_owned(),
+    };
     let outcome = Outcome::new(run, beside(plan, plan.case.judge(&timeline)));
-    let file = evidence.join(VERDICT);
-    fs::write(
-        &file,
-        serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n",
-    )
-    .map_err(|source| DriveError::Evidence { path: file, source })?;
+    let file = play.evidence().join(VERDICT);
+    let text = serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n";
+    fs::write(&file, text).map_err(evidence_dir::failed(file.clone()))?;
     Ok(Finished {
         outcome,
         timeline,
@@ -308,86 +297,10 @@ fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
     }
 }
 
-/// What a cluster is given that is about to be overloaded.
-fn scale(scenario: &Scenario, folder: &Folder, pace: Pace) -> Option<Scale> {
-    let overload = scenario.overload?;
-    let profile = folder.profiles.get(overload.profile)?;
-    Some(Scale {
-        apiserver_cpu: overload.apiserver_cpu,
-        liveness: Some(Liveness::default().at(pace)),
-        ..load::scale(&profile.says)
-    })
-}
-
 /// That a step names a file which is not there.
 fn no_file_of(step: &impl std::fmt::Display, file: &str) -> DriveError {
     DriveError::NoFile {
         step: step.to_string(),
         file: file.to_owned(),
     }
-}
-
-fn no_file(step: &Step, file: &str) -> DriveError {
-    DriveError::NoFile {
-        step: step.to_string(),
-        file: file.to_owned(),
-    }
-}
-
-/// Before any cluster: that every file which the steps name is there.
-fn needed_files(scenario: &Scenario, folder: &Folder, api: PolicyApi) -> Result<(), DriveError> {
-    for step in &scenario.steps {
-        let missing = match step {
-            Step::Apply { file } => folder.manifest(file).is_none().then(|| (*file).to_owned()),
-            Step::StartDescheduler { policy } => {
-                (!folder.policies.contains_key(*policy)).then(|| api.file(policy))
-            }
-            Step::LoadTest { .. } => {
-                let file = scenario.overload.map_or("", |overload| overload.profile);
-                (!folder.profiles.contains_key(file)).then(|| file.to_owned())
-            }
-            _ => None,
-        };
-        if let Some(file) = missing {
-            return Err(no_file(step, &file));
-        }
-    }
-    Ok(())
-}
-
-/// Makes the evidence folder of a new run, with the case's manifests and policies at the run's pace.
-fn evidence_dir(plan: &Plan, folder: &Folder, images: Option<&Images>) -> Result<PathBuf, DriveError> {
-    let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
-    let dir = plan
-        .out
-        .join(&plan.id.case)
-        .join(plan.id.folder())
-        .join(format!("{date}-{id}"));
-    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
-    fs::create_dir_all(dir.join("logs")).map_err(failed(dir.clone()))?;
-    let manifests = dir.join("manifests");
-    fs::create_dir_all(&manifests).map_err(failed(manifests.clone()))?;
-    let objects = folder
-        .manifests
-        .iter()
-        .map(|manifest| (&manifest.file, in_effect(manifest, plan, images).objects));
-    let policies = folder
-        .policies
-        .iter()
-        .map(|(file, policy)| (file, vec![policy.clone()]));
-    for (file, documents) in objects.chain(policies) {
-        let texts: Vec<String> = documents.iter().map(yaml::text).collect();
-        let path = manifests.join(file);
-        fs::write(&path, texts.join("---\n")).map_err(failed(path.clone()))?;
-    }
-    for binary in plan.binaries.values() {
-        let log = binary.build_log.as_ref().and_then(|log| fs::read(log).ok());
-        // A cache that was cleaned just now is no reason to fail: the log is not what is judged.
-        if let Some(log) = log {
-            let path = dir.join("logs").join(format!("build-{}.log", binary.name));
-            fs::write(&path, log).map_err(failed(path.clone()))?;
-        }
-    }
-    Ok(dir)
 }

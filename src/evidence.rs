@@ -21,6 +21,9 @@ use crate::timeline::{Recorded, Timeline};
 /// The outcome's file.
 pub const VERDICT: &str = "verdict.json";
 
+/// The folder that the case is copied into: its `case.yaml` and the files that it names.
+pub const CASE: &str = "case";
+
 /// The recording's file.
 pub const TIMELINE: &str = "timeline.jsonl";
 

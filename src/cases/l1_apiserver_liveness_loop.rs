@@ -6,19 +6,17 @@
 
 use std::time::Duration;
 
-use super::{ONE, Study, by, window};
+use super::Study;
 use crate::experiment::{LivenessChange, LoadStep};
-use crate::scenario::{Arm, Card, Overload, Scenario};
+use crate::scenario::Arm;
 use crate::timeline::{Finding, Timeline, What};
 use crate::verdict::Judgement;
 
 pub(super) static CASE: Study = Study {
     folder: "l1_apiserver_liveness_loop",
-    variants: ONE,
-    local_only: true,
-    app: "",
-    since: STARTED,
-    steps,
+    profile: "profile.yaml",
+    started: STARTED,
+    apiserver_cpu,
     judge,
     pulse,
 };
@@ -32,14 +30,11 @@ const KILLS: usize = 2;
 /// What the API server gets in the broken arm: a fraction of what the load takes of it.
 const TOO_SMALL: f64 = 0.08;
 
-fn steps(card: &Card, arm: Arm, _: Option<&str>) -> Scenario {
-    Scenario::of(card, arm)
-        .overload(Overload {
-            profile: "profile.yaml",
-            apiserver_cpu: by(arm, Some(TOO_SMALL), None),
-        })
-        .mark(STARTED)
-        .load_test(window(card, arm))
+fn apiserver_cpu(arm: Arm) -> Option<f64> {
+    match arm {
+        Arm::Broken => Some(TOO_SMALL),
+        Arm::Control => None,
+    }
 }
 
 /// What befell the API server since a time.

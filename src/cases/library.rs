@@ -1,137 +1,210 @@
-//! The files of the cases: embedded in the crate, or in a folder that the user names instead.
+//! The cases that there are: the built-in ones, and those of the user's folders.
 
-use include_dir::{Dir, include_dir};
+use std::path::{Path, PathBuf};
+
 use once_cell::sync::Lazy;
-use std::collections::BTreeMap;
 
-use super::{STUDY, Study};
-use crate::load::profile::{Profile, ProfileError};
-use crate::scenario::{Card, CardError, Manifest, ManifestError, PolicyApi, manifests_of, policy_of};
+use super::{Case, EMBEDDED, LIVENESS, Make};
+use crate::case::{self, CaseError};
 
-static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
+/// The cases that there are, in the order in which they are listed: the built-in ones, and those of the user's folders.
+#[derive(Debug, Clone)]
+pub struct Library {
+    cases: Vec<Case>,
+    /// What the user should know about them, in sentences.
+    notes: Vec<String>,
+}
 
-/// The embedded files of every case, by folder and name.
-static FILES: Lazy<BTreeMap<String, BTreeMap<String, String>>> = Lazy::new(|| {
-    let files = |dir: &Dir<'_>| {
-        let texts = dir.files().filter_map(|file| {
-            Some((
-                file.path().file_name()?.to_str()?.to_owned(),
-                file.contents_utf8()?.to_owned(),
-            ))
-        });
-        texts.collect()
-    };
-    EMBEDDED
-        .dirs()
-        .map(|dir| (dir.path().display().to_string(), files(dir)))
-        .collect()
+/// What is wrong with the cases of the user's folders.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FoldersError {
+    /// Cases with mistakes.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Cases(Vec<CaseError>),
+    /// A folder that can't be read, or has no case in it.
+    #[error("\"{}\" has no case in it: {why}", .path.display())]
+    NoCase {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Two cases of one name.
+    #[error("two cases are called \"{name}\": in \"{}\" and in \"{}\"", .first.display(), .second.display())]
+    Twice {
+        /// The name.
+        name: String,
+        /// The one.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+/// The name of a case's file.
+const CASE_FILE: &str = "case.yaml";
+
+/// The built-in cases, read once.
+static BUILTIN: Lazy<Vec<Case>> = Lazy::new(|| {
+    let folders = EMBEDDED.dirs().filter(|dir| {
+        let name = dir.path().display().to_string();
+        !name.starts_with('_') && name != LIVENESS.folder
+    });
+    let mut cases: Vec<case::Case> = folders
+        .map(|dir| case::Case::embedded(dir).unwrap_or_else(|error| panic!("a built-in case: {error}")))
+        .collect();
+    cases.sort_by_cached_key(|case| order(case.id()));
+    let folders = cases.into_iter().map(|case| Case(Make::Folder(case)));
+    folders.chain([Case(Make::Liveness(LIVENESS))]).collect()
 });
 
-/// What is wrong with the files of a case.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} of \"{folder}\":\n{}", counted(.mistakes.len()), .mistakes.join("\n"))]
-pub struct LibraryError {
-    /// The case's folder.
-    pub folder: String,
-    /// One sentence a mistake, with file and line.
-    pub mistakes: Vec<String>,
+/// The study's cases first, then the others by family; numbers as numbers.
+fn order(id: &str) -> (bool, String, u32) {
+    let letters: String = id.chars().take_while(|c| !c.is_ascii_digit()).collect();
+    let number = id[letters.len()..].chars().take_while(char::is_ascii_digit).collect::<String>();
+    (letters != "c", letters, number.parse().unwrap_or(0))
 }
 
-fn counted(count: usize) -> String {
-    if count == 1 {
-        "a mistake in the files".to_owned()
-    } else {
-        format!("{count} mistakes in the files")
-    }
-}
-
-/// The files of one case, read and checked.
-#[derive(Debug, Clone)]
-pub struct Folder {
-    /// Its identity card.
-    pub card: Card,
-    /// Its manifests.
-    pub manifests: Vec<Manifest>,
-    /// Its descheduler policies, by file name; see [`PolicyApi::file`](crate::scenario::PolicyApi::file).
-    pub policies: BTreeMap<String, serde_json::Value>,
-    /// The profiles of its load tests, by file name.
-    pub profiles: BTreeMap<String, Profile>,
-}
-
-impl Folder {
-    /// A manifest by its file's name.
+impl Library {
+    /// The built-in cases.
     #[must_use]
-    pub fn manifest(&self, file: &str) -> Option<&Manifest> {
-        self.manifests.iter().find(|manifest| manifest.file == file)
+    pub fn builtin() -> Self {
+        Self {
+            cases: BUILTIN.clone(),
+            notes: Vec::new(),
+        }
     }
-}
 
-/// Reads the embedded files of a case.
-///
-/// # Errors
-/// All mistakes of all its files together; a file that its steps name and that is missing is one as well.
-pub(super) fn load(case: &Study) -> Result<Folder, LibraryError> {
-    let fail = |mistakes| LibraryError {
-        folder: case.folder.to_owned(),
-        mistakes,
-    };
-    let files = FILES.get(case.folder).cloned().unwrap_or_default();
-    let mut mistakes = Vec::new();
-    let mut keep = |found: Vec<String>| mistakes.extend(found);
-    let text = files.get("case.yaml").map_or("", String::as_str);
-    let card = Card::parse(case.folder, text)
-        .map_err(|CardError { mistakes }| keep(mistakes))
-        .ok();
-    let manifests = manifests_of(case.folder, &files)
-        .map_err(|ManifestError { mistakes }| keep(mistakes))
-        .unwrap_or_default();
-    let mut policies = BTreeMap::new();
-    for (file, text) in files
-        .iter()
-        .filter(|(file, _)| file.starts_with("policy") && file.ends_with(".yaml"))
-    {
-        match policy_of(&format!("{}/{file}", case.folder), text) {
-            Ok(policy) => {
-                // Which one a descheduler gets is told by the file's name.
-                let wanted = PolicyApi::of_file(file).to_string();
-                if policy["apiVersion"] != wanted {
-                    let found = &policy["apiVersion"];
-                    keep(vec![format!(
-                        "{}/{file}:1: apiVersion: expected \"{wanted}\", found {found}",
-                        case.folder
-                    )]);
+    /// The built-in cases, and those of folders: each the folder of a case, or one of several. A case of the same name takes the
+    /// built-in one's place.
+    ///
+    /// # Errors
+    /// All mistakes in the folders' cases together; a folder without a case; two cases of one name.
+    pub fn with(dirs: &[PathBuf]) -> Result<Self, FoldersError> {
+        let mut library = Self::builtin();
+        let mut wrong = Vec::new();
+        let mut from: Vec<(String, PathBuf)> = Vec::new();
+        for dir in dirs {
+            for folder in folders(dir)? {
+                let case = match case::Case::read(&folder) {
+                    Ok(case) => case,
+                    Err(error) => {
+                        wrong.push(error);
+                        continue;
+                    }
+                };
+                for name in [case.id(), case.folder()] {
+                    if let Some((name, first)) = from.iter().find(|(known, path)| known == name && *path != folder) {
+                        return Err(FoldersError::Twice {
+                            name: name.clone(),
+                            first: first.clone(),
+                            second: folder,
+                        });
+                    }
                 }
-                policies.insert(file.clone(), policy);
+                if from.iter().any(|(_, path)| *path == folder) {
+                    continue;
+                }
+                from.push((case.id().to_owned(), folder.clone()));
+                from.push((case.folder().to_owned(), folder.clone()));
+                library.add(case, &folder);
             }
-            Err(ManifestError { mistakes }) => keep(mistakes),
+        }
+        if wrong.is_empty() {
+            Ok(library)
+        } else {
+            Err(FoldersError::Cases(wrong))
         }
     }
-    let mut profiles = BTreeMap::new();
-    for (file, text) in files.iter().filter(|(file, _)| file.starts_with("profile")) {
-        match Profile::parse(&format!("{}/{file}", case.folder), text) {
-            Ok(profile) => drop(profiles.insert(file.clone(), profile)),
-            Err(ProfileError { mistakes: found }) => mistakes.extend(found),
+
+    fn add(&mut self, case: case::Case, folder: &Path) {
+        let taken = self
+            .cases
+            .iter()
+            .position(|known| known.folder() == case.folder() || known.id() == case.id());
+        match taken {
+            Some(at) => {
+                let builtin = self.cases[at].folder().to_owned();
+                self.notes.push(format!("\"{}\" takes the place of the built-in {builtin}", folder.display()));
+                self.cases[at] = Case(Make::Folder(case));
+            }
+            None => self.cases.push(Case(Make::Folder(case))),
         }
     }
-    match card {
-        Some(card) if mistakes.is_empty() => Ok(Folder {
-            card,
-            manifests,
-            policies,
-            profiles,
-        }),
-        _ => Err(fail(mistakes)),
+
+    /// What the user should know about the cases, in sentences: which take a built-in one's place.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Case> {
+        self.cases.iter()
+    }
+
+    /// The case of a folder.
+    #[must_use]
+    pub fn find(&self, folder: &str) -> Option<&Case> {
+        self.iter().find(|case| case.folder() == folder)
+    }
+
+    /// The place of a folder's case among all, for lists; of a folder that is none, behind them.
+    #[must_use]
+    pub fn place(&self, folder: &str) -> usize {
+        let at = self.iter().position(|case| case.folder() == folder);
+        at.unwrap_or(self.cases.len())
+    }
+
+    /// The cases that a word names, see [`Case::is_called`].
+    pub fn called<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a Case> {
+        self.iter().filter(move |case| case.is_called(word))
+    }
+
+    /// That no case is called so, and how those are called that there are.
+    #[must_use]
+    pub fn no_case(&self, word: &str) -> String {
+        let known: Vec<&str> = self.iter().map(Case::id).collect();
+        format!(
+            "no case is called \"{word}\": there are {} (see \"kubeclash list\")",
+            known.join(", ")
+        )
     }
 }
 
-/// A file of every case that has one, by folder: what the reports read that is neither card nor manifest.
+impl<'a> IntoIterator for &'a Library {
+    type Item = &'a Case;
+    type IntoIter = std::slice::Iter<'a, Case>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Whether a folder is one of a case.
 #[must_use]
-pub fn recorded(file: &str) -> BTreeMap<String, String> {
-    STUDY
-        .iter()
-        .filter_map(|case| {
-            let found = EMBEDDED.get_file(format!("{}/recorded/{file}", case.folder))?;
-            Some((case.folder.to_owned(), found.contents_utf8()?.to_owned()))
-        })
-        .collect()
+pub fn is_case(dir: &Path) -> bool {
+    dir.join(CASE_FILE).is_file()
+}
+
+/// The folders of cases in a folder, or itself where it is one, in the order of their names.
+fn folders(dir: &Path) -> Result<Vec<PathBuf>, FoldersError> {
+    if is_case(dir) {
+        return Ok(vec![dir.to_owned()]);
+    }
+    let none = |why: String| FoldersError::NoCase {
+        path: dir.to_owned(),
+        why,
+    };
+    let entries = std::fs::read_dir(dir).map_err(|error| none(error.to_string()))?;
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_case(path))
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(none(format!("neither a {CASE_FILE} nor a folder with one")));
+    }
+    Ok(found)
 }

@@ -168,22 +168,6 @@ pub fn part(selected: Vec<Selected>, shard: Shard) -> Vec<Selected> {
     shard.of(selected, Selected::weight)
 }
 
-/// That the files of the selected cases can be read: mistakes are told before anything is fetched or built.
-///
-/// # Errors
-/// All mistakes in the files of one case.
-pub fn check_files(selected: &[Selected]) -> Result<(), Failure> {
-    for (at, chosen) in selected.iter().enumerate() {
-        if at == 0 || selected[at - 1].case != chosen.case {
-            chosen
-                .case
-                .load()
-                .map_err(|e| Failure::new(exit::USAGE, e.to_string()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Opens a session, unless it is interrupted.
 ///
 /// # Errors
@@ -456,7 +440,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Library(_) | DriveError::NoVariant { .. } | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Unfit { .. }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, check_files, code_of_all, hint_at_leftovers,
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
     side_by_side, told,
 };
 use super::flags::RunFlags;
@@ -169,7 +169,6 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         // Each of the two keeps its clusters for itself.
         let sets = if args.flags.reuse { 2 } else { 1 };
         own.on_kind.at_once = sets * args.times.jobs(own.provider) as u64;
-        check_files(selected)?;
         settings.push(own);
     }
     let policies = settings.iter().flat_map(|own| &own.tuning.descheduler_policy);

@@ -6,8 +6,7 @@ use serde_json::json;
 use super::Failure;
 use super::cases::CasesFlags;
 use crate::cases::Library;
-use crate::exit;
-use crate::scenario::Card;
+use crate::cases::CaseInfo;
 
 /// List the cases.
 #[derive(Debug, Clone, Args)]
@@ -40,11 +39,9 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     let library = args.cases.library()?;
     let mut cards = Vec::new();
     for case in &library {
-        let folder = case
-            .load()
-            .map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
+        let card = case.card();
         cards.push((
-            folder.card,
+            card,
             case.variants().into_iter().flatten().collect::<Vec<_>>(),
         ));
     }
@@ -59,7 +56,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                 super::say(&format!(
                     "{:<4}{}{variants}\n    {}\n    fix: {}\n\n",
                     card.id,
-                    card.slug(),
+                    card.slug,
                     card.title,
                     card.control
                 ));
@@ -78,16 +75,16 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
 }
 
 /// Who can run a case.
-fn providers(library: &Library, card: &Card) -> &'static [&'static str] {
-    match library.find(card.folder) {
+fn providers(library: &Library, card: &CaseInfo) -> &'static [&'static str] {
+    match library.find(&card.case) {
         Some(case) if case.local_only() => &["local"],
         _ => &["local", "kind"],
     }
 }
 
-fn line(card: &Card, variants: &[String], providers: &[&str]) -> serde_json::Value {
+fn line(card: &CaseInfo, variants: &[String], providers: &[&str]) -> serde_json::Value {
     json!({
-        "case": card.folder, "id": card.id, "slug": card.slug(), "title": card.title, "conflict": card.conflict,
+        "case": card.case, "id": card.id, "slug": card.slug, "title": card.title, "conflict": card.conflict,
         "mechanism": card.mechanism, "control": card.control, "upstream": card.upstream, "variants": variants,
         "providers": providers, "workers": card.workers, "expected_runtime_s": card.expected_runtime.as_secs(),
     })
@@ -95,7 +92,7 @@ fn line(card: &Card, variants: &[String], providers: &[&str]) -> serde_json::Val
 
 /// The table of cases that the README carries.
 #[must_use]
-pub fn markdown(cards: &[Card]) -> String {
+pub fn markdown(cards: &[CaseInfo]) -> String {
     let mut text =
         "| id | what goes wrong | who fights whom | the fix that the control applies |\n|---|---|---|---|\n"
             .to_owned();

@@ -3,8 +3,8 @@
 pub mod arms;
 pub mod bench;
 pub mod bisect;
-pub mod case;
 pub mod cases;
+pub mod case;
 pub mod classify;
 pub mod compare;
 pub mod components;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, check_files, code_of_all, hint_at_leftovers,
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
     side_by_side, told,
 };
 use super::expect::ExpectFlags;
@@ -83,7 +83,6 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
     notes::of_policies(&settings.tuning.descheduler_policy, progress);
-    check_files(&selected)?;
     let of = selected.len();
     let selected = arms::part(selected, args.shard);
     if selected.is_empty() {

@@ -212,7 +212,7 @@ fn unfit(step: &Step, why: impl Into<String>) -> DriveError {
 }
 
 /// Goes on with some work for as long as every component lives; one that dies is the error, at once.
-async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
+pub(super) async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
     tokio::select! {
         biased;
         done = work => Ok(done),
@@ -221,7 +221,7 @@ async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) ->
 }
 
 /// Nothing seen means nothing only if somebody could have been seen.
-async fn alive(cluster: &Cluster) -> Ending {
+pub(super) async fn alive(cluster: &Cluster) -> Ending {
     let answer = tokio::time::timeout(ANSWER, cluster.client().apiserver_version()).await;
     match answer {
         Ok(Ok(_)) => match cluster.answers().await {

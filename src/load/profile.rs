@@ -177,6 +177,14 @@ pub struct ProfileError {
 }
 
 impl Profile {
+    /// SHA-256 of what it says, in hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::digest(self.text.as_bytes());
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The built-in profile for a number of nodes: of the smallest that has as many, set to that number.
     ///
     /// # Errors

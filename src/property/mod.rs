@@ -158,11 +158,6 @@ impl Violation {
             note(&mut self.actors, act.actor_told());
         }
     }
-
-    /// The figures as seconds with three decimals.
-    fn seconds(&mut self, name: &str, t: Duration) {
-        self.figures.insert(name.to_owned(), as_seconds(t));
-    }
 }
 
 /// A time in seconds with three decimals.

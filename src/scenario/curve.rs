@@ -94,27 +94,6 @@ impl CpuUse {
     }
 }
 
-/// Which pods use how much CPU.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Load {
-    /// The value of the pods' `app` label.
-    pub app: &'static str,
-    /// What each of them uses.
-    pub curve: CpuCurve,
-}
-
-impl Load {
-    /// The same of the deployment that is called as the app is.
-    #[must_use]
-    pub fn cpu_use(&self) -> CpuUse {
-        CpuUse {
-            of: WorkloadRef::deployment(self.app),
-            share: CpuShare::EachPod,
-            curve: self.curve.clone(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Pace, yaml};
+use crate::timeline::WorkloadRef;
 
 /// How long a pod's container takes to end after SIGTERM, in milliseconds at the recorded pace, at most its grace period.
 ///
@@ -139,8 +140,8 @@ pub struct Images {
     pub pause: String,
     /// What uses CPU for a while (`-for`), and takes its time to end (`-die-after`).
     pub burn: String,
-    /// Which app uses CPU, and for how long after its start at the recorded pace.
-    pub load: Option<(&'static str, Duration)>,
+    /// Whose pods use CPU, and for how long after their start at the recorded pace.
+    pub burst: Option<(WorkloadRef, Duration)>,
 }
 
 impl Manifest {
@@ -150,15 +151,21 @@ impl Manifest {
     pub fn running(&self, images: &Images, pace: Pace) -> Self {
         let mut changed = self.clone();
         for object in &mut changed.objects {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let metadata = &object["metadata"];
+            let workload = WorkloadRef::new(
+                &text(&object["kind"]),
+                &text(&metadata["namespace"]),
+                &text(&metadata["name"]),
+            );
             let template = if object["kind"] == "Pod" {
                 Some(&mut *object)
             } else {
                 object.pointer_mut("/spec/template")
             };
             let Some(template) = template else { continue };
-            let app = template["metadata"]["labels"]["app"].as_str();
-            let burst = images.load.filter(|(burning, _)| app == Some(burning));
-            let burst = burst.map_or(Duration::ZERO, |(_, burst)| pace.scale(burst));
+            let burst = images.burst.as_ref().filter(|(burning, _)| *burning == workload);
+            let burst = burst.map_or(Duration::ZERO, |(_, burst)| pace.scale(*burst));
             let death = template["metadata"]["annotations"][TIME_TO_DIE].as_str();
             let death = death.and_then(|ms| ms.parse().ok()).unwrap_or_default();
             let death = pace.scale(Duration::from_millis(death));
@@ -270,7 +277,7 @@ mod tests {
         let images = Images {
             pause: "pause:1".to_owned(),
             burn: "burn:1".to_owned(),
-            load: Some(("busy", Duration::from_secs(120))),
+            burst: Some((WorkloadRef::deployment("busy"), Duration::from_secs(120))),
         };
         let running = manifest.running(&images, Pace::Fast).objects;
         let container = |at: usize| &running[at]["spec"]["template"]["spec"]["containers"][0];

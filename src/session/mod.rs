@@ -163,6 +163,7 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
+            controllers: Vec::new(),
             sibling: None,
         }
     }

@@ -271,6 +271,11 @@ impl Draft {
             .pod(new.0, Some(new.1))
     }
 
+    /// Every step was carried out.
+    pub(crate) fn end(self) -> Timeline {
+        self.what(What::End(super::Ending::Complete)).done()
+    }
+
     pub(crate) fn done(self) -> Timeline {
         self.timeline
     }

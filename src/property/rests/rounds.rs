@@ -395,10 +395,7 @@ fn refused(history: &History<'_>, question: &Question, workload: &WorkloadRef) -
         .filter(|act| complete.is_none_or(|done| act.t <= done))
     {
         note(&mut violation.actors, act.actor_told());
-        note(
-            &mut violation.causes,
-            super::super::words::code(act.refused.unwrap_or_default()),
-        );
+        note(&mut violation.causes, super::super::words::cause(act));
     }
     violation.cycle = vec![super::super::words::refusal(first)];
     violation

@@ -13,7 +13,9 @@ use crate::engine::preflight::Problem;
 use crate::node_image::{ETCD_LABEL, REPOSITORY};
 use crate::progress::Progress;
 use crate::provider::ProviderError;
-use crate::scenario::{Images, Load};
+use crate::case::format::Step;
+use crate::case::{Scenario, cpu_use};
+use crate::scenario::{CpuShare, Images};
 
 /// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
 const DEFAULT_IMAGE: &str =
@@ -123,11 +125,16 @@ impl Kit {
     }
 
     /// What a case's pods run on its nodes.
-    pub(crate) fn images(&self, load: Option<&Load>, burn: &Binary) -> Images {
+    pub(crate) fn images_of(&self, scenario: &Scenario, burn: &Binary) -> Images {
+        let uses = scenario.file.steps.iter().filter_map(|step| match step {
+            Step::Cpu(step) => cpu_use(&step.cpu).ok(),
+            _ => None,
+        });
+        let burst = uses.filter(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst()).last();
         Images {
             pause: self.image.pause.clone(),
             burn: tagged("burn", burn),
-            load: load.map(|load| (load.app, load.curve.busy())),
+            burst: burst.map(|cpu| (cpu.of, cpu.curve.busy())),
         }
     }
 

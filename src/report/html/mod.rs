@@ -157,7 +157,7 @@ fn titles(material: &Material) -> BTreeMap<&str, String> {
         .map(|arm| arm.outcome.id.case.as_str())
         .collect();
     let library = Library::builtin();
-    let title = |name: &str| Some(library.find(name)?.load().ok()?.card.title);
+    let title = |name: &str| Some(library.find(name)?.card().title);
     names
         .into_iter()
         .filter_map(|name| Some((name, title(name)?)))
