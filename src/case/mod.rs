@@ -279,3 +279,7 @@ mod tests;
 #[cfg(test)]
 #[path = "any_text_tests.rs"]
 mod any_text;
+
+#[cfg(test)]
+#[path = "docs_tests.rs"]
+mod docs;
