@@ -149,7 +149,7 @@ fn variants_have_values_of_their_own() {
             .steps
             .len()
     };
-    assert_eq!((steps("small"), steps("large")), (6, 8));
+    assert_eq!((steps("small"), steps("large")), (7, 9));
     assert!(case.scenario(Arm::Broken, None).is_none());
     let told = told(with(&variants.replace("act: nothing", "first: x")));
     assert_eq!(
@@ -234,7 +234,7 @@ fn files_are_what_they_are_named_for() {
         assert_eq!(
             told,
             [format!(
-                "case.yaml:30: steps[1].apply: {name:?} is no name of a file in the case's folder"
+                "case.yaml:31: steps[2].apply: {name:?} is no name of a file in the case's folder"
             )]
         );
     }

@@ -67,10 +67,12 @@ impl Known {
     /// Adds an object that a manifest makes.
     pub(in crate::case) fn add_object(&mut self, object: &Node) {
         let text = |node: &Node, field: &str| node.get(field).and_then(Node::scalar);
-        let Some(meta) = object.get("metadata") else {
-            return;
-        };
-        let (Some(kind), Some(name)) = (text(object, "kind"), text(meta, "name")) else {
+        let named = object
+            .get("metadata")
+            .and_then(|meta| Some((meta, text(meta, "name")?)));
+        let (Some(kind), Some((meta, name))) = (text(object, "kind"), named) else {
+            // That it has no name was told.
+            self.partial = true;
             return;
         };
         let namespace = text(meta, "namespace").unwrap_or_default();
