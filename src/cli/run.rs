@@ -21,7 +21,6 @@ use crate::expectation::Expectations;
 use crate::progress::Progress;
 use crate::report::{Attempt, HarnessFailure, Material, Picture, Style, json, junit, terminal};
 use crate::session::Session;
-use crate::verdict::Expect;
 
 /// Run cases, and say which failures were observed.
 #[derive(Debug, Args)]
@@ -157,7 +156,7 @@ fn groups(
     for chosen in selected {
         let title = chosen.title();
         let Selected { case, id } = chosen;
-        let usual = Expect::of(id.arm);
+        let usual = case.expected(id.arm, id.variant.as_deref());
         let decided = expectations.of(&case, id.arm, id.variant.as_deref(), &versions, usual);
         notes.extend(decided.notes);
         groups.push(Group {
