@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
-    side_by_side, told,
+    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side, told,
 };
 use super::flags::RunFlags;
 use super::notes;
