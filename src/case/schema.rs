@@ -19,7 +19,6 @@ pub(super) const WITH_VALUES: [&str; 8] = [
     "expect",
     "premises",
     "facts",
-    "expect",
     "vary",
 ];
 

@@ -13,7 +13,7 @@ use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
-use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
+use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
 use crate::exit;
 use crate::experiment::ArmId;
 use crate::interrupt;
@@ -220,31 +220,31 @@ pub(super) struct Group {
 }
 
 /// An arm that has ended, or a run of it that failed.
-pub(super) struct Ended {
+pub(super) struct ArmResult {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
     pub(super) id: ArmId,
     /// Which of its runs, counted from 1, where this is one of several.
     pub(super) run: Option<u16>,
-    pub(super) end: Result<Finished, DriveError>,
+    pub(super) end: Result<ArmRun, DriveError>,
 }
 
 /// The runs of one arm that have ended, and how many are still to come.
-struct Tally {
+struct Repetitions {
     title: String,
     left: usize,
     failed: usize,
-    finished: Vec<Finished>,
+    finished: Vec<ArmRun>,
 }
 
-impl Tally {
+impl Repetitions {
     /// The sum of all runs, with the timeline of the run that stands for them.
-    fn sum(&mut self) -> Option<Finished> {
+    fn sum(&mut self) -> Option<ArmRun> {
         let outcomes: Vec<_> = self.finished.iter().map(|run| run.outcome.clone()).collect();
         let outcome = agree(&outcomes, self.failed)?;
         let at = outcomes.iter().position(|run| run.evidence == outcome.evidence)?;
-        Some(Finished {
+        Some(ArmRun {
             outcome,
             ..self.finished.swap_remove(at)
         })
@@ -260,11 +260,11 @@ pub(super) async fn side_by_side(
     repeat: u16,
     jobs: usize,
     progress: &Progress,
-    mut ended: impl FnMut(&Ended),
-) -> Vec<Ended> {
-    let mut tallies: Vec<Tally> = groups
+    mut ended: impl FnMut(&ArmResult),
+) -> Vec<ArmResult> {
+    let mut tallies: Vec<Repetitions> = groups
         .iter()
-        .map(|group| Tally {
+        .map(|group| Repetitions {
             title: group.title.clone(),
             left: usize::from(repeat),
             failed: 0,
@@ -289,7 +289,7 @@ pub(super) async fn side_by_side(
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
                 let id = plan.id;
-                Ended {
+                ArmResult {
                     order,
                     title,
                     id,
@@ -309,7 +309,7 @@ pub(super) async fn side_by_side(
             Ok(finished) => tally.finished.push(finished),
             Err(error) => {
                 tally.failed += 1;
-                let failed = Ended {
+                let failed = ArmResult {
                     end: Err(error),
                     ..run
                 };
@@ -320,7 +320,7 @@ pub(super) async fn side_by_side(
         if tally.left == 0
             && let Some(sum) = tally.sum()
         {
-            let arm = Ended {
+            let arm = ArmResult {
                 order,
                 title: tally.title.clone(),
                 id: sum.outcome.id.clone(),
@@ -393,7 +393,7 @@ fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
 }
 
 /// One run of one arm.
-async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished, DriveError> {
+async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<ArmRun, DriveError> {
     let interrupt = interrupt::token();
     if interrupt.is_cancelled() {
         return Err(DriveError::Interrupted);
@@ -403,7 +403,7 @@ async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished
         .catch_unwind()
         .await
         .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))));
-    if let Ok(Finished { kept: Some(kept), .. }) = &end {
+    if let Ok(ArmRun { kept: Some(kept), .. }) = &end {
         progress.println(format!("{title}: {kept}"));
     }
     end
@@ -440,10 +440,7 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_)
-        | DriveError::NoVariant { .. }
-        | DriveError::NoFile { .. }
-        | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Library(_) | DriveError::NoVariant { .. } | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Unfit { .. }

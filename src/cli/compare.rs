@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side, told,
+    self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
+    side_by_side, told,
 };
 use super::flags::RunFlags;
 use super::notes;
@@ -178,7 +179,7 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         sessions.push(arms::open(settings, progress).await?);
     }
     let groups = in_turn(&sets, &sessions, selected);
-    let print = |ended: &Ended| match &ended.end {
+    let print = |ended: &ArmResult| match &ended.end {
         Ok(finished) => progress.println(format!("{}: {}", ended.title, finished.outcome.verdict)),
         Err(error) => progress.println(told(&ended.title, error)),
     };

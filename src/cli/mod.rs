@@ -19,7 +19,6 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
-pub(crate) mod notes;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -41,6 +40,7 @@ use crate::exit;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
+use crate::session::notes;
 use crate::timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \

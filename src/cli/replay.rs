@@ -49,9 +49,9 @@ pub enum ReplayFormat {
     Json,
 }
 
-/// What a replay came to.
+/// A replay: what a judge says of a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct Replay {
     /// What the judge says.
     pub verdict: Verdict,
     /// Whether it is what this arm is expected to end with.
@@ -92,7 +92,7 @@ pub fn replay(
     judge_of: impl Fn(&Header) -> Option<Judge>,
     style: &Style,
     out: &mut impl Write,
-) -> Result<Replayed, ReplayError> {
+) -> Result<Replay, ReplayError> {
     let path = if args.timeline.is_dir() {
         args.timeline.join(TIMELINE)
     } else {
@@ -107,7 +107,7 @@ pub fn replay(
     let cut = cut.or_else(|| timeline.broken_off());
     let judgement = judge(&timeline);
     let expected = Expect::of(header.arm);
-    let replayed = Replayed {
+    let replayed = Replay {
         agrees: expected.met_by(&judgement.verdict),
         verdict: judgement.verdict.clone(),
         cut,
@@ -132,7 +132,7 @@ fn text(
     path: &std::path::Path,
     timeline: &Timeline,
     judgement: &Judgement,
-    replayed: &Replayed,
+    replayed: &Replay,
     style: &Style,
 ) -> String {
     let header = &timeline.header;
@@ -186,7 +186,7 @@ fn text(
     text
 }
 
-fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, replayed: &Replayed) -> String {
+fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, replayed: &Replay) -> String {
     let header = &timeline.header;
     let object = json!({
         "replay": true,

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side, told,
+    self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
+    side_by_side, told,
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
@@ -93,7 +94,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let started = Instant::now();
     let session = arms::open(settings, progress).await?;
     let groups = groups(&session, &expectations, selected, progress);
-    let print = |ended: &Ended| print(args.format, ended, progress, style);
+    let print = |ended: &ArmResult| print(args.format, ended, progress, style);
     let results = side_by_side(groups, args.times.repeat, jobs, progress, print).await;
     session.close().await;
     let mut material = Material {
@@ -170,7 +171,7 @@ fn groups(
     groups
 }
 
-fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
+fn print(format: RunFormat, ended: &ArmResult, progress: &Progress, style: &Style) {
     let Ok(finished) = &ended.end else {
         if let Err(error) = &ended.end {
             progress.println(told(&ended.title, error));
