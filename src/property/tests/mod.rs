@@ -132,7 +132,7 @@ macro_rules! drawings {
                 scenario: super::scenario($claim),
                 timeline: $timeline,
             };
-            super::said(&drawing, &$said);
+            let _ = super::said(&drawing, &$said);
         })*
 
         /// All of them.

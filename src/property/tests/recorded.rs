@@ -271,11 +271,11 @@ fn without_what_makes_it_a_broken_recording_is_no_reproduction() {
         judged
     };
     let wanted = |what: &What, number: i64| matches!(what, What::Workload(w) if w.state.kind == "deployment" && w.state.wanted == number);
-    without("c1", "c1_cpu_spike_overscale", "", &|what| !wanted(what, 6));
-    without("c2", "c2_replicas_omitted", "", &|what| !wanted(what, 1));
+    let _ = without("c1", "c1_cpu_spike_overscale", "", &|what| !wanted(what, 6));
+    let _ = without("c2", "c2_replicas_omitted", "", &|what| !wanted(what, 1));
     let going = |what: &What| matches!(what, What::Pod(pod) if pod.state.terminating || pod.change == crate::timeline::Change::Gone);
-    without("c5", "c5_remove_duplicates_loop", "", &|what| !going(what));
-    without("c8", "c8_soft_spread_loop", "", &|what| !going(what));
+    let _ = without("c5", "c5_remove_duplicates_loop", "", &|what| !going(what));
+    let _ = without("c8", "c8_soft_spread_loop", "", &|what| !going(what));
     // Half of the failure: the skew stays, and the second drain takes one pod less.
     let low = |what: &What| matches!(what, What::Workload(w) if w.state.kind == "deployment" && w.state.available == 1);
     for variant in ["-with-constraint", "-without-constraint"] {
