@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use crate::cases::{Case, Library, FoldersError};
+use crate::cases::{Case, FoldersError, Library};
 use crate::component::ComponentName;
 use crate::drive::{ArmRun, DriveError, drive};
 use crate::evidence::Outcome;
@@ -293,7 +293,9 @@ impl Run {
         let provider = session.settings().provider;
         self.fits(provider)?;
         let id = self.id();
-        let usual = self.expect.unwrap_or_else(|| self.case.expected(self.arm, self.variant.as_deref()));
+        let usual = self
+            .expect
+            .unwrap_or_else(|| self.case.expected(self.arm, self.variant.as_deref()));
         let variant = self.variant.as_deref();
         let decided = self
             .expectations

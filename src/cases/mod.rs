@@ -168,9 +168,7 @@ impl Case {
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
         match &self.0 {
             Make::Folder(case) => judge_by(case, timeline),
-            Make::Liveness(study) => {
-                (study.judge)(timeline).on(timeline)
-            }
+            Make::Liveness(study) => (study.judge)(timeline).on(timeline),
         }
     }
 

@@ -30,20 +30,20 @@ pub mod sweep;
 pub mod worker;
 
 use std::io::IsTerminal;
-use std::process::ExitCode;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cases::Case;
 use crate::component::ComponentError;
+use crate::evidence;
 use crate::exit;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::notes;
-use crate::cases::Case;
-use crate::evidence;
 use crate::timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
@@ -309,7 +309,9 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
     let judge = |file: &Path, header: &Header| {
         // The case that was recorded is beside the recording; another may have its name by now.
         let copy = file.parent().map(|folder| folder.join(evidence::CASE));
-        let copied = copy.filter(|copy| copy.is_dir()).and_then(|copy| Case::copied(&header.case, &copy).ok());
+        let copied = copy
+            .filter(|copy| copy.is_dir())
+            .and_then(|copy| Case::copied(&header.case, &copy).ok());
         let case = copied.or_else(|| library.find(&header.case).cloned())?;
         let expected = case.expected(header.arm, header.variant.as_deref());
         Some(replay::Judge {
