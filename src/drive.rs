@@ -1,5 +1,6 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod controllers;
 mod evidence_dir;
 pub mod in_effect;
 mod of_case;
@@ -19,7 +20,7 @@ use self::of_liveness::LivenessArm;
 use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
 use crate::cases::{Case, LibraryError};
-use crate::component::{Binary, ComponentError, ComponentName};
+use crate::component::{Binary, ComponentError, ComponentName, Resolver};
 use crate::evidence::{Outcome, RunContext, VERDICT};
 use crate::expectation::Expected;
 use crate::experiment::ArmId;
@@ -57,15 +58,15 @@ pub struct Plan {
     pub keep: bool,
     /// What clusters of kind are made with.
     pub kit: Option<Kit>,
-    /// The programs of the case's controllers.
-    pub controllers: Vec<Controller>,
+    /// What finds the programs of the case's controllers.
+    pub resolver: Resolver,
     /// The link to the other arm of the case, where both are run together.
     pub sibling: Option<Sibling>,
 }
 
-/// An arm that has a verdict.
+/// A run of an arm that came to a verdict.
 #[derive(Debug)]
-pub struct Finished {
+pub struct ArmRun {
     /// How it ended.
     pub outcome: Outcome,
     /// What was seen.
@@ -168,7 +169,7 @@ pub async fn drive(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
     let _promise = sibling.map(Promise);
     let finished = one_arm(plan, interrupt, say).await;
@@ -189,9 +190,13 @@ enum Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(plan: &'a Plan, say: &'a (dyn Fn(&str) + Sync)) -> Result<Self, DriveError> {
+    fn new(
+        plan: &'a Plan,
+        controllers: Vec<Controller>,
+        say: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Self, DriveError> {
         match (plan.case.as_folder(), plan.case.liveness()) {
-            (Some(case), _) => Ok(Self::Case(CaseArm::new(plan, case, say)?)),
+            (Some(case), _) => Ok(Self::Case(CaseArm::new(plan, case, controllers, say)?)),
             (None, Some(study)) => Ok(Self::Liveness(LivenessArm::new(plan, study, say)?)),
             (None, None) => unreachable!("a case is one of the two"),
         }
@@ -223,7 +228,7 @@ async fn one_arm(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
@@ -232,7 +237,8 @@ async fn one_arm(
         }
         .into());
     }
-    let play = Play::new(plan, say)?;
+    let controllers = controllers::of(plan).await?;
+    let play = Play::new(plan, controllers, say)?;
     let start = Instant::now();
     say("starting the control plane");
     let mut cluster = tokio::select! {
@@ -274,7 +280,7 @@ async fn one_arm(
     let file = play.evidence().join(VERDICT);
     let text = serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n";
     fs::write(&file, text).map_err(evidence_dir::failed(file.clone()))?;
-    Ok(Finished {
+    Ok(ArmRun {
         outcome,
         timeline,
         cpu_times,

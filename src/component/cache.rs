@@ -200,7 +200,7 @@ impl Cache {
     /// Entries that cannot be read are left out: a resolve or a clean deals with them.
     #[must_use]
     pub fn list(&self) -> Vec<Kept> {
-        let names = ComponentName::EVERY.into_iter();
+        let names = ComponentName::cached();
         let mut kept: Vec<_> = names.flat_map(|name| self.list_one(name)).collect();
         kept.sort_by(|a, b| (a.binary.name, &a.binary.version).cmp(&(b.binary.name, &b.binary.version)));
         kept
@@ -232,7 +232,7 @@ impl Cache {
     /// [`ComponentError::Cache`] when something cannot be taken away.
     pub async fn clean(&self, progress: &Progress) -> Result<(usize, u64), ComponentError> {
         let (mut count, mut bytes) = (0, 0);
-        for name in ComponentName::EVERY {
+        for name in ComponentName::cached() {
             let Ok(entries) = fs::read_dir(self.folder(name)) else {
                 continue;
             };

@@ -145,6 +145,9 @@ impl Checkout {
 
 /// Where a component's main package is, if nobody says.
 fn usual(name: ComponentName) -> Vec<String> {
+    if name == ComponentName::Controller {
+        return vec![".".to_owned()];
+    }
     let mut usual = vec![format!("./cmd/{}", name.program())];
     // Schedulers out of tree are called so.
     if matches!(name, ComponentName::Scheduler | ComponentName::SecondScheduler) {

@@ -158,7 +158,7 @@ pub fn versions(binaries: &BTreeMap<ComponentName, Binary>) -> BTreeMap<Componen
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum ComponentError {
     /// The file that the user named cannot be it.
-    #[error("{flag} (or {env}): \"{}\" {reason}", path.display())]
+    #[error("{}: \"{}\" {reason}", asked(flag, env), path.display())]
     Given {
         /// The flag that selects this component.
         flag: &'static str,
@@ -173,7 +173,7 @@ pub enum ComponentError {
         help: Option<String>,
     },
     /// Docker can't run the image that the user named.
-    #[error("{flag} (or {env}): image \"{reference}\" {reason}")]
+    #[error("{}: image \"{reference}\" {reason}", asked(flag, env))]
     Image {
         /// The flag that selects this component.
         flag: &'static str,
@@ -250,6 +250,15 @@ impl ComponentError {
             1 => errors.pop(),
             _ => Some(Self::Several { errors }),
         }
+    }
+}
+
+/// What selects a component: a flag and the variable that mirrors it, or the field of a case.
+fn asked(flag: &str, env: &str) -> String {
+    if env.is_empty() {
+        flag.to_owned()
+    } else {
+        format!("{flag} (or {env})")
     }
 }
 

@@ -76,6 +76,9 @@ pub enum ComponentName {
     /// The command of the Container Runtime Interface, which kubeadm asks.
     #[serde(rename = "crictl")]
     Crictl,
+    /// A program of somebody else's that takes part as a controller: whatever a case says.
+    #[serde(rename = "controller")]
+    Controller,
 }
 
 /// What is known of a component.
@@ -168,6 +171,11 @@ impl ComponentName {
         Self::Loopback,
         Self::Crictl,
     ];
+
+    /// All that the cache may have something of.
+    pub(super) fn cached() -> impl Iterator<Item = Self> {
+        Self::EVERY.into_iter().chain([Self::Controller])
+    }
 
     const fn facts(self) -> Facts {
         use Module as M;
@@ -278,6 +286,8 @@ impl ComponentName {
                 M::Cni,
                 "github.com/containernetworking/plugins/plugins/main/loopback",
             ),
+            // It is never a release, so that its module is nobody's.
+            Self::Controller => facts("controller", ("controllers.run", ""), M::Pods, ""),
             Self::Crictl => facts("crictl", PINNED, M::CriTools, "sigs.k8s.io/cri-tools/cmd/crictl"),
         }
     }

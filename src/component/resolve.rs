@@ -165,6 +165,25 @@ impl Resolver {
         Ok(sorted.iter().filter_map(named).collect())
     }
 
+    /// A program that takes part as a controller of a case.
+    ///
+    /// # Errors
+    ///
+    /// [`ComponentError`], also of a release: a controller is none of Kubernetes' own.
+    pub async fn controller(&self, spec: &Spec) -> Result<Binary, ComponentError> {
+        let name = ComponentName::Controller;
+        if let Spec::Release(version) = spec {
+            return Err(ComponentError::Unavailable {
+                what: format!("controller {version}"),
+                attempts: vec!["a release of what it does not say".to_owned()],
+                help: "write path:FILE, src:DIR, go:MODULE/cmd/name@VERSION, image:REF or image+extract:REF".to_owned(),
+            });
+        }
+        let selection = Selection::default().with(name, spec.clone());
+        let mut found = self.resolve(&selection, &[name]).await?;
+        Ok(found.remove(&name).expect("it was asked for and is there"))
+    }
+
     /// What is no release and no file.
     async fn fork(
         &self,

@@ -1,5 +1,6 @@
 //! One arm of a case that is a folder: its files as they are applied, and its steps under a recorder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::observe::Recorder;
 use crate::property::claim;
 use crate::provider::{Cluster, ClusterSpec, Controller, Order, ProviderError};
 use crate::scenario::{Arm, PolicyApi, Shape};
-use crate::timeline::{Ending, Header, Timeline};
+use crate::timeline::{ComponentVersion, Ending, Header, Timeline};
 
 /// One arm of a case, ready to be carried out.
 pub(super) struct CaseArm<'a> {
@@ -37,6 +38,7 @@ impl<'a> CaseArm<'a> {
     pub(super) fn new(
         plan: &'a Plan,
         case: &'a Case,
+        controllers: Vec<Controller>,
         say: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Self, DriveError> {
         let variant = plan.id.variant.as_deref();
@@ -68,10 +70,25 @@ impl<'a> CaseArm<'a> {
             scenario,
             in_effect,
             spec,
-            controllers: plan.controllers.clone(),
+            controllers,
             evidence,
             say,
         })
+    }
+
+    /// What takes part: components, and the case's own controllers by their names.
+    fn took_part(&self) -> BTreeMap<String, ComponentVersion> {
+        let mut components = took_part(&self.spec.binaries(&self.plan.binaries));
+        for controller in &self.controllers {
+            let binary = &controller.binary;
+            let version = ComponentVersion {
+                version: binary.version.clone(),
+                sha256: binary.sha256.clone(),
+                origin: binary.origin.to_string(),
+            };
+            components.insert(controller.name.clone(), version);
+        }
+        components
     }
 
     /// The cluster that it needs.
@@ -181,7 +198,7 @@ impl<'a> CaseArm<'a> {
                     .first()
                     .map_or(0, |node| u32::try_from(node.cpu_m.div_ceil(1_000)).unwrap_or(u32::MAX)),
             },
-            components: took_part(&plan.binaries),
+            components: self.took_part(),
             inputs_sha256: self.scenario.inputs_sha256.clone(),
             lacks: skew::lacks(&versions(&plan.binaries))
                 .into_iter()

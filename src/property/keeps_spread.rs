@@ -110,12 +110,7 @@ fn violation(
         .filter(|act| act.workload.as_ref().is_none_or(|of| of == workload))
         .copied();
     violation.acted(mine.clone());
-    let last = |does: Does| {
-        mine.clone()
-            .filter(|act| act.does == does)
-            .last()
-            .map(super::words::act)
-    };
+    let last = |does: Does| mine.clone().rfind(|act| act.does == does).map(super::words::act);
     violation.cycle = [Does::Evicts, Does::Binds, Does::Uncordons]
         .into_iter()
         .filter_map(last)

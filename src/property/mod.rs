@@ -27,7 +27,7 @@ mod stays_up;
 mod words;
 
 #[cfg(test)]
-pub(crate) mod fixtures;
+mod tests;
 
 pub use question::{Floor, Question, UpTo};
 

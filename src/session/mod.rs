@@ -1,6 +1,10 @@
 //! What the arms of one invocation share: binaries, pace, provider, places. The command and `cargo test` both have one.
 
+mod builder;
+mod environment;
 mod on_kind;
+mod setting;
+pub(crate) mod notes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +21,12 @@ use crate::progress::Progress;
 use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Pace, Shape};
 
+pub use builder::SettingsBuilder;
+pub(crate) use builder::selection;
+pub use environment::{CASES, EXPECT, Environment, EnvironmentError};
 pub use on_kind::OnKind;
+pub use setting::{Setting, SettingError};
+pub(crate) use setting::{descheduler_policy, kind, kubernetes, scheduler_config, scheduler_name, time};
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -40,6 +49,19 @@ pub struct Settings {
     pub keep: bool,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Settings {
+    /// Settings, to be chosen one by one.
+    pub fn builder() -> SettingsBuilder {
+        SettingsBuilder::default()
+    }
+}
+
 /// Settings with everything that they need: resolved binaries, and what clusters start from.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -47,6 +69,7 @@ pub struct Session {
     binaries: BTreeMap<ComponentName, Binary>,
     seeds: PathBuf,
     kit: Option<Kit>,
+    resolver: Resolver,
 }
 
 /// Why there is no session.
@@ -100,6 +123,7 @@ impl Session {
             binaries,
             seeds,
             kit,
+            resolver,
         };
         if session.settings.provider == Provider::Local {
             let smallest = Shape {
@@ -163,7 +187,7 @@ impl Session {
             ready_timeout: self.settings.ready_timeout,
             keep: self.settings.keep,
             kit: self.kit.clone(),
-            controllers: Vec::new(),
+            resolver: self.resolver.clone(),
             sibling: None,
         }
     }

@@ -161,7 +161,7 @@ impl Draft {
 
     /// Pods that are drawn from here on belong to the replica set `web-1` of deployment `web`.
     pub(crate) fn owned(self) -> Self {
-        self.owned_by("ReplicaSet", "web-1").replica_set("web-1", 1)
+        self.owned_by("ReplicaSet", "web-1").replica_set("web-1", 0)
     }
 
     /// Pods that are drawn from here on belong to this.

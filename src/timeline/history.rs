@@ -249,9 +249,12 @@ impl<'a> History<'a> {
         self.acts_on_pods[pod].iter().map(|&at| &self.acts[at])
     }
 
-    /// The state of a pod at a time, the last one where it had gone.
+    /// The state of a pod at a time; its last one where it had gone.
     #[must_use]
     pub fn state_at(&self, pod: &PodHistory<'a>, t: Duration) -> Option<&'a PodSeen> {
+        if pod.gone.is_some_and(|gone| gone <= t) {
+            return Some(pod.last);
+        }
         let until = self.states(pod).take_while(|(at, _)| *at <= t);
         until.filter_map(|(_, state)| state).last()
     }

@@ -76,7 +76,11 @@ pub(super) fn asked<'c>(
         lasting: claim.lasting.map(|span| pace.scale(span.0)),
         meanwhile: held.clone().filter(|_| of_states),
         cycle: interval(scenario).map(|every| pace.scale(every)),
-        floor: claim.floor.as_deref().map(floor).transpose()?,
+        floor: claim
+            .floor
+            .as_ref()
+            .map(|text| floor(&text.to_string()))
+            .transpose()?,
         wanted: match claim.what.as_deref() {
             None | Some("available") => false,
             Some("wanted") => true,
