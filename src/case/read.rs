@@ -29,8 +29,14 @@ struct Draft {
 /// Mistakes, each told once, with its help and in which arms it was found.
 #[derive(Default)]
 struct Mistakes {
-    found: BTreeMap<(String, Place, String), (Option<String>, BTreeSet<String>)>,
+    found: BTreeMap<Told, Finding>,
 }
+
+/// What is told: the file, the place, and what is wrong.
+type Told = (String, Place, String);
+
+/// What belongs to it: what to do about it, and the arms that have it.
+type Finding = (Option<String>, BTreeSet<String>);
 
 impl Mistakes {
     fn add(&mut self, mistakes: impl IntoIterator<Item = Mistake>, arm: &str) {

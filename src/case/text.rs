@@ -81,9 +81,7 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn told<'a>(
-    map: &'a indexmap::IndexMap<String, OneOrMany<String>>,
-) -> impl Iterator<Item = (&'a String, String)> {
+fn told(map: &indexmap::IndexMap<String, OneOrMany<String>>) -> impl Iterator<Item = (&String, String)> {
     map.iter().map(|(object, texts)| (object, list(texts.as_slice())))
 }
 

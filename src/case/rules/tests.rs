@@ -316,6 +316,10 @@ fn controllers_are_declared_and_started() {
         ["7:52: controllers[1].name: a second controller called \"keeper\""]
     );
     assert_eq!(
+        case("{name: My keeper, run: 'src:.'}", "start: My keeper"),
+        ["7:22: controllers[0].name: a controller's name is of small letters, digits and -, with a letter first"]
+    );
+    assert_eq!(
         case("{name: keeper, run: v1.2.3}", "start: keeper"),
         ["7:35: controllers[0].run: \"v1.2.3\" is a release, and of what nobody knows"]
     );
