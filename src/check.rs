@@ -1,8 +1,10 @@
 //! One arm of a case as a test: run as the environment says, report, compare with what is expected.
 
+use std::path::Path;
+
 use tokio::sync::OnceCell;
 
-use crate::cases::Library;
+use crate::cases::{Case, Library};
 use crate::evidence::Outcome;
 use crate::experiment::Arm;
 use crate::report::{Picture, Style, terminal};
@@ -22,6 +24,9 @@ pub enum CheckError {
     /// There is no outcome.
     #[error(transparent)]
     Run(RunError),
+    /// Of several variants.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
+    Several(Vec<CheckError>),
     /// The verdict is not the expected one.
     #[error("expected {}:\n{report}", .outcome.expected)]
     Differed {
@@ -90,5 +95,39 @@ pub async fn check(
             outcome: Box::new(ended.outcome),
             report,
         })
+    }
+}
+
+/// Runs one arm of all variants of a case, given by its `case.yaml` or its folder, as [`check`] does; on kind one after the other.
+///
+/// # Errors
+/// When a verdict is not what the case says, there is none, or an arm was not run: of all variants, each with its name.
+pub async fn check_case(case: &Path, arm: Arm) -> Result<Vec<Outcome>, CheckError> {
+    let folder = if case.is_dir() { Some(case) } else { case.parent() };
+    let folder = folder.unwrap_or(case);
+    let library = Library::with(&[folder.to_owned()]).map_err(RunError::from)?;
+    let source = |case: &&Case| case.as_folder().and_then(|case| case.source()) == Some(folder);
+    let found = library.iter().find(source);
+    let found =
+        found.ok_or_else(|| RunError::NoCase(format!("\"{}\" is no case's folder", folder.display())))?;
+    let word = folder.display().to_string();
+    let arms = found.variants().into_iter().map(|variant| {
+        let expected = found.expected(arm, variant.as_deref());
+        let word = word.clone();
+        async move { check(&word, variant.as_deref(), arm, expected).await }
+    });
+    let ended = futures::future::join_all(arms).await;
+    let mut outcomes = Vec::new();
+    let mut wrong = Vec::new();
+    for end in ended {
+        match end {
+            Ok(outcome) => outcomes.push(outcome),
+            Err(error) => wrong.push(error),
+        }
+    }
+    match wrong.len() {
+        0 => Ok(outcomes),
+        1 => Err(wrong.remove(0)),
+        _ => Err(CheckError::Several(wrong)),
     }
 }

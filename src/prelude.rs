@@ -1,5 +1,5 @@
 //! What a case's test may name, and nothing else: `use kubeclash::prelude::*;`.
 
-pub use crate::check::{CheckError, check};
+pub use crate::check::{CheckError, check, check_case};
 pub use crate::scenario::Arm;
 pub use crate::verdict::Expect;

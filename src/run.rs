@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use crate::cases::{Case, Library, LibraryError};
+use crate::cases::{Case, FoldersError, Library};
 use crate::component::ComponentName;
 use crate::drive::{ArmRun, DriveError, drive};
 use crate::evidence::Outcome;
@@ -71,7 +71,7 @@ pub enum RunError {
     },
     /// The files of a case have mistakes.
     #[error(transparent)]
-    Library(#[from] LibraryError),
+    Library(#[from] FoldersError),
     /// A text that is no value of a setting.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -183,7 +183,7 @@ impl Run {
         Ok(self)
     }
 
-    /// What the arm is expected to end with; by default `reproduced` where it is broken, and `absent` of a control.
+    /// What the arm is expected to end with; by default what the case says: `reproduced` where it is broken, and `absent` of a control.
     pub fn expect(mut self, expect: Expect) -> Self {
         self.expect = Some(expect);
         self
@@ -293,7 +293,9 @@ impl Run {
         let provider = session.settings().provider;
         self.fits(provider)?;
         let id = self.id();
-        let usual = self.expect.unwrap_or(Expect::of(self.arm));
+        let usual = self
+            .expect
+            .unwrap_or_else(|| self.case.expected(self.arm, self.variant.as_deref()));
         let variant = self.variant.as_deref();
         let decided = self
             .expectations

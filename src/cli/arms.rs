@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
@@ -12,7 +13,7 @@ use super::cases::CasesFlags;
 use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
-use crate::cases::{Case, Library};
+use crate::cases::{Case, Library, is_case};
 use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
 use crate::exit;
 use crate::experiment::ArmId;
@@ -25,7 +26,7 @@ use crate::session::{Session, SessionError, Settings};
 /// Which cases, which arms of them, and which part of these.
 #[derive(Debug, Clone, Args)]
 pub struct ArmFlags {
-    /// Which cases: an id (c7), a name, or a glob; all by default
+    /// Which cases: an id (c7), a name, a glob, or a case's folder (./mine); all by default
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
     /// Where cases are found
@@ -93,13 +94,30 @@ impl Selected {
     }
 }
 
+/// The folder that a word names: a path, or a folder of a case that stands here.
+fn folder(word: &str) -> Option<PathBuf> {
+    let path = Path::new(word);
+    let is_path = word.contains('/') || word == "." || word == "..";
+    (is_path || is_case(path)).then(|| path.to_owned())
+}
+
+/// Whether a word names a case: as it is called, or by its folder or the one that its folder is in.
+fn names(word: &str, case: &Case) -> bool {
+    let Some(folder) = folder(word) else {
+        return case.is_called(word);
+    };
+    let source = case.as_folder().and_then(|case| case.source());
+    source.is_some_and(|source| source == folder || source.parent() == Some(&folder))
+}
+
 impl ArmFlags {
     /// The cases that there are: the built-in ones, those of `--cases`, and those that are named by their folders.
     ///
     /// # Errors
     /// All mistakes in the folders' cases together.
     pub fn library(&self) -> Result<Library, Failure> {
-        self.cases_flags.library()
+        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder(word)).collect();
+        self.cases_flags.library_with(&folders)
     }
 
     /// The arms that were asked for, in the order in which they are listed.
@@ -110,13 +128,13 @@ impl ArmFlags {
         if let Some(word) = self
             .cases
             .iter()
-            .find(|word| library.called(word).next().is_none())
+            .find(|word| !library.iter().any(|case| names(word, case)))
         {
             return Err(Failure::new(exit::NOTHING, library.no_case(word)));
         }
         let chosen = library
             .iter()
-            .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| case.is_called(word)));
+            .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| names(word, case)));
         let mut selected = Vec::new();
         for case in chosen {
             for variant in case.variants() {
@@ -440,7 +458,10 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoVariant { .. } | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Library(_)
+        | DriveError::NoVariant { .. }
+        | DriveError::NoFile { .. }
+        | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Unfit { .. }

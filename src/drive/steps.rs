@@ -212,7 +212,10 @@ fn unfit(step: &Step, why: impl Into<String>) -> DriveError {
 }
 
 /// Goes on with some work for as long as every component lives; one that dies is the error, at once.
-pub(super) async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
+pub(super) async fn while_alive<T>(
+    cluster: &mut Cluster,
+    work: impl Future<Output = T>,
+) -> Result<T, DriveError> {
     tokio::select! {
         biased;
         done = work => Ok(done),

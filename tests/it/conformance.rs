@@ -16,8 +16,9 @@ use kubeclash::inject;
 use kubeclash::observe::Recorder;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Kit, Provider};
-use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
+use kubeclash::scenario::{Arm, CpuCurve, CpuShare, CpuUse, Shape, TIME_TO_DIE};
 use kubeclash::session::{Session, Settings};
+use kubeclash::timeline::WorkloadRef;
 use kubeclash::timeline::{Ending, Header, Timeline, What};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -66,7 +67,7 @@ pub(crate) async fn turn(provider: Provider) -> Option<MutexGuard<'static, ()>> 
     }
 }
 
-pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
+pub(crate) async fn up(load: Option<CpuUse>, logs: &Path) -> Up {
     let session = session().await;
     let turn = turn(session.settings().provider).await;
     let shape = Shape {
@@ -77,7 +78,7 @@ pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
     order.spec.metrics = load.is_some();
     let cluster = session.settings().provider.up(order, &|_| ()).await.unwrap();
     if let Some(load) = load {
-        cluster.set_cpu(&load.cpu_use());
+        cluster.set_cpu(&load);
     }
     Up { cluster, _turn: turn }
 }
@@ -412,8 +413,9 @@ async fn a_pod_has_no_metric_before_two_samples() {
         );
     }
     let scratch = tempfile::tempdir().unwrap();
-    let load = Load {
-        app: "busy",
+    let load = CpuUse {
+        of: WorkloadRef::deployment("busy"),
+        share: CpuShare::EachPod,
         curve: CpuCurve::burst(100, Duration::from_secs(3600), 100),
     };
     let cluster = up(Some(load), scratch.path()).await;
