@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::Kind;
 use crate::timeline::{History, Series, Span, WorkloadRef};
 
 /// How often a state must come back to be a loop, where nothing else is said.
@@ -22,6 +23,8 @@ pub struct Question {
     pub until: Option<Duration>,
     /// Of which workload; of all without it.
     pub of: Option<WorkloadRef>,
+    /// Of `rests`: which kind of loop; all of them without it.
+    pub kind: Option<Kind>,
     /// From how many rounds, pods or nodes on it is a violation.
     pub at_least: Option<usize>,
     /// How long it must last.

@@ -23,11 +23,20 @@ use crate::timeline::{History, WorkloadRef};
 /// All violations.
 pub(super) fn violations(history: &History<'_>, question: &Question) -> Vec<Violation> {
     let mut found = Vec::new();
+    let asked = |kinds: &[Kind]| question.kind.is_none_or(|kind| kinds.contains(&kind));
     for workload in question.workloads(history) {
-        found.extend(rounds::violations(history, question, &workload));
-        found.extend(recreation::violation(history, question, &workload));
-        found.extend(oscillation::violation(history, question, &workload));
-        found.extend(explosion::violation(history, question, &workload));
+        if asked(&[Kind::EvictLoop, Kind::PreemptionLoop, Kind::PlacementSwap]) {
+            found.extend(rounds::violations(history, question, &workload));
+        }
+        if asked(&[Kind::RecreateLoop]) {
+            found.extend(recreation::violation(history, question, &workload));
+        }
+        if asked(&[Kind::ReplicaOscillation]) {
+            found.extend(oscillation::violation(history, question, &workload));
+        }
+        if asked(&[Kind::ReplicasetExplosion]) {
+            found.extend(explosion::violation(history, question, &workload));
+        }
     }
     found
 }

@@ -70,7 +70,13 @@ impl Answer {
 
 /// What a claim is answered with. With `fully`, other failures in its place are looked for.
 pub(super) fn answer(history: &History<'_>, asked: &Asked<'_>, fully: bool) -> Answer {
-    let found = violations(history, asked.property, &asked.question);
+    // What is asked again and again while a timeline grows asks for nothing else.
+    let named = Question {
+        kind: asked.claim.kind,
+        ..asked.question.clone()
+    };
+    let question = if fully { &asked.question } else { &named };
+    let found = violations(history, asked.property, question);
     // Loops stand in each other's place. Of the other properties, violations of two kinds are two things: an autoscaler that rises
     // without load, and the fall by somebody's hand before.
     let of_kind = |violation: &Violation| {

@@ -72,6 +72,7 @@ pub(super) fn asked<'c>(
         since,
         until,
         of: of.clone(),
+        kind: None,
         at_least: claim.at_least.as_ref().map(|count| count.number),
         lasting: claim.lasting.map(|span| pace.scale(span.0)),
         meanwhile: held.clone().filter(|_| of_states),
