@@ -1,39 +1,33 @@
-//! One arm of a case as a test: run, report, compare with what is expected.
+//! One arm of a case as a test: run as the environment says, report, compare with what is expected.
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
-use crate::cli::cases::CasesFlags;
-use crate::cli::expect::ExpectFlags;
-use crate::cli::flags::{RunFlags, from_environment};
-use crate::cli::notes;
-use crate::drive::{DriveError, Finished, drive};
-use crate::experiment::ArmId;
-use crate::interrupt;
-use crate::progress::Progress;
-use crate::provider::Provider;
+use crate::cases::Library;
+use crate::evidence::Outcome;
+use crate::experiment::Arm;
 use crate::report::{Picture, Style, terminal};
-use crate::scenario::Arm;
-use crate::session::Session;
+use crate::run::{Run, RunError, open};
+use crate::session::{Environment, EnvironmentError, Session};
 use crate::verdict::Expect;
 
 /// Why a test of an arm failed.
 #[derive(thiserror::Error)]
 pub enum CheckError {
-    /// There is no such case, or no such variant of it.
-    #[error("there is no case \"{0}\"")]
-    NoCase(String),
     /// The environment (`KUBECLASH_…`) is not right.
-    #[error("{0}")]
-    Environment(String),
-    /// There is no verdict.
     #[error(transparent)]
-    Drive(#[from] DriveError),
+    Environment(#[from] EnvironmentError),
+    /// The arm was not run, as it can't be where it was to be; why.
+    #[error("NOT RUN: {0}")]
+    NotRun(String),
+    /// There is no outcome.
+    #[error(transparent)]
+    Run(RunError),
     /// The verdict is not the expected one.
-    #[error("expected {expected}:\n{report}")]
+    #[error("expected {}:\n{report}", .outcome.expected)]
     Differed {
-        /// What was expected.
-        expected: Expect,
         /// What was seen.
+        outcome: Box<Outcome>,
+        /// The same in words.
         report: String,
     },
 }
@@ -45,8 +39,14 @@ impl std::fmt::Debug for CheckError {
     }
 }
 
-/// Whose turn it is, where only one arm may run.
-static TURN: Mutex<()> = Mutex::const_new(());
+impl From<RunError> for CheckError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::NotRun(why) => Self::NotRun(why),
+            error => Self::Run(error),
+        }
+    }
+}
 
 /// The binaries are resolved once a test program.
 static SESSION: OnceCell<Session> = OnceCell::const_new();
@@ -55,60 +55,40 @@ static SESSION: OnceCell<Session> = OnceCell::const_new();
 /// seen, and fails where the verdict is not the expected one: `expected`, or what the file `KUBECLASH_EXPECT` says.
 ///
 /// # Errors
-/// When the verdict is another, or there is none.
-pub async fn check(case: &str, variant: Option<&str>, arm: Arm, expected: Expect) -> Result<(), CheckError> {
-    let unknown = || CheckError::NoCase(variant.map_or_else(|| case.to_owned(), |v| format!("{case} ({v})")));
-    let library = from_environment::<CasesFlags>()
-        .and_then(|flags| flags.library().map_err(|failure| failure.report.to_string()))
-        .map_err(CheckError::Environment)?;
-    let case = library.find(case).ok_or_else(unknown)?;
-    if !case.variants().iter().any(|known| known.as_deref() == variant) {
-        return Err(unknown());
-    }
-    let settings = RunFlags::from_environment()
-        .map_err(CheckError::Environment)?
-        .settings();
-    let expectations = from_environment::<ExpectFlags>()
-        .and_then(|flags| flags.read(&library))
-        .map_err(CheckError::Environment)?;
-    let progress = Progress::detect();
-    let interrupt = interrupt::token();
-    let open = || {
-        notes::of_policies(&settings.tuning.descheduler_policy, &progress);
-        Session::open(settings, &progress)
+/// When the verdict is another, there is none, or the arm was not run.
+pub async fn check(
+    case: &str,
+    variant: Option<&str>,
+    arm: Arm,
+    expected: Expect,
+) -> Result<Outcome, CheckError> {
+    let environment = Environment::read()?;
+    let library = Library::with(&environment.cases).map_err(RunError::from)?;
+    let run = Run::case_among(case, &environment.cases)?;
+    let run = match variant {
+        Some(variant) => run.variant(variant)?,
+        None => run,
     };
-    let session = tokio::select! {
-        session = SESSION.get_or_try_init(open) => session.map_err(DriveError::from)?,
-        () = interrupt.cancelled() => return Err(DriveError::Interrupted.into()),
-    };
-    let provider = session.settings().provider;
-    if case.local_only() && provider != Provider::Local {
-        println!(
-            "NOT RUN: {} {arm}: it runs on the local provider only, not on {provider}",
-            case.folder()
-        );
-        return Ok(());
-    }
-    let decided = expectations.of(case, arm, variant, &session.versions(), expected);
-    for note in &decided.notes {
-        println!("note: {note}");
-    }
-    // Arms run side by side in a test program. On kind each is a cluster of several kubelets: one at a time.
-    let _turn = match provider {
-        Provider::Local => None,
-        Provider::Kind => Some(TURN.lock().await),
-    };
-    let expected = decided.expected.verdict;
-    let id = ArmId::new(case.folder(), arm, variant);
-    let plan = session.plan(case, id, decided.expected);
-    let Finished {
-        outcome, timeline, ..
-    } = drive(&plan, &interrupt, &|_| ()).await?;
-    let report = terminal::arm(&outcome, Some(&Picture::of(&timeline)), &Style::default());
-    if outcome.ok() {
+    let run = run
+        .arm(arm)
+        .expect(expected)
+        .expectations(environment.expectations(&library)?);
+    let settings = environment.settings.build();
+    run.fits(settings.provider)?;
+    let session = SESSION
+        .get_or_try_init(|| open(settings))
+        .await
+        .map_err(RunError::from)?;
+    let ended = run.within(session).await?;
+    let picture = Picture::of(&ended.timeline);
+    let report = terminal::arm(&ended.outcome, Some(&picture), &Style::default());
+    if ended.outcome.ok() {
         println!("{report}");
-        Ok(())
+        Ok(ended.outcome)
     } else {
-        Err(CheckError::Differed { expected, report })
+        Err(CheckError::Differed {
+            outcome: Box::new(ended.outcome),
+            report,
+        })
     }
 }

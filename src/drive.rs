@@ -64,9 +64,9 @@ pub struct Plan {
     pub sibling: Option<Sibling>,
 }
 
-/// An arm that has a verdict.
+/// A run of an arm that came to a verdict.
 #[derive(Debug)]
-pub struct Finished {
+pub struct ArmRun {
     /// How it ended.
     pub outcome: Outcome,
     /// What was seen.
@@ -169,7 +169,7 @@ pub async fn drive(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     let sibling = plan.sibling.as_ref().filter(|_| plan.id.arm == Arm::Broken);
     let _promise = sibling.map(Promise);
     let finished = one_arm(plan, interrupt, say).await;
@@ -228,7 +228,7 @@ async fn one_arm(
     plan: &Plan,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<ArmRun, DriveError> {
     if plan.case.local_only() && plan.provider != Provider::Local {
         return Err(ProviderError::Unable {
             provider: plan.provider,
@@ -280,7 +280,7 @@ async fn one_arm(
     let file = play.evidence().join(VERDICT);
     let text = serde_json::to_string_pretty(&outcome).expect("an outcome is plain data") + "\n";
     fs::write(&file, text).map_err(evidence_dir::failed(file.clone()))?;
-    Ok(Finished {
+    Ok(ArmRun {
         outcome,
         timeline,
         cpu_times,
@@ -290,7 +290,8 @@ async fn one_arm(
 
 /// A control's judgement beside the broken arm of the same run.
 fn beside(plan: &Plan, judgement: Judgement) -> Judgement {
-    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict) else {
+    let (Some(sibling), Arm::Control, Verdict::Absent) = (&plan.sibling, plan.id.arm, &judgement.verdict)
+    else {
         return judgement;
     };
     match sibling.need() {

@@ -19,19 +19,38 @@
 //! - [`drive`]: the one function that knows every stage; [`load`]: the same of a load test, and what measures it. [`evidence`], [`agreement`],
 //!   [`comparison`], [`ledger`], [`bisect`], [`report`]: what is left, what several runs come to, and views on it.
 //! - [`submit`]: steps of a sweep as Jobs on a cluster that the user names.
-//! - [`session`], [`check`](mod@check), [`cli`]: the same cases for the command and for `cargo test`.
+//! - [`session`], [`run`], [`check`](mod@check), [`cli`]: the same cases for Rust, for `cargo test` and for the command.
 //!
 //! # Examples
 //!
-//! A case as a test is a call of [`check()`](check::check):
+//! A [`Run`] is one arm of a case; it runs when it is awaited:
+//!
+//! ```no_run
+//! use kubeclash::{Run, RunError};
+//!
+//! # async fn evict_loop() -> Result<(), RunError> {
+//! let outcome = Run::case("c5")?.descheduler("src:.")?.await?;
+//! println!("{} {}: {}", outcome.id, outcome.verdict, outcome.why());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A case as a test, with what the environment says, is a call of [`check()`](check::check):
 //!
 //! ```no_run
 //! use kubeclash::prelude::*;
 //!
-//! # async fn sixth_pod() -> Result<(), CheckError> {
-//! check("c7_taint_recreate_loop", None, Arm::Broken, Expect::Reproduced).await
+//! # async fn recreate_loop() -> Result<(), CheckError> {
+//! check("c7_taint_recreate_loop", None, Arm::Broken, Expect::Reproduced).await?;
+//! # Ok(())
 //! # }
 //! ```
+
+pub use evidence::Outcome;
+pub use experiment::{Arm, ArmId, Pace};
+pub use provider::Provider;
+pub use run::{Run, RunError};
+pub use verdict::{Expect, Verdict};
 
 pub mod experiment;
 pub mod scenario;
@@ -62,6 +81,7 @@ pub mod ledger;
 pub mod bisect;
 pub mod report;
 pub mod session;
+pub mod run;
 pub mod submit;
 pub mod check;
 pub mod prelude;

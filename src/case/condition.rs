@@ -73,11 +73,23 @@ mod tests {
 
     #[test]
     fn all_of_it_must_hold_at_once_and_what_is_missing_is_told_with_its_number() {
-        let draft = Draft::new("c1").nodes(&["w1", "w2"]).deployment("web", 3, 2).done();
+        let draft = Draft::new("c1")
+            .nodes(&["w1", "w2"])
+            .deployment("web", 3, 2)
+            .done();
         let world = draft.world_at(s(0.0));
-        assert_eq!(look("{deployment/web: {wanted: 3, available: '>= 2'}, nodes: {open: 2}}", &world), Outlook::Done);
         assert_eq!(
-            look("{deployment/web: {wanted: 3, available: 3}, hpa/web: {cpu: '> 50 %'}}", &world),
+            look(
+                "{deployment/web: {wanted: 3, available: '>= 2'}, nodes: {open: 2}}",
+                &world
+            ),
+            Outlook::Done
+        );
+        assert_eq!(
+            look(
+                "{deployment/web: {wanted: 3, available: 3}, hpa/web: {cpu: '> 50 %'}}",
+                &world
+            ),
             Outlook::NotYet("deployment/web available is 2, hpa/web has no cpu yet".to_owned())
         );
     }
@@ -85,7 +97,11 @@ mod tests {
     #[test]
     fn what_has_no_such_number_is_told_before_anything_is_waited_for() {
         let told = |text: &str| condition(&yaml::read(text).unwrap()).unwrap_err();
-        assert!(told("{nodes: {wanted: 3}}").contains("it has open, ready, all"), "{}", told("{nodes: {wanted: 3}}"));
+        assert!(
+            told("{nodes: {wanted: 3}}").contains("it has open, ready, all"),
+            "{}",
+            told("{nodes: {wanted: 3}}")
+        );
         assert!(told("{web: {wanted: 3}}").contains("kind/name"));
         assert_eq!(told("{}"), "there is nothing to wait for");
     }

@@ -27,10 +27,13 @@ fn curve(pieces: &[CpuPiece]) -> Result<CpuCurve, String> {
             Quantity::Number(number) => number.to_string(),
             Quantity::Text(text) => text.clone(),
         };
-        let usage = thousandths(&text).ok_or_else(|| format!("\"{text}\" is no amount of CPU: write 100m"))?;
+        let usage =
+            thousandths(&text).ok_or_else(|| format!("\"{text}\" is no amount of CPU: write 100m"))?;
         let last = at + 1 == pieces.len();
         match piece.lasting {
-            None if !last => return Err("a piece without \"for\" lasts for ever: only the last one may".to_owned()),
+            None if !last => {
+                return Err("a piece without \"for\" lasts for ever: only the last one may".to_owned());
+            }
             lasting => points.push((lasting.map(|span| span.0), usage)),
         }
     }
@@ -54,17 +57,29 @@ mod tests {
         assert_eq!(burst.share, CpuShare::EachPod);
         assert_eq!(burst.curve, CpuCurve::burst(100, Duration::from_secs(120), 0));
         let all = read("{of: sts/shop/db, all-pods: [{for: 1m, use: 2}]}").unwrap();
-        assert_eq!((all.share, all.curve.rate(Duration::from_secs(300))), (CpuShare::AllPods, 2000));
+        assert_eq!(
+            (all.share, all.curve.rate(Duration::from_secs(300))),
+            (CpuShare::AllPods, 2000)
+        );
     }
 
     #[test]
     fn what_is_no_curve_is_told() {
         for (text, told) in [
             ("{of: deployment/web}", "one of the two"),
-            ("{of: deployment/web, each-pod: [{use: 1}], all-pods: [{use: 1}]}", "one of the two"),
+            (
+                "{of: deployment/web, each-pod: [{use: 1}], all-pods: [{use: 1}]}",
+                "one of the two",
+            ),
             ("{of: deployment/web, each-pod: []}", "at least one piece"),
-            ("{of: deployment/web, each-pod: [{use: 1}, {use: 2}]}", "only the last one"),
-            ("{of: deployment/web, each-pod: [{use: much}]}", "no amount of CPU"),
+            (
+                "{of: deployment/web, each-pod: [{use: 1}, {use: 2}]}",
+                "only the last one",
+            ),
+            (
+                "{of: deployment/web, each-pod: [{use: much}]}",
+                "no amount of CPU",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(told), "{text}: {error}");

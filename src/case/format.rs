@@ -688,7 +688,7 @@ pub struct Claim {
     pub until: Option<String>,
     /// Of `keeps-floor`: what was promised, `hpa.min`, `pdb`, `max-unavailable`, `replicas`, `replicas - 1`, or a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub floor: Option<String>,
+    pub floor: Option<Scalar>,
     /// Of `keeps-floor`: what must not fall below it, `available` (without it) or `wanted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,

@@ -25,6 +25,8 @@ pub(super) struct Inputs {
     manifests: BTreeMap<String, Vec<Node>>,
     policies: BTreeMap<String, Node>,
     configs: BTreeMap<String, String>,
+    /// Whether a file of it could not be read: then nobody knows what would be in it.
+    pub(super) partial: bool,
 }
 
 impl Inputs {
@@ -70,10 +72,12 @@ pub(super) fn inputs_of(case: &Node, files: &Files, bindings: &mut Bindings) -> 
         let text = match text_of(files, name, node) {
             Ok(text) => text,
             Err(flaw) => {
+                inputs.partial = true;
                 mistakes.push(flaw.in_file(CASE_FILE));
                 continue;
             }
         };
+        inputs.partial |= !tree::documents(text).1.is_empty();
         let mut found = Vec::new();
         // What values do in a file is told of the file.
         let of_case = std::mem::take(&mut bindings.flaws);

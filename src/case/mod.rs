@@ -275,3 +275,11 @@ impl Case {
 #[cfg(test)]
 #[path = "case_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "any_text_tests.rs"]
+mod any_text;
+
+#[cfg(test)]
+#[path = "docs_tests.rs"]
+mod docs;

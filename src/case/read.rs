@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::declared::Declared;
 use super::files::Files;
-use super::format::{CaseFile, Step};
+use super::format::{CaseFile, Failure, Step};
 use super::inputs::{Inputs, inputs_of};
 use super::mistake::{Flaw, Mistake, Place};
 use super::rules::{self, Known};
@@ -122,12 +122,17 @@ pub(super) fn read(folder: &str, files: &Files) -> Result<Vec<Scenario>, Vec<Mis
     let mut known = Known::default();
     for (_, draft) in &drafts {
         known.add(&draft.case);
+        known.partial |= draft.inputs.partial;
         draft.inputs.objects().for_each(|object| known.add_object(object));
     }
     for (name, draft) in &drafts {
         mistakes.add_flaws(rules::flaws_of(&draft.case, &known), name);
     }
-    for (name, here) in declared.names.iter().filter(|(name, _)| !used.contains(*name)) {
+    for (name, here) in declared
+        .names
+        .iter()
+        .filter(|(name, _)| !known.partial && !used.contains(*name))
+    {
         let flaw = here.flaw(format!("nothing uses \"{name}\""));
         let flaw = flaw.help(format!("write ${name} where it belongs"));
         mistakes.add_flaws([flaw], "");
@@ -221,21 +226,25 @@ fn scenario(folder: &str, draft: Draft) -> Result<Scenario, Flaw> {
     })
 }
 
-/// The case as its types. What they refuse after all is told at the nearest place that can be found.
+/// The case as its types. The schema is made from them, so they refuse nothing that it takes; if they do, this is told at the
+/// nearest place that can be found.
 fn typed(case: &Node) -> Result<CaseFile, Flaw> {
     serde_json::from_value(case.json()).map_err(|error| {
         let steps = case.get("steps").map_or(&[][..], Node::items);
         let step = steps
             .iter()
             .find(|step| serde_json::from_value::<Step>(step.json()).is_err());
-        let field = case.fields().iter().map(|(_, value)| value).find(|value| {
-            let mut alone = BTreeMap::from([("field", value.json())]);
-            let text = alone.remove("field").map(|value| value.to_string());
-            text.is_some_and(|text| !text.is_empty() && error.to_string().contains(&text))
-        });
-        step.or(field).unwrap_or(case).flaw(error)
+        let failure = case
+            .get("failure")
+            .filter(|node| serde_json::from_value::<Failure>(node.json()).is_err());
+        step.or(failure)
+            .unwrap_or(case)
+            .flaw(format!("{REFUSED}: {error}"))
     })
 }
+
+/// What opens a mistake that only the types know.
+const REFUSED: &str = "this is no case";
 
 /// Tells when an arm of a variant is the same as its control.
 fn equal_arms(root: &Node, scenarios: &[Scenario]) -> Option<Flaw> {

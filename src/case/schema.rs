@@ -11,11 +11,12 @@ use super::format::CaseFile;
 /// Where the schema is published.
 const ID: &str = "https://kubeclash.dev/schemas/case.v1.json";
 /// The fields of a case in which values may stand.
-pub(super) const WITH_VALUES: [&str; 7] = [
+pub(super) const WITH_VALUES: [&str; 8] = [
     "cluster",
     "controllers",
     "steps",
     "failure",
+    "expect",
     "premises",
     "facts",
     "vary",

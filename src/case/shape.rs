@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::mistake::{Flaw, nearest};
 use super::tree::{Content, Key, Node, quoted, told};
 use super::words::{Count, Range, Span};
+use crate::scenario::thousandths;
 use crate::timeline::WorkloadRef;
 
 /// Every way in which a tree differs from a schema of [`schema`](mod@super::schema).
@@ -293,7 +294,9 @@ fn grammar(name: &str, node: &Node) -> Option<String> {
         "Range" => text.parse::<Range>().err(),
         "Count" => text.parse::<Count>().err(),
         "WorkloadRef" => text.parse::<WorkloadRef>().err(),
-        "Quantity" => super::words::quantity(&text).err(),
+        "Quantity" if thousandths(&text).is_none() => {
+            Some(format!("{} is no quantity: write 8, 500m or 32Gi", quoted(&text)))
+        }
         _ => None,
     }
 }

@@ -33,7 +33,9 @@ impl fmt::Display for Step {
                 count => write!(f, "add {count} nodes"),
             },
             Self::RemoveNode(remove) => write!(f, "remove {}", remove.remove_node),
-            Self::Descheduler(descheduler) => write!(f, "start descheduler {}", descheduler.descheduler.policy),
+            Self::Descheduler(descheduler) => {
+                write!(f, "start descheduler {}", descheduler.descheduler.policy)
+            }
             Self::Start(start) => write!(f, "start {}", start.start),
             Self::Stop(stop) => write!(f, "stop {}", stop.stop),
             Self::Cpu(cpu) => write!(f, "{}", cpu.cpu),
@@ -91,7 +93,9 @@ fn pairs<K: fmt::Display, V: fmt::Display>(
     pairs: impl Iterator<Item = (K, V)>,
     between: &str,
 ) -> fmt::Result {
-    let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key}{between}{value}")).collect();
+    let pairs: Vec<_> = pairs
+        .map(|(key, value)| format!("{key}{between}{value}"))
+        .collect();
     write!(f, "{verb} {}", pairs.join(", "))
 }
 
@@ -104,16 +108,34 @@ mod tests {
     fn a_step_is_told_as_one_would_say_it() {
         for (text, told) in [
             ("apply: 10-web.yaml", "apply 10-web.yaml"),
-            ("{apply: [a.yaml, b.yaml], as: argo, server-side: true, every: 30s}", "apply a.yaml, b.yaml on the server's side as argo every 30s"),
+            (
+                "{apply: [a.yaml, b.yaml], as: argo, server-side: true, every: 30s}",
+                "apply a.yaml, b.yaml on the server's side as argo every 30s",
+            ),
             ("scale: {deployment/web: 3}", "scale deployment/web to 3"),
             ("label: {kind-worker: [a=b, c-]}", "label kind-worker a=b, c-"),
-            ("taint: {kind-worker: 'a=b:NoExecute'}", "taint kind-worker a=b:NoExecute"),
-            ("drain: {fullest-of: deployment/web}", "drain the node with most pods of deployment/web"),
+            (
+                "taint: {kind-worker: 'a=b:NoExecute'}",
+                "taint kind-worker a=b:NoExecute",
+            ),
+            (
+                "drain: {fullest-of: deployment/web}",
+                "drain the node with most pods of deployment/web",
+            ),
             ("uncordon: the drained node", "uncordon the drained node"),
             ("add-nodes: {count: 2}", "add 2 nodes"),
-            ("descheduler: {policy: policy.yaml}", "start descheduler policy.yaml"),
-            ("{wait: {deployment/web: {available: 3}, nodes: {open: '>= 2'}}, within: 60s}", "wait for deployment/web available 3 and nodes open >= 2"),
-            ("cpu: {of: deployment/web, each-pod: [{use: 100m}]}", "set the CPU use of each pod of deployment/web"),
+            (
+                "descheduler: {policy: policy.yaml}",
+                "start descheduler policy.yaml",
+            ),
+            (
+                "{wait: {deployment/web: {available: 3}, nodes: {open: '>= 2'}}, within: 60s}",
+                "wait for deployment/web available 3 and nodes open >= 2",
+            ),
+            (
+                "cpu: {of: deployment/web, each-pod: [{use: 100m}]}",
+                "set the CPU use of each pod of deployment/web",
+            ),
         ] {
             let step: Step = yaml::read(text).unwrap();
             assert_eq!(step.to_string(), told);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Number, Value};
 
 use super::mistake::{Flaw, Place};
@@ -251,7 +251,13 @@ pub(super) fn quoted(text: &str) -> String {
 #[must_use]
 pub fn documents(text: &str) -> (Vec<Node>, Vec<Flaw>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // A line ends where an editor ends it.
+    let text = &text.replace("\r\n", "\n").replace('\r', "\n");
     let mut reader = Reader {
+        lines: text
+            .split('\n')
+            .map(|line| (line, line.chars().count()))
+            .collect(),
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         values: 0,
@@ -281,6 +287,8 @@ pub fn document(text: &str) -> (Option<Node>, Vec<Flaw>) {
 }
 
 struct Reader<'a> {
+    /// Its lines, and how many characters each has.
+    lines: Vec<(&'a str, usize)>,
     parser: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
     values: usize,
@@ -294,13 +302,31 @@ impl<'a> Reader<'a> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(error)) => {
-                let place = Place {
-                    line: error.marker().line().max(1),
-                    column: error.marker().col() + 1,
-                };
-                Err(Flaw::new(place, format!("not YAML: {}", error.info())))
+                let place = self.place(*error.marker());
+                let flaw = Flaw::new(place, format!("not YAML: {}", error.info()));
+                let line = self.lines.get(place.line - 1);
+                Err(if line.is_some_and(|(line, _)| line.contains("${")) {
+                    flaw.help("between braces and brackets, ${name} stands in quotes")
+                } else {
+                    flaw
+                })
             }
             None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    /// A place inside the text: what is missing at its end is missing there, and not in a line that it has not.
+    fn place(&self, mark: Marker) -> Place {
+        let line = mark.line().clamp(1, self.lines.len());
+        let width = self.lines.get(line - 1).map_or(0, |(_, width)| *width);
+        let column = if mark.line() > line {
+            width
+        } else {
+            mark.col().min(width)
+        };
+        Place {
+            line,
+            column: column + 1,
         }
     }
 
@@ -319,7 +345,7 @@ impl<'a> Reader<'a> {
     }
 
     fn node(&mut self, (event, span): Next<'a>, path: Path, depth: usize) -> Result<Node, Flaw> {
-        let place = place(span);
+        let place = self.place(span.start);
         self.grow(1, depth, place)?;
         let node = |content, bare| Node {
             content,
@@ -383,16 +409,11 @@ impl<'a> Reader<'a> {
                 (Event::MappingEnd, _) => break,
                 (Event::Scalar(text, style, ..), span) => {
                     let name = text.into_owned();
-                    self.grow(1, depth, place(span))?;
-                    (
-                        Key {
-                            name,
-                            place: place(span),
-                        },
-                        style == ScalarStyle::Plain,
-                    )
+                    let place = self.place(span.start);
+                    self.grow(1, depth, place)?;
+                    (Key { name, place }, style == ScalarStyle::Plain)
                 }
-                (_, span) => return Err(Flaw::new(place(span), "a field's name is a text")),
+                (_, span) => return Err(Flaw::new(self.place(span.start), "a field's name is a text")),
             };
             let next = self.next()?;
             let value = self.node(next, path.field(&key.name), depth + 1)?;
@@ -437,13 +458,6 @@ impl<'a> Reader<'a> {
             return Err(Flaw::new(place, format!("more than {DEEPEST} levels deep")));
         }
         Ok(())
-    }
-}
-
-fn place(span: Span) -> Place {
-    Place {
-        line: span.start.line().max(1),
-        column: span.start.col() + 1,
     }
 }
 

@@ -136,6 +136,12 @@ fn what_is_not_yaml_is_told_with_its_place() {
         "{}",
         flaw("a: 1\nb: [\n")
     );
+    assert!(flaw("{0").starts_with("1:3: not YAML: "), "{}", flaw("{0"));
+    assert!(
+        flaw("'':\ra").starts_with("2:2: not YAML: "),
+        "{}",
+        flaw("'':\ra")
+    );
     assert!(flaw("a: *b\n").contains("not YAML"), "{}", flaw("a: *b\n"));
     assert_eq!(flaw("a: !kind x\n"), "1:10: unknown tag \"!kind\"");
     assert_eq!(flaw("? [a]\n: b\n"), "1:3: a field's name is a text");

@@ -164,43 +164,6 @@ impl fmt::Display for Count {
     }
 }
 
-/// A quantity as Kubernetes writes it, in its unit: `8`, `500m` (half of one), `32Gi`, `1e3`.
-///
-/// # Errors
-/// When it is none, or less than nothing.
-pub fn quantity(text: &str) -> Result<f64, String> {
-    const UNITS: [(&str, f64); 15] = [
-        ("Ki", 1_024.0),
-        ("Mi", 1_048_576.0),
-        ("Gi", 1_073_741_824.0),
-        ("Ti", 1_099_511_627_776.0),
-        ("Pi", 1_125_899_906_842_624.0),
-        ("Ei", 1_152_921_504_606_846_976.0),
-        ("n", 1e-9),
-        ("u", 1e-6),
-        ("m", 1e-3),
-        ("k", 1e3),
-        ("M", 1e6),
-        ("G", 1e9),
-        ("T", 1e12),
-        ("P", 1e15),
-        ("E", 1e18),
-    ];
-    let unit = UNITS.into_iter().find(|(unit, _)| text.ends_with(unit));
-    let (number, factor) = unit.map_or((text, 1.0), |(unit, factor)| {
-        (&text[..text.len() - unit.len()], factor)
-    });
-    let plain = number.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-        && number
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    let value = plain.then(|| number.parse::<f64>().ok()).flatten();
-    value
-        .map(|value| value * factor)
-        .filter(|value| value.is_finite())
-        .ok_or_else(|| format!("\"{text}\" is no quantity: write 8, 500m or 32Gi"))
-}
-
 macro_rules! as_text {
     ($type:ident, $pattern:literal, $description:literal $(, $number:literal)?) => {
         impl Serialize for $type {
@@ -288,23 +251,6 @@ mod tests {
         assert_eq!("1 pod".parse::<Count>().unwrap().to_string(), "1 pod");
         for text in ["3", "rounds", "0 rounds", "3 turns"] {
             assert!(text.parse::<Count>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_quantity_is_one_of_kubernetes() {
-        for (text, value) in [
-            ("8", 8.0),
-            ("500m", 0.5),
-            ("32Gi", 34_359_738_368.0),
-            ("1e3", 1000.0),
-            ("0", 0.0),
-            (".5k", 500.0),
-        ] {
-            assert_eq!(quantity(text), Ok(value), "{text}");
-        }
-        for text in ["", "m", "-1", "1 Gi", "1gi", "inf", "1e999", "8cores"] {
-            assert!(quantity(text).is_err(), "{text}");
         }
     }
 }

@@ -61,7 +61,10 @@ static BUILTIN: Lazy<Vec<Case>> = Lazy::new(|| {
 /// The study's cases first, then the others by family; numbers as numbers.
 fn order(id: &str) -> (bool, String, u32) {
     let letters: String = id.chars().take_while(|c| !c.is_ascii_digit()).collect();
-    let number = id[letters.len()..].chars().take_while(char::is_ascii_digit).collect::<String>();
+    let number = id[letters.len()..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>();
     (letters != "c", letters, number.parse().unwrap_or(0))
 }
 
@@ -94,7 +97,9 @@ impl Library {
                     }
                 };
                 for name in [case.id(), case.folder()] {
-                    if let Some((name, first)) = from.iter().find(|(known, path)| known == name && *path != folder) {
+                    if let Some((name, first)) =
+                        from.iter().find(|(known, path)| known == name && *path != folder)
+                    {
                         return Err(FoldersError::Twice {
                             name: name.clone(),
                             first: first.clone(),
@@ -125,7 +130,10 @@ impl Library {
         match taken {
             Some(at) => {
                 let builtin = self.cases[at].folder().to_owned();
-                self.notes.push(format!("\"{}\" takes the place of the built-in {builtin}", folder.display()));
+                self.notes.push(format!(
+                    "\"{}\" takes the place of the built-in {builtin}",
+                    folder.display()
+                ));
                 self.cases[at] = Case(Make::Folder(case));
             }
             None => self.cases.push(Case(Make::Folder(case))),

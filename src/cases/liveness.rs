@@ -34,10 +34,14 @@ pub(super) fn load(study: &Study) -> Result<Folder, LibraryError> {
     };
     let mut mistakes = Vec::new();
     let card = Card::parse(study.folder, text("case.yaml"));
-    let card = card.map_err(|CardError { mistakes: found }| mistakes.extend(found)).ok();
+    let card = card
+        .map_err(|CardError { mistakes: found }| mistakes.extend(found))
+        .ok();
     let file = format!("{}/{}", study.folder, study.profile);
     let profile = Profile::parse(&file, text(study.profile));
-    let profile = profile.map_err(|ProfileError { mistakes: found }| mistakes.extend(found)).ok();
+    let profile = profile
+        .map_err(|ProfileError { mistakes: found }| mistakes.extend(found))
+        .ok();
     match card.zip(profile) {
         Some((card, profile)) => Ok(Folder { card, profile }),
         None => Err(LibraryError {

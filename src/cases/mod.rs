@@ -11,13 +11,14 @@ pub use library::{FoldersError, Library, is_case};
 pub use liveness::{Folder, LibraryError};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use globset::Glob;
 use include_dir::{Dir, include_dir};
 
-use crate::case;
 use crate::case::format::Step;
+use crate::case::{self, CaseError, Files, Mistake};
 use crate::property::claim;
 use crate::scenario::Arm;
 use crate::timeline::Timeline;
@@ -65,6 +66,25 @@ impl Case {
             Make::Folder(case) => case.folder(),
             Make::Liveness(study) => study.folder,
         }
+    }
+
+    /// A case from its copy among evidence, where it has the name that it was recorded under.
+    ///
+    /// # Errors
+    /// All mistakes in its files.
+    pub fn copied(name: &str, folder: &Path) -> Result<Self, CaseError> {
+        let whole = |mistake: String| CaseError {
+            folder: folder.display().to_string(),
+            mistakes: vec![Mistake {
+                file: "case.yaml".to_owned(),
+                line: 1,
+                column: 1,
+                what: mistake,
+                help: None,
+            }],
+        };
+        let files = Files::read(folder).map_err(whole)?;
+        case::Case::of(name, files).map(|case| Self(Make::Folder(case)))
     }
 
     /// The folder that it is, where it is one.
@@ -148,9 +168,7 @@ impl Case {
     pub fn judge(&self, timeline: &Timeline) -> Judgement {
         match &self.0 {
             Make::Folder(case) => judge_by(case, timeline),
-            Make::Liveness(study) => {
-                (study.judge)(timeline).on(timeline)
-            }
+            Make::Liveness(study) => (study.judge)(timeline).on(timeline),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
@@ -12,8 +13,8 @@ use super::cases::CasesFlags;
 use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
-use crate::cases::{Case, Library};
-use crate::drive::{DriveError, Finished, Plan, Sibling, drive};
+use crate::cases::{Case, Library, is_case};
+use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
 use crate::exit;
 use crate::experiment::ArmId;
 use crate::interrupt;
@@ -25,7 +26,7 @@ use crate::session::{Session, SessionError, Settings};
 /// Which cases, which arms of them, and which part of these.
 #[derive(Debug, Clone, Args)]
 pub struct ArmFlags {
-    /// Which cases: an id (c7), a name, or a glob; all by default
+    /// Which cases: an id (c7), a name, a glob, or a case's folder (./mine); all by default
     #[arg(value_name = "CASE")]
     pub cases: Vec<String>,
     /// Where cases are found
@@ -93,13 +94,30 @@ impl Selected {
     }
 }
 
+/// The folder that a word names: a path, or a folder of a case that stands here.
+fn folder(word: &str) -> Option<PathBuf> {
+    let path = Path::new(word);
+    let is_path = word.contains('/') || word == "." || word == "..";
+    (is_path || is_case(path)).then(|| path.to_owned())
+}
+
+/// Whether a word names a case: as it is called, or by its folder or the one that its folder is in.
+fn names(word: &str, case: &Case) -> bool {
+    let Some(folder) = folder(word) else {
+        return case.is_called(word);
+    };
+    let source = case.as_folder().and_then(|case| case.source());
+    source.is_some_and(|source| source == folder || source.parent() == Some(&folder))
+}
+
 impl ArmFlags {
     /// The cases that there are: the built-in ones, those of `--cases`, and those that are named by their folders.
     ///
     /// # Errors
     /// All mistakes in the folders' cases together.
     pub fn library(&self) -> Result<Library, Failure> {
-        self.cases_flags.library()
+        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder(word)).collect();
+        self.cases_flags.library_with(&folders)
     }
 
     /// The arms that were asked for, in the order in which they are listed.
@@ -110,13 +128,13 @@ impl ArmFlags {
         if let Some(word) = self
             .cases
             .iter()
-            .find(|word| library.called(word).next().is_none())
+            .find(|word| !library.iter().any(|case| names(word, case)))
         {
             return Err(Failure::new(exit::NOTHING, library.no_case(word)));
         }
         let chosen = library
             .iter()
-            .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| case.is_called(word)));
+            .filter(|case| self.cases.is_empty() || self.cases.iter().any(|word| names(word, case)));
         let mut selected = Vec::new();
         for case in chosen {
             for variant in case.variants() {
@@ -220,31 +238,31 @@ pub(super) struct Group {
 }
 
 /// An arm that has ended, or a run of it that failed.
-pub(super) struct Ended {
+pub(super) struct ArmResult {
     /// The place among the arms that were asked for.
     pub(super) order: usize,
     pub(super) title: String,
     pub(super) id: ArmId,
     /// Which of its runs, counted from 1, where this is one of several.
     pub(super) run: Option<u16>,
-    pub(super) end: Result<Finished, DriveError>,
+    pub(super) end: Result<ArmRun, DriveError>,
 }
 
 /// The runs of one arm that have ended, and how many are still to come.
-struct Tally {
+struct Repetitions {
     title: String,
     left: usize,
     failed: usize,
-    finished: Vec<Finished>,
+    finished: Vec<ArmRun>,
 }
 
-impl Tally {
+impl Repetitions {
     /// The sum of all runs, with the timeline of the run that stands for them.
-    fn sum(&mut self) -> Option<Finished> {
+    fn sum(&mut self) -> Option<ArmRun> {
         let outcomes: Vec<_> = self.finished.iter().map(|run| run.outcome.clone()).collect();
         let outcome = agree(&outcomes, self.failed)?;
         let at = outcomes.iter().position(|run| run.evidence == outcome.evidence)?;
-        Some(Finished {
+        Some(ArmRun {
             outcome,
             ..self.finished.swap_remove(at)
         })
@@ -260,11 +278,11 @@ pub(super) async fn side_by_side(
     repeat: u16,
     jobs: usize,
     progress: &Progress,
-    mut ended: impl FnMut(&Ended),
-) -> Vec<Ended> {
-    let mut tallies: Vec<Tally> = groups
+    mut ended: impl FnMut(&ArmResult),
+) -> Vec<ArmResult> {
+    let mut tallies: Vec<Repetitions> = groups
         .iter()
-        .map(|group| Tally {
+        .map(|group| Repetitions {
             title: group.title.clone(),
             left: usize::from(repeat),
             failed: 0,
@@ -289,7 +307,7 @@ pub(super) async fn side_by_side(
             running.spawn(async move {
                 let end = one(&plan, title.clone(), &progress).await;
                 let id = plan.id;
-                Ended {
+                ArmResult {
                     order,
                     title,
                     id,
@@ -309,7 +327,7 @@ pub(super) async fn side_by_side(
             Ok(finished) => tally.finished.push(finished),
             Err(error) => {
                 tally.failed += 1;
-                let failed = Ended {
+                let failed = ArmResult {
                     end: Err(error),
                     ..run
                 };
@@ -320,7 +338,7 @@ pub(super) async fn side_by_side(
         if tally.left == 0
             && let Some(sum) = tally.sum()
         {
-            let arm = Ended {
+            let arm = ArmResult {
                 order,
                 title: tally.title.clone(),
                 id: sum.outcome.id.clone(),
@@ -393,7 +411,7 @@ fn queue(groups: &[Group], repeat: u16) -> VecDeque<Turn> {
 }
 
 /// One run of one arm.
-async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished, DriveError> {
+async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<ArmRun, DriveError> {
     let interrupt = interrupt::token();
     if interrupt.is_cancelled() {
         return Err(DriveError::Interrupted);
@@ -403,7 +421,7 @@ async fn one(plan: &Plan, title: String, progress: &Progress) -> Result<Finished
         .catch_unwind()
         .await
         .unwrap_or_else(|panic| Err(DriveError::Panicked(words(&*panic))));
-    if let Ok(Finished { kept: Some(kept), .. }) = &end {
+    if let Ok(ArmRun { kept: Some(kept), .. }) = &end {
         progress.println(format!("{title}: {kept}"));
     }
     end
@@ -440,7 +458,10 @@ pub(super) fn code_of(error: &DriveError) -> u8 {
     match error {
         DriveError::Interrupted => exit::INTERRUPTED,
         DriveError::Provider(_) | DriveError::Component(_) => exit::UNAVAILABLE,
-        DriveError::Library(_) | DriveError::NoVariant { .. } | DriveError::NoFile { .. } | DriveError::Tuning(_) => exit::USAGE,
+        DriveError::Library(_)
+        | DriveError::NoVariant { .. }
+        | DriveError::NoFile { .. }
+        | DriveError::Tuning(_) => exit::USAGE,
         DriveError::Recorder(_)
         | DriveError::Step { .. }
         | DriveError::Unfit { .. }

@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args};
 
 use self::ask::{Asking, Question};
 use super::bench::case;
-use super::flags::{RunFlags, time};
+use super::flags::RunFlags;
 use super::matrix::{self, Listed, MatrixFormat};
 use super::{Failure, arms, notes};
 use crate::bisect::builds::{self, Build, Part};
@@ -21,6 +21,7 @@ use crate::exit;
 use crate::load::profile::Profile;
 use crate::progress::Progress;
 use crate::scenario::Arm;
+use crate::session::time;
 
 /// Find the build after which a failure is there, or is no more.
 ///

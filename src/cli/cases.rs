@@ -17,7 +17,7 @@ pub struct CasesFlags {
         long = "cases",
         id = "case-dirs",
         value_name = "DIR",
-        env = "KUBECLASH_CASES",
+        env = crate::session::CASES,
         value_delimiter = ':'
     )]
     pub dirs: Vec<PathBuf>,

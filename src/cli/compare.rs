@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
-    side_by_side, told,
+    self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side,
+    told,
 };
 use super::flags::RunFlags;
 use super::notes;
@@ -21,7 +21,6 @@ use crate::exit;
 use crate::progress::Progress;
 use crate::report::{Style, comparison as view};
 use crate::session::Session;
-use crate::verdict::Expect;
 
 /// Hold two builds side by side: verdicts, figures, and what has flipped.
 ///
@@ -179,7 +178,7 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
         sessions.push(arms::open(settings, progress).await?);
     }
     let groups = in_turn(&sets, &sessions, selected);
-    let print = |ended: &Ended| match &ended.end {
+    let print = |ended: &ArmResult| match &ended.end {
         Ok(finished) => progress.println(format!("{}: {}", ended.title, finished.outcome.verdict)),
         Err(error) => progress.println(told(&ended.title, error)),
     };
@@ -212,7 +211,7 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
 fn in_turn(sets: &[SpecSet; 2], sessions: &[Session], selected: &[Selected]) -> Vec<Group> {
     let sides = |chosen: &Selected| {
         let Selected { case, id } = chosen;
-        let expected = Expect::of(id.arm);
+        let expected = case.expected(id.arm, id.variant.as_deref());
         let title = chosen.title();
         let sides = sets.iter().zip(sessions);
         sides

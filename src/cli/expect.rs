@@ -18,7 +18,7 @@ use crate::expectation::{Expectations, Versions, update::update};
 pub struct ExpectFlags {
     /// A file of what arms are expected to end with: a list of case, arm, verdict, reason, and releases for which that
     /// holds. What it doesn't say is the usual: broken reproduces, control doesn't
-    #[arg(long, value_name = "FILE", env = "KUBECLASH_EXPECT")]
+    #[arg(long, value_name = "FILE", env = crate::session::EXPECT)]
     pub expect: Option<PathBuf>,
     /// Write what was seen into that file, which need not exist; reasons are yours to write
     #[arg(long, requires = "expect")]

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::Failure;
 use super::cases::CasesFlags;
-use crate::cases::Library;
 use crate::cases::CaseInfo;
+use crate::cases::Library;
 
 /// List the cases.
 #[derive(Debug, Clone, Args)]
@@ -40,10 +40,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     let mut cards = Vec::new();
     for case in &library {
         let card = case.card();
-        cards.push((
-            card,
-            case.variants().into_iter().flatten().collect::<Vec<_>>(),
-        ));
+        cards.push((card, case.variants().into_iter().flatten().collect::<Vec<_>>()));
     }
     match args.format {
         ListFormat::Table => {
@@ -55,10 +52,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                 };
                 super::say(&format!(
                     "{:<4}{}{variants}\n    {}\n    fix: {}\n\n",
-                    card.id,
-                    card.slug,
-                    card.title,
-                    card.control
+                    card.id, card.slug, card.title, card.control
                 ));
             }
         }

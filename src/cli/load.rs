@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::arms::{code_of_all, hint_at_leftovers, told};
-use super::flags::{RunFlags, time};
+use super::flags::RunFlags;
 use super::{Failure, arms};
 use crate::exit;
 use crate::experiment::Liveness;
@@ -16,6 +16,7 @@ use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
+use crate::session::time;
 use crate::verdict::Label;
 
 /// Run the standard load test on hollow nodes, and measure.

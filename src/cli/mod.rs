@@ -19,7 +19,6 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
-pub(crate) mod notes;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -31,16 +30,20 @@ pub mod sweep;
 pub mod worker;
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::cases::Case;
 use crate::component::ComponentError;
+use crate::evidence;
 use crate::exit;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
+use crate::session::notes;
 use crate::timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
@@ -303,9 +306,18 @@ fn patience(provider: Provider) -> Duration {
 
 fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> {
     let library = args.cases.library()?;
-    let judge = |header: &Header| {
-        let case = library.find(&header.case)?.clone();
-        Some(Box::new(move |timeline: &Timeline| case.judge(timeline)) as replay::Judge)
+    let judge = |file: &Path, header: &Header| {
+        // The case that was recorded is beside the recording; another may have its name by now.
+        let copy = file.parent().map(|folder| folder.join(evidence::CASE));
+        let copied = copy
+            .filter(|copy| copy.is_dir())
+            .and_then(|copy| Case::copied(&header.case, &copy).ok());
+        let case = copied.or_else(|| library.find(&header.case).cloned())?;
+        let expected = case.expected(header.arm, header.variant.as_deref());
+        Some(replay::Judge {
+            judge: Box::new(move |timeline: &Timeline| case.judge(timeline)),
+            expected,
+        })
     };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;

@@ -3,7 +3,7 @@
 //! A replay proves the judge, not the failure: its output says so, and has no `ok` that a script could count.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use owo_colors::Style as Ink;
@@ -15,8 +15,13 @@ use crate::report::{Picture, Style, terminal};
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
 use crate::verdict::{Expect, Judgement, Verdict};
 
-/// What judges the timelines of a case: a pure function.
-pub type Judge = Box<dyn Fn(&Timeline) -> Judgement>;
+/// What judges the timelines of an arm: a pure function.
+pub struct Judge {
+    /// What is said of a timeline.
+    pub judge: Box<dyn Fn(&Timeline) -> Judgement>,
+    /// What the arm is expected to end with.
+    pub expected: Expect,
+}
 
 /// Judge a recorded timeline again, without a cluster.
 ///
@@ -49,12 +54,14 @@ pub enum ReplayFormat {
     Json,
 }
 
-/// What a replay came to.
+/// A replay: what a judge says of a recording.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replayed {
+pub struct Replay {
     /// What the judge says.
     pub verdict: Verdict,
-    /// Whether it is what this arm is expected to end with.
+    /// What this arm is expected to end with.
+    pub expected: Expect,
+    /// Whether it does.
     pub agrees: bool,
     /// What the file lacks, in words; `None` for a complete one.
     pub cut: Option<String>,
@@ -89,10 +96,10 @@ pub enum ReplayError {
 /// When the file can't be read or is of another version, when its case is unknown, or `out` can't be written.
 pub fn replay(
     args: &ReplayArgs,
-    judge_of: impl Fn(&Header) -> Option<Judge>,
+    judge_of: impl Fn(&Path, &Header) -> Option<Judge>,
     style: &Style,
     out: &mut impl Write,
-) -> Result<Replayed, ReplayError> {
+) -> Result<Replay, ReplayError> {
     let path = if args.timeline.is_dir() {
         args.timeline.join(TIMELINE)
     } else {
@@ -100,14 +107,14 @@ pub fn replay(
     };
     let Recorded { timeline, cut } = read(&path)?;
     let header = &timeline.header;
-    let judge = judge_of(header).ok_or_else(|| ReplayError::NoJudge {
+    let Judge { judge, expected } = judge_of(&path, header).ok_or_else(|| ReplayError::NoJudge {
         path: path.clone(),
         case: header.arm_id().case_name(),
     })?;
     let cut = cut.or_else(|| timeline.broken_off());
     let judgement = judge(&timeline);
-    let expected = Expect::of(header.arm);
-    let replayed = Replayed {
+    let replayed = Replay {
+        expected,
         agrees: expected.met_by(&judgement.verdict),
         verdict: judgement.verdict.clone(),
         cut,
@@ -132,7 +139,7 @@ fn text(
     path: &std::path::Path,
     timeline: &Timeline,
     judgement: &Judgement,
-    replayed: &Replayed,
+    replayed: &Replay,
     style: &Style,
 ) -> String {
     let header = &timeline.header;
@@ -144,7 +151,7 @@ fn text(
     let expectation = if replayed.agrees {
         "as expected".to_owned()
     } else {
-        format!("UNEXPECTED: {} was expected", Expect::of(header.arm))
+        format!("UNEXPECTED: {} was expected", replayed.expected)
     };
     let mut text = format!(
         "replay of {}: {}, {expectation}\n",
@@ -186,7 +193,7 @@ fn text(
     text
 }
 
-fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, replayed: &Replayed) -> String {
+fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, replayed: &Replay) -> String {
     let header = &timeline.header;
     let object = json!({
         "replay": true,
@@ -194,7 +201,7 @@ fn line(path: &std::path::Path, timeline: &Timeline, judgement: &Judgement, repl
         "arm": header.arm,
         "variant": header.variant,
         "verdict": judgement.verdict.name(),
-        "expected": Expect::of(header.arm),
+        "expected": replayed.expected,
         "agrees": replayed.agrees,
         "cut": replayed.cut,
         "provider": header.provider,

@@ -51,7 +51,7 @@ fn file(folder: &TempDir, timeline: &Timeline) -> PathBuf {
     path
 }
 
-fn run(path: PathBuf, format: ReplayFormat) -> (Result<Replayed, ReplayError>, String) {
+fn run(path: PathBuf, format: ReplayFormat) -> (Result<Replay, ReplayError>, String) {
     let args = ReplayArgs {
         cases: crate::cli::cases::CasesFlags::default(),
         timeline: path,

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use super::arms::{
-    self, ArmFlags, Ended, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers,
-    side_by_side, told,
+    self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side,
+    told,
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
@@ -21,7 +21,6 @@ use crate::expectation::Expectations;
 use crate::progress::Progress;
 use crate::report::{Attempt, HarnessFailure, Material, Picture, Style, json, junit, terminal};
 use crate::session::Session;
-use crate::verdict::Expect;
 
 /// Run cases, and say which failures were observed.
 #[derive(Debug, Args)]
@@ -94,7 +93,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let started = Instant::now();
     let session = arms::open(settings, progress).await?;
     let groups = groups(&session, &expectations, selected, progress);
-    let print = |ended: &Ended| print(args.format, ended, progress, style);
+    let print = |ended: &ArmResult| print(args.format, ended, progress, style);
     let results = side_by_side(groups, args.times.repeat, jobs, progress, print).await;
     session.close().await;
     let mut material = Material {
@@ -157,7 +156,7 @@ fn groups(
     for chosen in selected {
         let title = chosen.title();
         let Selected { case, id } = chosen;
-        let usual = Expect::of(id.arm);
+        let usual = case.expected(id.arm, id.variant.as_deref());
         let decided = expectations.of(&case, id.arm, id.variant.as_deref(), &versions, usual);
         notes.extend(decided.notes);
         groups.push(Group {
@@ -171,7 +170,7 @@ fn groups(
     groups
 }
 
-fn print(format: RunFormat, ended: &Ended, progress: &Progress, style: &Style) {
+fn print(format: RunFormat, ended: &ArmResult, progress: &Progress, style: &Style) {
     let Ok(finished) = &ended.end else {
         if let Err(error) = &ended.end {
             progress.println(told(&ended.title, error));

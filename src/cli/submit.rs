@@ -7,12 +7,12 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use serde_json::{Value, json};
 
-use super::flags::time;
 use super::report::{ReportFiles, material};
 use super::{Cli, Failure, Verb};
 use crate::exit;
 use crate::progress::{Progress, elapsed};
 use crate::report::{Attempt, HarnessFailure, Style, terminal};
+use crate::session::time;
 use crate::shell::quoted;
 use crate::submit::{self, Done, Runs, Step, StepError, SubmitError, Target};
 

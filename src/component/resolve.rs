@@ -176,7 +176,8 @@ impl Resolver {
             return Err(ComponentError::Unavailable {
                 what: format!("controller {version}"),
                 attempts: vec!["a release of what it does not say".to_owned()],
-                help: "write path:FILE, src:DIR, go:MODULE/cmd/name@VERSION, image:REF or image+extract:REF".to_owned(),
+                help: "write path:FILE, src:DIR, go:MODULE/cmd/name@VERSION, image:REF or image+extract:REF"
+                    .to_owned(),
             });
         }
         let selection = Selection::default().with(name, spec.clone());

@@ -25,12 +25,19 @@ pub(super) async fn of(plan: &Plan) -> Result<Vec<Controller>, DriveError> {
 }
 
 /// One, whose paths are seen from the case's folder, where that is on a disk.
-async fn one(resolver: &Resolver, file: &ControllerFile, folder: Option<&Path>) -> Result<Controller, DriveError> {
+async fn one(
+    resolver: &Resolver,
+    file: &ControllerFile,
+    folder: Option<&Path>,
+) -> Result<Controller, DriveError> {
     let setup = |why: String| ProviderError::Setup {
         what: format!("controller \"{}\"", file.name),
         why,
     };
-    let spec = file.run.parse::<Spec>().map_err(|error| setup(error.to_string()))?;
+    let spec = file
+        .run
+        .parse::<Spec>()
+        .map_err(|error| setup(error.to_string()))?;
     let seen = |path: &Path| match folder {
         Some(folder) => Ok(folder.join(path)),
         None if path.is_absolute() => Ok(path.to_owned()),
@@ -49,7 +56,10 @@ async fn one(resolver: &Resolver, file: &ControllerFile, folder: Option<&Path>) 
     };
     let had = resolver.controller(&spec).await;
     let binary = had.map_err(|error: ComponentError| DriveError::Component(Box::new(error)))?;
-    let env = file.env.iter().map(|(key, value)| (key.clone(), value.to_string()));
+    let env = file
+        .env
+        .iter()
+        .map(|(key, value)| (key.clone(), value.to_string()));
     Ok(Controller {
         name: file.name.clone(),
         binary,

@@ -48,7 +48,9 @@ impl InEffect {
             None => policies_in(api, &scenario.policies),
         };
         Self {
-            manifests: manifests.map(|(file, one)| (file.clone(), manifest(one))).collect(),
+            manifests: manifests
+                .map(|(file, one)| (file.clone(), manifest(one)))
+                .collect(),
             policies,
         }
     }

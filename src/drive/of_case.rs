@@ -42,9 +42,9 @@ impl<'a> CaseArm<'a> {
         say: &'a (dyn Fn(&str) + Sync),
     ) -> Result<Self, DriveError> {
         let variant = plan.id.variant.as_deref();
-        let scenario = case.scenario(plan.id.arm, variant).ok_or_else(|| DriveError::NoVariant {
-            arm: plan.id.clone(),
-        })?;
+        let scenario = case
+            .scenario(plan.id.arm, variant)
+            .ok_or_else(|| DriveError::NoVariant { arm: plan.id.clone() })?;
         let images = plan.kit.as_ref().zip(plan.binaries.get(&ComponentName::Burn));
         let images = images.map(|(kit, burn)| kit.images_of(scenario, burn));
         let api = plan.policy_api();
@@ -171,7 +171,9 @@ impl<'a> CaseArm<'a> {
                 () = recorder.watch(far, |_| false) => {}
             }
         }
-        let Need::Known(needed) = sibling.need() else { return };
+        let Need::Known(needed) = sibling.need() else {
+            return;
+        };
         let watched = recorder.look(|timeline, _| claim::judge(self.scenario, timeline).watched);
         if watched < needed * 2 {
             (self.say)("watching on: twice as long as the broken arm needed");
@@ -192,11 +194,9 @@ impl<'a> CaseArm<'a> {
             date: jiff::Timestamp::now().to_string(),
             shape: Shape {
                 workers: self.spec.nodes.len(),
-                worker_cpu: self
-                    .spec
-                    .nodes
-                    .first()
-                    .map_or(0, |node| u32::try_from(node.cpu_m.div_ceil(1_000)).unwrap_or(u32::MAX)),
+                worker_cpu: self.spec.nodes.first().map_or(0, |node| {
+                    u32::try_from(node.cpu_m.div_ceil(1_000)).unwrap_or(u32::MAX)
+                }),
             },
             components: self.took_part(),
             inputs_sha256: self.scenario.inputs_sha256.clone(),

@@ -84,7 +84,9 @@ impl Steps<'_> {
         before.marked.extend(own);
         for (at, step) in steps.iter().enumerate() {
             (self.say)(&step.to_string());
-            let ended = self.step(step, at + 1 == steps.len(), cluster, recorder, &mut before).await;
+            let ended = self
+                .step(step, at + 1 == steps.len(), cluster, recorder, &mut before)
+                .await;
             // A component that has died is the better reason.
             let ended = ended.map_err(|error| cluster.trouble().map_or(error, DriveError::from))?;
             recorder.check()?;
@@ -145,7 +147,9 @@ impl Steps<'_> {
                 let every = self.pace.scale(start.every.map_or(DESCHEDULING, |every| every.0));
                 let note = recorder.noter();
                 let on_cycle = move || note(What::Cycle(ComponentName::Descheduler.to_string()));
-                cluster.start_descheduler(policy, every, Box::new(on_cycle)).await?;
+                cluster
+                    .start_descheduler(policy, every, Box::new(on_cycle))
+                    .await?;
             }
             Step::Start(start) => {
                 let controller = self.controllers.iter().find(|one| one.name == start.start);
@@ -208,7 +212,10 @@ fn unfit(step: &Step, why: impl Into<String>) -> DriveError {
 }
 
 /// Goes on with some work for as long as every component lives; one that dies is the error, at once.
-pub(super) async fn while_alive<T>(cluster: &mut Cluster, work: impl Future<Output = T>) -> Result<T, DriveError> {
+pub(super) async fn while_alive<T>(
+    cluster: &mut Cluster,
+    work: impl Future<Output = T>,
+) -> Result<T, DriveError> {
     tokio::select! {
         biased;
         done = work => Ok(done),

@@ -50,7 +50,7 @@ pub fn update(
         };
         let of = (case, outcome.id.arm, outcome.id.variant.as_deref());
         wanted.push((of, seen));
-        let decided = before.of(of.0, of.1, of.2, versions, Expect::of(outcome.id.arm));
+        let decided = before.of(of.0, of.1, of.2, versions, of.0.expected(of.1, of.2));
         if decided.expected.verdict == seen {
             continue;
         }
@@ -82,7 +82,7 @@ pub fn update(
     let holds = Expectations::parse(file, &text, library).is_ok_and(|after| {
         wanted.iter().all(|&((case, arm, variant), seen)| {
             after
-                .of(case, arm, variant, versions, Expect::of(arm))
+                .of(case, arm, variant, versions, case.expected(arm, variant))
                 .expected
                 .verdict
                 == seen

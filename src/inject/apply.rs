@@ -115,9 +115,7 @@ async fn patch_live(
     } else {
         Patch::Merge(&patch)
     };
-    located
-        .patch("apply", &patch, &patch_options(manager))
-        .await?;
+    located.patch("apply", &patch, &patch_options(manager)).await?;
     Ok(Applied::Configured)
 }
 

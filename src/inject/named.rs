@@ -13,7 +13,12 @@ const KNOWN: [(&[&str], &str, &str, bool); 21] = [
     (&["limitrange", "limits"], "v1", "LimitRange", true),
     (&["namespace", "ns"], "v1", "Namespace", false),
     (&["node"], "v1", "Node", false),
-    (&["persistentvolumeclaim", "pvc"], "v1", "PersistentVolumeClaim", true),
+    (
+        &["persistentvolumeclaim", "pvc"],
+        "v1",
+        "PersistentVolumeClaim",
+        true,
+    ),
     (&["pod"], "v1", "Pod", true),
     (&["replicationcontroller"], "v1", "ReplicationController", true),
     (&["resourcequota", "quota"], "v1", "ResourceQuota", true),
@@ -24,12 +29,27 @@ const KNOWN: [(&[&str], &str, &str, bool); 21] = [
     (&["deployment"], "apps/v1", "Deployment", true),
     (&["replicaset"], "apps/v1", "ReplicaSet", true),
     (&["statefulset"], "apps/v1", "StatefulSet", true),
-    (&["horizontalpodautoscaler", "hpa"], "autoscaling/v2", "HorizontalPodAutoscaler", true),
+    (
+        &["horizontalpodautoscaler", "hpa"],
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        true,
+    ),
     (&["cronjob"], "batch/v1", "CronJob", true),
     (&["job"], "batch/v1", "Job", true),
     (&["lease"], "coordination.k8s.io/v1", "Lease", true),
-    (&["poddisruptionbudget", "pdb"], "policy/v1", "PodDisruptionBudget", true),
-    (&["priorityclass", "pc"], "scheduling.k8s.io/v1", "PriorityClass", false),
+    (
+        &["poddisruptionbudget", "pdb"],
+        "policy/v1",
+        "PodDisruptionBudget",
+        true,
+    ),
+    (
+        &["priorityclass", "pc"],
+        "scheduling.k8s.io/v1",
+        "PriorityClass",
+        false,
+    ),
 ];
 
 /// The object of a name.
@@ -42,8 +62,9 @@ pub async fn named(client: &Client, name: &WorkloadRef) -> Result<ObjectRef, Inj
         ObjectRef::new(api_version, kind, namespace, &name.name)
     };
     let is_it = |kind: &str| kind == name.kind || name.kind.strip_suffix('s') == Some(kind);
-    if let Some((_, api_version, kind, namespaced)) =
-        KNOWN.iter().find(|(names, ..)| names.iter().any(|name| is_it(name)))
+    if let Some((_, api_version, kind, namespaced)) = KNOWN
+        .iter()
+        .find(|(names, ..)| names.iter().any(|name| is_it(name)))
     {
         return Ok(object(api_version, kind, *namespaced));
     }
@@ -58,9 +79,8 @@ pub async fn named(client: &Client, name: &WorkloadRef) -> Result<ObjectRef, Inj
     let mut all = discovery
         .groups()
         .flat_map(kube::discovery::ApiGroup::recommended_resources);
-    let found = all.find(|(resource, _)| {
-        resource.kind.eq_ignore_ascii_case(&name.kind) || resource.plural == name.kind
-    });
+    let found = all
+        .find(|(resource, _)| resource.kind.eq_ignore_ascii_case(&name.kind) || resource.plural == name.kind);
     let (resource, capabilities) = found.ok_or_else(|| unknown(None))?;
     let namespaced = capabilities.scope == Scope::Namespaced;
     Ok(object(&resource.api_version, &resource.kind, namespaced))

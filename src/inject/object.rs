@@ -264,7 +264,11 @@ impl Located<'_> {
 /// # Errors
 ///
 /// [`InjectError::NotEstablished`] when the time is over; [`InjectError::Request`] if there is no answer.
-pub async fn established(client: &Client, definition: &ObjectRef, within: Duration) -> Result<(), InjectError> {
+pub async fn established(
+    client: &Client,
+    definition: &ObjectRef,
+    within: Duration,
+) -> Result<(), InjectError> {
     let located = locate(client, definition).await?;
     let late = |last: &str| InjectError::NotEstablished {
         object: located.object.to_string(),
@@ -288,7 +292,10 @@ pub async fn established(client: &Client, definition: &ObjectRef, within: Durati
     let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
     let versions = live.pointer("/spec/versions").and_then(Value::as_array);
-    let served = versions.into_iter().flatten().filter(|version| version["served"] == true);
+    let served = versions
+        .into_iter()
+        .flatten()
+        .filter(|version| version["served"] == true);
     for version in served.filter_map(|version| version["name"].as_str()) {
         let gvk = GroupVersionKind::gvk(group, version, kind);
         // The list of kinds follows a moment later, and nobody tells when.

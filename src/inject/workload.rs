@@ -16,7 +16,12 @@ pub async fn scale(client: &Client, object: &ObjectRef, replicas: i64) -> Result
     let located = locate(client, object).await?;
     let patch = json!({ "spec": { "replicas": replicas } });
     located
-        .patch_subresource("scale", "scale", &Patch::Merge(&patch), &patch_options("kubectl-scale"))
+        .patch_subresource(
+            "scale",
+            "scale",
+            &Patch::Merge(&patch),
+            &patch_options("kubectl-scale"),
+        )
         .await?;
     Ok(())
 }
@@ -30,15 +35,21 @@ pub async fn scale(client: &Client, object: &ObjectRef, replicas: i64) -> Result
 pub async fn set_image(client: &Client, object: &ObjectRef, image: &str) -> Result<(), InjectError> {
     let located = locate(client, object).await?;
     let live = located.get().await?.unwrap_or_default();
-    let at = ["/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec"]
-        .into_iter()
-        .find(|at| live.pointer(&format!("{at}/containers")).is_some());
+    let at = [
+        "/spec/template/spec",
+        "/spec/jobTemplate/spec/template/spec",
+        "/spec",
+    ]
+    .into_iter()
+    .find(|at| live.pointer(&format!("{at}/containers")).is_some());
     let Some(at) = at else {
         return Err(InjectError::NoContainers {
             object: located.object.to_string(),
         });
     };
-    let containers = live.pointer(&format!("{at}/containers")).and_then(Value::as_array);
+    let containers = live
+        .pointer(&format!("{at}/containers"))
+        .and_then(Value::as_array);
     let containers: Vec<Value> = containers
         .into_iter()
         .flatten()
@@ -50,7 +61,11 @@ pub async fn set_image(client: &Client, object: &ObjectRef, image: &str) -> Resu
         patch = json!({ field: patch });
     }
     located
-        .patch("set the image of", &Patch::Strategic(&patch), &patch_options("kubectl-set"))
+        .patch(
+            "set the image of",
+            &Patch::Strategic(&patch),
+            &patch_options("kubectl-set"),
+        )
         .await?;
     Ok(())
 }

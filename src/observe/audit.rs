@@ -216,7 +216,10 @@ fn parse(line: &[u8]) -> Option<Heard> {
     };
     // A name that was generated is only in the answer.
     let name = match name.as_str() {
-        "" => text(&line.response_object, "/metadata/name").unwrap_or_default(),
+        "" => text(&line.response_object, "/metadata/name")
+            // Of a refusal, the name that it would have had.
+            .or_else(|| text(&line.response_status.details, "/name"))
+            .unwrap_or_default(),
         name => clean(name, 253),
     };
     let binding = (resource == "pods/binding").then_some(&line.request_object);
@@ -268,7 +271,11 @@ fn agent(agent: &str, user: &str) -> String {
         .find_map(|word| word.strip_prefix("kubernetes/")?.split_once('/'))
         // With a service account of its own, a controller gives that one's name.
         .map(|(_, client)| client.rsplit(':').next().unwrap_or(client));
+    // What kubeclash does in another's name is told as such.
+    let played = agent.split(' ').next().and_then(|word| word.split_once('/'));
+    let played = played.is_some_and(|(_, version)| version.starts_with("kubeclash-"));
     match client {
+        _ if played => format!("{}/kubeclash", clean(program, 63)),
         Some(client) if !client.is_empty() => format!("{}/{}", clean(program, 63), clean(client, 63)),
         _ => clean(program, 63),
     }

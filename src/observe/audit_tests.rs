@@ -126,7 +126,11 @@ fn an_agent_is_its_program_and_the_client_that_it_names() {
         ),
         (go("kube-scheduler", "/scheduler"), "", "kube-scheduler/scheduler"),
         (go("descheduler", ""), "", "descheduler"),
-        ("kubectl/kubeclash-0.1.0".to_owned(), "kubeclash", "kubectl"),
+        (
+            "kubectl/kubeclash-0.1.0".to_owned(),
+            "kubeclash",
+            "kubectl/kubeclash",
+        ),
         ("Mozilla/5.0 (X11)".to_owned(), "", "Mozilla"),
         (String::new(), "system:admin", "system:admin"),
         (String::new(), "", "unknown"),

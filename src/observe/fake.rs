@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures::channel::mpsc;
@@ -175,7 +176,8 @@ impl Server {
     pub(super) async fn asked(&self, path: &str, asks: Asks, often: usize) {
         let mut asked = self.at(path, |here| here.asked.subscribe());
         let enough = asked.wait_for(|asked| asked.get(&asks).copied().unwrap_or(0) >= often);
-        drop(enough.await.unwrap());
+        let in_time = tokio::time::timeout(Duration::from_secs(60), enough).await;
+        drop(in_time.expect("it is asked so within a minute").unwrap());
     }
 
     fn answer(&self, request: &Request<kube::client::Body>) -> Response<Body> {

@@ -219,7 +219,3 @@ fn figures(history: &History<'_>, claim: &Claim, asked: &Asked<'_>) -> Map<Strin
 fn kind_of(claim: &Claim, property: Property) -> Option<Kind> {
     claim.kind.filter(|kind| kind.property() == property)
 }
-
-#[cfg(test)]
-#[path = "claim_tests.rs"]
-mod tests;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::question::stretches;
 use super::{Kind, Question, Violation, note};
-use crate::timeline::{Change, Does, History, NodeSeen, PodSeen, Series, SpreadSeen, What, WorkloadRef};
+use crate::timeline::{Does, History, NodeSeen, PodSeen, Series, SpreadSeen, What, WorkloadRef, set, there};
 
 /// How long a skew lasts that no second mark bounds, at the recorded pace: three of the study's descheduling intervals, in which
 /// whoever balances would have done so.
@@ -110,12 +110,7 @@ fn violation(
         .filter(|act| act.workload.as_ref().is_none_or(|of| of == workload))
         .copied();
     violation.acted(mine.clone());
-    let last = |does: Does| {
-        mine.clone()
-            .filter(|act| act.does == does)
-            .last()
-            .map(super::words::act)
-    };
+    let last = |does: Does| mine.clone().rfind(|act| act.does == does).map(super::words::act);
     violation.cycle = [Does::Evicts, Does::Binds, Does::Uncordons]
         .into_iter()
         .filter_map(last)
@@ -168,14 +163,11 @@ fn skew(history: &History<'_>, workload: &WorkloadRef, spread: &SpreadSeen) -> S
     let mut series = Series::starting(Duration::ZERO, 0);
     for entry in &history.timeline.entries {
         match &entry.what {
-            What::Node(node) if node.change == Change::Seen => {
-                drop(nodes.insert(&node.state.name, &node.state))
+            What::Node(node) => set(&mut nodes, node.state.name.as_str(), there(node)),
+            What::Pod(pod) => {
+                let counted = there(pod).filter(|pod| counts(pod));
+                set(&mut pods, pod.state.uid.as_str(), counted);
             }
-            What::Node(node) => drop(nodes.remove(node.state.name.as_str())),
-            What::Pod(pod) if pod.change == Change::Seen && counts(&pod.state) => {
-                pods.insert(&pod.state.uid, &pod.state);
-            }
-            What::Pod(pod) => drop(pods.remove(pod.state.uid.as_str())),
             _ => continue,
         }
         series.push(entry.t, between(&nodes, pods.values().copied(), &spread.key));

@@ -27,7 +27,7 @@ mod stays_up;
 mod words;
 
 #[cfg(test)]
-pub(crate) mod fixtures;
+mod tests;
 
 pub use question::{Floor, Question, UpTo};
 
@@ -157,11 +157,6 @@ impl Violation {
         for act in acts {
             note(&mut self.actors, act.actor_told());
         }
-    }
-
-    /// The figures as seconds with three decimals.
-    fn seconds(&mut self, name: &str, t: Duration) {
-        self.figures.insert(name.to_owned(), as_seconds(t));
     }
 }
 

@@ -92,7 +92,7 @@ fn refused(
     note(
         &mut violation.causes,
         match budgets[..] {
-            [] => words::code(first.refused.unwrap_or_default()),
+            [] => words::cause(first),
             _ => format!("disruption budget {}", budgets.join(", ")),
         },
     );
@@ -158,10 +158,7 @@ fn stalled(history: &History<'_>, question: &Question, workload: &WorkloadRef) -
             note(&mut violation.causes, trouble.clone());
         }
         for act in tries.iter().filter(|act| act.t <= to) {
-            note(
-                &mut violation.causes,
-                words::code(act.refused.unwrap_or_default()),
-            );
+            note(&mut violation.causes, words::cause(act));
         }
         violation.cycle = tries.first().map(|act| words::refusal(act)).into_iter().collect();
         violation.cycle.push(format!(

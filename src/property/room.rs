@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::timeline::{Change, History, NodeSeen, PodSeen, Series, TolerationSeen, What, WorkloadRef};
+use crate::timeline::{
+    Change, History, NodeSeen, PodSeen, Series, TolerationSeen, What, WorkloadRef, set, there,
+};
 
 /// What the pods on a node ask for, together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,10 +31,7 @@ impl<'a> Rooms<'a> {
     /// Takes one more sighting in.
     pub(super) fn see(&mut self, what: &'a What) {
         match what {
-            What::Node(node) => match node.change {
-                Change::Seen => drop(self.nodes.insert(&node.state.name, &node.state)),
-                Change::Gone => drop(self.nodes.remove(node.state.name.as_str())),
-            },
+            What::Node(node) => set(&mut self.nodes, node.state.name.as_str(), there(node)),
             What::Pod(pod) => {
                 let before = match pod.change {
                     Change::Seen => self.pods.insert(&pod.state.uid, &pod.state),
@@ -126,11 +125,8 @@ pub(super) fn room_elsewhere(history: &History<'_>, workload: &WorkloadRef) -> S
         if let What::Pod(pod) = &entry.what
             && mine.contains(pod.state.uid.as_str())
         {
-            let waits = pod.change == Change::Seen && waits(&pod.state);
-            match waits {
-                true => drop(waiting.insert(&pod.state.uid, &pod.state)),
-                false => drop(waiting.remove(pod.state.uid.as_str())),
-            }
+            let waits = there(pod).filter(|pod| waits(pod));
+            set(&mut waiting, pod.state.uid.as_str(), waits);
         }
         if matches!(entry.what, What::Pod(_) | What::Node(_)) {
             series.push(entry.t, waiting.values().any(|pod| rooms.elsewhere(pod)));

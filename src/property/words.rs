@@ -53,8 +53,9 @@ pub(super) fn refusal(act: &Act) -> String {
     )
 }
 
-/// The HTTP status of a refusal as a cause.
-pub(super) fn code(code: u16) -> String {
+/// Why something was refused: the API server's words, or the status where it has none.
+pub(super) fn cause(act: &Act) -> String {
+    let code = act.refused.unwrap_or_default();
     let words = match code {
         403 => "Forbidden",
         409 => "Conflict",
@@ -62,7 +63,7 @@ pub(super) fn code(code: u16) -> String {
         429 => "Too Many Requests",
         _ => "refused",
     };
-    format!("{code} {words}")
+    act.refusal.clone().unwrap_or_else(|| format!("{code} {words}"))
 }
 
 /// `kubectl apply scales deployment web 5→1`.

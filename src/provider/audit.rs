@@ -17,10 +17,16 @@ pub(super) fn policy(spec: &ClusterSpec) -> String {
     if spec.programs.is_empty() {
         return POLICY.to_owned();
     }
-    let users: Vec<String> = spec.programs.iter().map(|name| format!("{CONTROLLER}{name}")).collect();
+    let users: Vec<String> = spec
+        .programs
+        .iter()
+        .map(|name| format!("{CONTROLLER}{name}"))
+        .collect();
     // A watch is answered for good when it ends, and that may be never: it counts when it begins.
     let mut policy = yaml::value(POLICY).expect("the policy is YAML, as a test has it");
-    let stages = policy.as_object_mut().and_then(|policy| policy.shift_remove("omitStages"));
+    let stages = policy
+        .as_object_mut()
+        .and_then(|policy| policy.shift_remove("omitStages"));
     let rules = policy["rules"].as_array_mut().into_iter().flatten();
     let mut rules: Vec<Value> = rules.map(|rule| rule.take()).collect();
     for rule in &mut rules {
@@ -55,10 +61,18 @@ mod tests {
         spec.programs = vec!["keeper".to_owned(), "other".to_owned()];
         let policy = yaml::value(&policy(&spec)).unwrap();
         let rules = policy["rules"].as_array().unwrap();
-        assert_eq!(rules[0]["users"], json!(["controller:keeper", "controller:other"]));
+        assert_eq!(
+            rules[0]["users"],
+            json!(["controller:keeper", "controller:other"])
+        );
         assert_eq!(rules[0]["omitStages"], json!(["RequestReceived"]));
         let before = yaml::value(POLICY).unwrap();
         assert_eq!(rules.len(), before["rules"].as_array().unwrap().len() + 1);
-        assert!(rules[1..].iter().all(|rule| rule["omitStages"] == before["omitStages"]), "{policy}");
+        assert!(
+            rules[1..]
+                .iter()
+                .all(|rule| rule["omitStages"] == before["omitStages"]),
+            "{policy}"
+        );
     }
 }

@@ -108,8 +108,14 @@ impl Controllers {
                 .replace("${port}", &number)
         };
         let args: Vec<String> = controller.args.iter().map(|arg| filled(arg)).collect();
-        let mut env: Vec<(String, String)> = vec![("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
-        env.extend(controller.env.iter().map(|(key, value)| (key.clone(), filled(value))));
+        let mut env: Vec<(String, String)> =
+            vec![("KUBECONFIG".to_owned(), kubeconfig.display().to_string())];
+        env.extend(
+            controller
+                .env
+                .iter()
+                .map(|(key, value)| (key.clone(), filled(value))),
+        );
         let witness = audit.map(|log| witness(log.to_owned(), &format!("{CONTROLLER}{name}")));
         let invocation = Invocation {
             program: &controller.binary.program,
@@ -148,9 +154,15 @@ impl Controllers {
     /// # Errors
     /// Who has not, in words.
     pub(super) fn answers(&self) -> Result<(), String> {
-        let idle = self.running.iter().filter(|one| one.is_idle()).map(|one| &one.name);
+        let idle = self
+            .running
+            .iter()
+            .filter(|one| one.is_idle())
+            .map(|one| &one.name);
         match self.idle.iter().chain(idle).next() {
-            Some(name) => Err(format!("controller \"{name}\" never asked the API server for anything")),
+            Some(name) => Err(format!(
+                "controller \"{name}\" never asked the API server for anything"
+            )),
             None => Ok(()),
         }
     }
@@ -176,19 +188,32 @@ impl Running {
             let asked = self.asked.clone();
             return wait::until_ready(&mut self.process, patience, || {
                 let has = asked.as_ref().is_none_or(|asked| *asked.borrow());
-                async move { has.then_some(()).ok_or_else(|| "it asked the API server for nothing".to_owned()) }
+                async move {
+                    has.then_some(())
+                        .ok_or_else(|| "it asked the API server for nothing".to_owned())
+                }
             })
             .await;
         };
         let url = format!("http://127.0.0.1{place}");
-        let client = reqwest::Client::builder().no_proxy().build().map_err(|e| ProviderError::Setup {
-            what: "health checks".to_owned(),
-            why: e.to_string(),
-        })?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|e| ProviderError::Setup {
+                what: "health checks".to_owned(),
+                why: e.to_string(),
+            })?;
         wait::until_ready(&mut self.process, patience, || async {
-            let answer = client.get(&url).send().await.map_err(|e| format!("{place}: {e}"))?;
+            let answer = client
+                .get(&url)
+                .send()
+                .await
+                .map_err(|e| format!("{place}: {e}"))?;
             let status = answer.status();
-            status.is_success().then_some(()).ok_or_else(|| format!("{place}: {status}"))
+            status
+                .is_success()
+                .then_some(())
+                .ok_or_else(|| format!("{place}: {status}"))
         })
         .await
     }
@@ -242,7 +267,16 @@ mod tests {
     #[test]
     fn a_name_that_could_be_taken_for_another_s_is_refused() {
         assert_eq!(controller_name("keeper-2"), Ok(()));
-        for name in ["", "Keeper", "a/b", "..", "etcd", "descheduler", "apply", &"x".repeat(41)] {
+        for name in [
+            "",
+            "Keeper",
+            "a/b",
+            "..",
+            "etcd",
+            "descheduler",
+            "apply",
+            &"x".repeat(41),
+        ] {
             assert!(controller_name(name).is_err(), "{name}");
         }
     }
@@ -261,6 +295,9 @@ mod tests {
         file.write_all(&[b'x'; 100]).unwrap();
         assert!(!look(&log, &mut read, needle).unwrap(), "it is told once");
         std::fs::write(&log, needle).unwrap();
-        assert!(look(&log, &mut read, needle).unwrap(), "a shorter file is a new one");
+        assert!(
+            look(&log, &mut read, needle).unwrap(),
+            "a shorter file is a new one"
+        );
     }
 }

@@ -158,8 +158,12 @@ impl Provider {
     /// `say` is told what a slow start is at.
     pub async fn up(self, order: Order, say: &(dyn Fn(&str) + Sync)) -> Result<Cluster, ProviderError> {
         match self {
-            Self::Local => Ok(Cluster::Local(Box::new(LocalCluster::up(order.complete()).await?))),
-            Self::Kind => Ok(Cluster::Kind(Box::new(KindCluster::up(order.complete(), say).await?))),
+            Self::Local => Ok(Cluster::Local(Box::new(
+                LocalCluster::up(order.complete()).await?,
+            ))),
+            Self::Kind => Ok(Cluster::Kind(Box::new(
+                KindCluster::up(order.complete(), say).await?,
+            ))),
         }
     }
 }

@@ -42,7 +42,10 @@ pub(super) fn lost_nodes(pace: Pace) -> Vec<(&'static str, String)> {
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     vec![
         ("node-monitor-period", millis(pace.scale(secs(5)))),
-        ("node-monitor-grace-period", millis(pace.scale(GRACE).max(LEAST_GRACE))),
+        (
+            "node-monitor-grace-period",
+            millis(pace.scale(GRACE).max(LEAST_GRACE)),
+        ),
         // Nodes a second whose pods are given up.
         ("node-eviction-rate", format!("{}", 0.1 * factor)),
         ("secondary-node-eviction-rate", format!("{}", 0.01 * factor)),

@@ -8,7 +8,12 @@ use crate::provider::{Order, ProviderError, SchedulerSpec};
 use crate::scenario::yaml;
 
 /// Starts a scheduler: as the case has it, and where the user says otherwise, as the user has it.
-pub(super) fn start(site: &Site, binary: &Binary, port: u16, order: &Order) -> Result<Process, ProviderError> {
+pub(super) fn start(
+    site: &Site,
+    binary: &Binary,
+    port: u16,
+    order: &Order,
+) -> Result<Process, ProviderError> {
     let mut args = site.client_and_server(binary, port);
     if let Some(scale) = &order.scale {
         args.push(format!("--kube-api-qps={}", scale.qps));

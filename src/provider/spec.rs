@@ -153,17 +153,26 @@ impl NodeSpec {
         let cpu_m = cpu.as_deref().map_or(Some(CPU_M), thousandths).filter(|m| *m > 0);
         if cpu_m.is_none() {
             let cpu = cpu.unwrap_or_default();
-            mistakes.push(format!("{field}.cpu: \"{cpu}\" is no amount of CPU: write 8 or 500m"));
+            mistakes.push(format!(
+                "{field}.cpu: \"{cpu}\" is no amount of CPU: write 8 or 500m"
+            ));
         }
         let memory = group.memory.as_ref().map(text_of);
         if let Some(memory) = memory.as_ref().filter(|m| thousandths(m).is_none_or(|m| m == 0)) {
-            mistakes.push(format!("{field}.memory: \"{memory}\" is no amount of memory: write 32Gi"));
+            mistakes.push(format!(
+                "{field}.memory: \"{memory}\" is no amount of memory: write 32Gi"
+            ));
         }
         if !(1..=MOST_NODES).contains(&group.count) {
-            mistakes.push(format!("{field}.count: {} nodes are not 1..{MOST_NODES}", group.count));
+            mistakes.push(format!(
+                "{field}.count: {} nodes are not 1..{MOST_NODES}",
+                group.count
+            ));
         }
         if group.dies_above == Some(0) {
-            mistakes.push(format!("{field}.dies-above: a node that dies above 0 % bears nothing"));
+            mistakes.push(format!(
+                "{field}.dies-above: a node that dies above 0 % bears nothing"
+            ));
         }
         let mut taints = Vec::new();
         for text in &group.taints {
@@ -218,11 +227,16 @@ impl ClusterSpec {
             let file = file?;
             let parsed = match configs.get(file) {
                 Some(text) => SchedulerConfig::parse(file.into(), text).map_err(|error| error.mistakes),
-                None => Err(vec![format!("cluster.{field}.config: there is no file \"{file}\"")]),
+                None => Err(vec![format!(
+                    "cluster.{field}.config: there is no file \"{file}\""
+                )]),
             };
             parsed.map_err(|more| mistakes.extend(more)).ok()
         };
-        if let Some(ComponentFile { config: file, args, .. }) = &file.scheduler {
+        if let Some(ComponentFile {
+            config: file, args, ..
+        }) = &file.scheduler
+        {
             spec.scheduler.config = config("scheduler", file.as_ref());
             spec.scheduler.args.clone_from(args);
         }
@@ -233,7 +247,10 @@ impl ClusterSpec {
             };
             (second.name.clone(), started)
         });
-        if let Some(ComponentFile { args, controllers, .. }) = &file.controller_manager {
+        if let Some(ComponentFile {
+            args, controllers, ..
+        }) = &file.controller_manager
+        {
             spec.controller_manager_args.clone_from(args);
             spec.more_controllers.clone_from(controllers);
         }
@@ -283,22 +300,43 @@ impl ClusterSpec {
         type Take = fn(&str) -> Result<String, String>;
         let second = self.second_scheduler.as_ref().map_or(&[][..], |(_, s)| &s.args);
         for (field, args, take) in [
-            ("scheduler", &self.scheduler.args[..], tuning::scheduler_arg as Take),
+            (
+                "scheduler",
+                &self.scheduler.args[..],
+                tuning::scheduler_arg as Take,
+            ),
             ("second-scheduler", second, tuning::scheduler_arg),
-            ("controller-manager", &self.controller_manager_args, tuning::controller_manager_arg),
+            (
+                "controller-manager",
+                &self.controller_manager_args,
+                tuning::controller_manager_arg,
+            ),
             ("apiserver", &self.apiserver_args, tuning::apiserver_arg),
         ] {
             let refused = args.iter().filter_map(|arg| take(arg).err());
             mistakes.extend(refused.map(|why| format!("cluster.{field}.args: {why}")));
         }
-        for (field, component) in [("controller-manager", &file.controller_manager), ("apiserver", &file.apiserver)] {
-            if component.as_ref().is_some_and(|component| component.config.is_some()) {
-                mistakes.push(format!("cluster.{field}.config: only a scheduler takes a configuration"));
+        for (field, component) in [
+            ("controller-manager", &file.controller_manager),
+            ("apiserver", &file.apiserver),
+        ] {
+            if component
+                .as_ref()
+                .is_some_and(|component| component.config.is_some())
+            {
+                mistakes.push(format!(
+                    "cluster.{field}.config: only a scheduler takes a configuration"
+                ));
             }
         }
         for (field, component) in [("scheduler", &file.scheduler), ("apiserver", &file.apiserver)] {
-            if component.as_ref().is_some_and(|component| !component.controllers.is_empty()) {
-                mistakes.push(format!("cluster.{field}.controllers: only the controller-manager has some"));
+            if component
+                .as_ref()
+                .is_some_and(|component| !component.controllers.is_empty())
+            {
+                mistakes.push(format!(
+                    "cluster.{field}.controllers: only the controller-manager has some"
+                ));
             }
         }
         if let Some((name, second)) = &self.second_scheduler {
@@ -333,7 +371,10 @@ impl ClusterSpec {
         let scheduler = binaries.get(&ComponentName::Scheduler);
         if let (Some(_), Some(scheduler)) = (&self.second_scheduler, scheduler) {
             let name = ComponentName::SecondScheduler;
-            all.entry(name).or_insert_with(|| Binary { name, ..scheduler.clone() });
+            all.entry(name).or_insert_with(|| Binary {
+                name,
+                ..scheduler.clone()
+            });
         }
         all
     }
@@ -361,7 +402,9 @@ impl ClusterSpec {
         let flag = |arg: &str| arg.split('=').next().unwrap_or_default().to_owned();
         for user in &tuning.scheduler_args {
             let same = self.scheduler.args.iter().find(|case| flag(case) == flag(user));
-            told.extend(same.map(|case| format!("--scheduler-arg {user} takes the place of the case's {case}")));
+            told.extend(
+                same.map(|case| format!("--scheduler-arg {user} takes the place of the case's {case}")),
+            );
         }
         told
     }

@@ -155,7 +155,9 @@ impl Manifest {
                 &text(&metadata["namespace"]),
                 &text(&metadata["name"]),
             );
-            let Some(template) = template_of(object) else { continue };
+            let Some(template) = template_of(object) else {
+                continue;
+            };
             let burst = images.burst.as_ref().filter(|(burning, _)| *burning == workload);
             let burst = burst.map_or(Duration::ZERO, |(_, burst)| pace.scale(*burst));
             let death = template["metadata"]["annotations"][TIME_TO_DIE].as_str();

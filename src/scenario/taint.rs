@@ -24,9 +24,8 @@ pub enum TaintChange {
 /// # Errors
 /// What it should look like, in words.
 pub fn taint_change(text: &str) -> Result<TaintChange, String> {
-    let unreadable = || {
-        format!("\"{text}\" is no taint: write key=value:Effect, and key:Effect- to take it away")
-    };
+    let unreadable =
+        || format!("\"{text}\" is no taint: write key=value:Effect, and key:Effect- to take it away");
     let (what, away) = text.strip_suffix('-').map_or((text, false), |what| (what, true));
     let (pair, effect) = match what.split_once(':') {
         Some((pair, effect)) => (pair, Some(effect)),
@@ -87,10 +86,23 @@ mod tests {
             key: key.to_owned(),
             effect: effect.map(str::to_owned),
         };
-        assert_eq!(taint_change("key1:NoExecute-"), Ok(away("key1", Some("NoExecute"))));
-        assert_eq!(taint_change("key1=value1:NoExecute-"), Ok(away("key1", Some("NoExecute"))));
+        assert_eq!(
+            taint_change("key1:NoExecute-"),
+            Ok(away("key1", Some("NoExecute")))
+        );
+        assert_eq!(
+            taint_change("key1=value1:NoExecute-"),
+            Ok(away("key1", Some("NoExecute")))
+        );
         assert_eq!(taint_change("key1-"), Ok(away("key1", None)));
-        for text in ["", "key1", "key1=value1", "=v:NoExecute", "key1:Never", "a b:NoExecute"] {
+        for text in [
+            "",
+            "key1",
+            "key1=value1",
+            "=v:NoExecute",
+            "key1:Never",
+            "a b:NoExecute",
+        ] {
             assert!(taint_change(text).is_err(), "{text}");
         }
         assert!(taint("key1-").is_err());

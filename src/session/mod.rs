@@ -1,6 +1,10 @@
 //! What the arms of one invocation share: binaries, pace, provider, places. The command and `cargo test` both have one.
 
+mod builder;
+mod environment;
 mod on_kind;
+mod setting;
+pub(crate) mod notes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +21,12 @@ use crate::progress::Progress;
 use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
 use crate::scenario::{Pace, Shape};
 
+pub use builder::SettingsBuilder;
+pub(crate) use builder::selection;
+pub use environment::{CASES, EXPECT, Environment, EnvironmentError};
 pub use on_kind::OnKind;
+pub use setting::{Setting, SettingError};
+pub(crate) use setting::{descheduler_policy, kind, kubernetes, scheduler_config, scheduler_name, time};
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -38,6 +47,19 @@ pub struct Settings {
     pub ready_timeout: Duration,
     /// Whether run directories are left in place.
     pub keep: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Settings {
+    /// Settings, to be chosen one by one.
+    pub fn builder() -> SettingsBuilder {
+        SettingsBuilder::default()
+    }
 }
 
 /// Settings with everything that they need: resolved binaries, and what clusters start from.

@@ -161,7 +161,7 @@ impl Draft {
 
     /// Pods that are drawn from here on belong to the replica set `web-1` of deployment `web`.
     pub(crate) fn owned(self) -> Self {
-        self.owned_by("ReplicaSet", "web-1").replica_set("web-1", 1)
+        self.owned_by("ReplicaSet", "web-1").replica_set("web-1", 0)
     }
 
     /// Pods that are drawn from here on belong to this.
@@ -269,6 +269,11 @@ impl Draft {
             .gone(old.0, old.1)
             .at(at + 2.0)
             .pod(new.0, Some(new.1))
+    }
+
+    /// Every step was carried out.
+    pub(crate) fn end(self) -> Timeline {
+        self.what(What::End(super::Ending::Complete)).done()
     }
 
     pub(crate) fn done(self) -> Timeline {

@@ -174,6 +174,7 @@ pub fn read(path: &Path) -> Result<Recorded, FormatError> {
         why: e.to_string(),
     })?;
     let mut timeline = Timeline::new(head.header);
+    timeline.format = found;
     let mut half_a_line = false;
     for number in 2.. {
         line.clear();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::deeds::{Act, acts};
 use super::world::place;
 use super::{
-    BudgetSeen, Change, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What, WorkloadRef,
-    WorkloadSeen,
+    BudgetSeen, Change, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What,
+    WorkloadRef, WorkloadSeen,
 };
 
 /// What was seen of one object, in order of time; `None` where it had gone.
@@ -249,9 +249,12 @@ impl<'a> History<'a> {
         self.acts_on_pods[pod].iter().map(|&at| &self.acts[at])
     }
 
-    /// The state of a pod at a time, the last one where it had gone.
+    /// The state of a pod at a time; its last one where it had gone.
     #[must_use]
     pub fn state_at(&self, pod: &PodHistory<'a>, t: Duration) -> Option<&'a PodSeen> {
+        if pod.gone.is_some_and(|gone| gone <= t) {
+            return Some(pod.last);
+        }
         let until = self.states(pod).take_while(|(at, _)| *at <= t);
         until.filter_map(|(_, state)| state).last()
     }
@@ -259,6 +262,11 @@ impl<'a> History<'a> {
     /// The pod of a name, as it was at a time: a name may be used again.
     #[must_use]
     pub fn pod_named(&self, namespace: &str, name: &str, t: Duration) -> Option<usize> {
+        let namespace = if namespace.is_empty() {
+            DEFAULT_NAMESPACE
+        } else {
+            namespace
+        };
         let all = self.by_name.get(&(namespace, name))?;
         // A request may be written down before the pod that it makes is seen.
         let current = all
@@ -363,10 +371,7 @@ impl<'a> History<'a> {
         let mut there: BTreeMap<usize, &'a PodSeen> = BTreeMap::new();
         let mut series = Series::starting(Duration::ZERO, read(&there));
         for (at, number, state) in changes {
-            match state {
-                Some(state) => drop(there.insert(number, state)),
-                None => drop(there.remove(&number)),
-            }
+            set(&mut there, number, state);
             series.push(self.timeline.entries[at].t, read(&there));
         }
         series.lasting(self.end())
@@ -403,6 +408,19 @@ fn owner_of(pod: &PodSeen) -> WorkloadRef {
     }
 }
 
-fn there<T>(seen: &Sighting<T>) -> Option<&T> {
+/// An object's state, where it is there.
+pub(crate) fn there<T>(seen: &Sighting<T>) -> Option<&T> {
     (seen.change == Change::Seen).then_some(&seen.state)
+}
+
+/// Puts what is there in its place, and takes away what is not.
+pub(crate) fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => {
+            map.insert(key, value);
+        }
+        None => {
+            map.remove(&key);
+        }
+    }
 }

@@ -25,6 +25,7 @@ pub use deeds::{Act, Deed, Deeds, Does, SeenIn, controller_of, deeds, deeds_in};
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
 pub use history::{History, PodHistory, States};
+pub(crate) use history::{set, there};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use probe::{Object, object_kinds};
@@ -44,6 +45,8 @@ use world::place;
 /// Everything that was seen in one arm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {
+    /// The version of the format that it was recorded in. Format 1 knew no cycles of deschedulers.
+    pub format: u64,
     /// Where, with what, and at which pace it was recorded.
     pub header: Header,
     /// What was seen and done, in order of time.
@@ -55,6 +58,7 @@ impl Timeline {
     #[must_use]
     pub fn new(header: Header) -> Self {
         Self {
+            format: FORMAT,
             header,
             entries: Vec::new(),
         }

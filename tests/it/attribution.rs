@@ -1,13 +1,12 @@
 //! Who is named in a verdict, on a live control plane: whoever acted, as often as the watches saw it.
 
 use kubeclash::cases::Library;
-use kubeclash::cli::flags::RunFlags;
-use kubeclash::drive::{Finished, drive};
+use kubeclash::drive::{ArmRun, drive};
 use kubeclash::evidence::Outcome;
 use kubeclash::experiment::{Arm, ArmId};
 use kubeclash::interrupt;
 use kubeclash::progress::Progress;
-use kubeclash::session::Session;
+use kubeclash::session::{Session, Settings};
 use kubeclash::timeline::{Deed, Does, SeenIn, lives};
 use kubeclash::verdict::Expect;
 use tempfile::TempDir;
@@ -15,8 +14,8 @@ use tempfile::TempDir;
 use crate::conformance::turn;
 
 /// Runs the broken arm of a case.
-async fn broken(case: &str, audit: bool, out: &TempDir) -> Finished {
-    let mut settings = RunFlags::from_environment().unwrap().settings();
+async fn broken(case: &str, audit: bool, out: &TempDir) -> ArmRun {
+    let mut settings = Settings::from_environment().unwrap();
     settings.out = out.path().to_owned();
     settings.tuning.audit = audit;
     let _turn = turn(settings.provider).await;
@@ -40,7 +39,7 @@ fn deed<'a>(outcome: &'a Outcome, actor: &str, does: Does) -> &'a Deed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loop_names_descheduler_controller_and_scheduler_once_a_round() {
     let out = TempDir::new().unwrap();
-    let Finished { outcome, .. } = broken("c5_remove_duplicates_loop", true, &out).await;
+    let ArmRun { outcome, .. } = broken("c5_remove_duplicates_loop", true, &out).await;
     let evicts = deed(&outcome, "descheduler", Does::Evicts);
     assert_eq!(evicts.detail.as_deref(), Some("RemoveDuplicates"));
     assert_eq!(outcome.facts["evictions"], evicts.count);
@@ -66,7 +65,7 @@ async fn a_loop_names_descheduler_controller_and_scheduler_once_a_round() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_pod_is_deleted_by_whoever_really_deletes_it() {
     let out = TempDir::new().unwrap();
-    let Finished {
+    let ArmRun {
         outcome, timeline, ..
     } = broken("c7_taint_recreate_loop", true, &out).await;
     let gone = lives(&timeline)
@@ -90,7 +89,7 @@ async fn a_rejected_pod_is_deleted_by_whoever_really_deletes_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_audit_log_the_verdict_is_the_same_and_says_what_it_was_read_from() {
     let out = TempDir::new().unwrap();
-    let Finished { outcome, .. } = broken("c5_remove_duplicates_loop", false, &out).await;
+    let ArmRun { outcome, .. } = broken("c5_remove_duplicates_loop", false, &out).await;
     assert!(
         outcome
             .attribution

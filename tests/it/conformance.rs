@@ -12,18 +12,18 @@ use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use kubeclash::cli::flags::RunFlags;
 use kubeclash::inject;
 use kubeclash::observe::Recorder;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Kit, Provider};
-use kubeclash::scenario::{Arm, CpuCurve, Load, Shape, TIME_TO_DIE};
-use kubeclash::session::Session;
+use kubeclash::scenario::{Arm, CpuCurve, CpuShare, CpuUse, Shape, TIME_TO_DIE};
+use kubeclash::session::{Session, Settings};
 use kubeclash::timeline::{Ending, Header, Timeline, What};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell, oneshot};
 
+use crate::cli_sandbox::not_run;
 use crate::inject_live;
 
 /// How long anything may take on a machine that has other things to do as well.
@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) async fn session() -> &'static Session {
     static SESSION: OnceCell<Session> = OnceCell::const_new();
     let open = || async {
-        let settings = RunFlags::from_environment().unwrap().settings();
+        let settings = Settings::from_environment().unwrap();
         Session::open(settings, &Progress::detect()).await.unwrap()
     };
     SESSION.get_or_init(open).await
@@ -66,7 +66,7 @@ pub(crate) async fn turn(provider: Provider) -> Option<MutexGuard<'static, ()>> 
     }
 }
 
-pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
+pub(crate) async fn up(cpu: Option<CpuUse>, logs: &Path) -> Up {
     let session = session().await;
     let turn = turn(session.settings().provider).await;
     let shape = Shape {
@@ -74,10 +74,10 @@ pub(crate) async fn up(load: Option<Load>, logs: &Path) -> Up {
         worker_cpu: 8,
     };
     let mut order = session.order(shape, logs.to_owned());
-    order.spec.metrics = load.is_some();
+    order.spec.metrics = cpu.is_some();
     let cluster = session.settings().provider.up(order, &|_| ()).await.unwrap();
-    if let Some(load) = load {
-        cluster.set_cpu(&load.cpu_use());
+    if let Some(cpu) = cpu {
+        cluster.set_cpu(&cpu);
     }
     Up { cluster, _turn: turn }
 }
@@ -165,9 +165,15 @@ async fn a_cluster_does_what_the_cases_depend_on() {
     let node = client_nodes(client).await.remove(0);
     a_watch_sees_a_dip_of_200_ms(client, scratch.path()).await;
     an_hpa_without_metrics_still_clamps_to_its_floor(client).await;
-    // A real kubelet's pods die as their programs do.
     if local().await {
         a_running_pod_stays_for_its_time_to_die(client, &node).await;
+    } else {
+        let why = "a real kubelet's pods die as their programs do";
+        not_run(
+            "a running pod stays for its time to die",
+            why,
+            "KUBECLASH_REQUIRE_LOCAL",
+        );
     }
     a_node_can_be_tainted(client, &node).await;
     a_pod_that_does_not_tolerate_the_taint_is_rejected(client, &node).await;
@@ -398,16 +404,20 @@ async fn a_running_pod_stays_for_its_time_to_die(client: &Client, node: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_has_no_metric_before_two_samples() {
     if !local().await {
-        return println!(
-            "NOT RUN: a_pod_has_no_metric_before_two_samples: it asks the metrics that kubeclash makes, and on kind they are measured"
+        let why = "it asks the metrics that kubeclash makes, and on kind they are measured";
+        return not_run(
+            "a pod has no metric before two samples",
+            why,
+            "KUBECLASH_REQUIRE_LOCAL",
         );
     }
     let scratch = tempfile::tempdir().unwrap();
-    let load = Load {
-        app: "busy",
+    let cpu = CpuUse {
+        of: "deployment/busy".parse().unwrap(),
+        share: CpuShare::EachPod,
         curve: CpuCurve::burst(100, Duration::from_secs(3600), 100),
     };
-    let cluster = up(Some(load), scratch.path()).await;
+    let cluster = up(Some(cpu), scratch.path()).await;
     let client = cluster.client();
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     deployments

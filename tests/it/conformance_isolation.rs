@@ -13,14 +13,14 @@ use kubeclash::rundir;
 use serde_json::json;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
+use crate::cli_sandbox::not_run;
 use crate::conformance::{local, pod, up};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers() {
     if !local().await {
-        return println!(
-            "NOT RUN: two_clusters_side_by_side: on kind a machine has room for one, by its inotify instances"
-        );
+        let why = "on kind a machine has room for one, by its inotify instances";
+        return not_run("two clusters side by side", why, "KUBECLASH_REQUIRE_LOCAL");
     }
     let scratch = tempfile::tempdir().unwrap();
     let (logs, more_logs) = (scratch.path().join("one"), scratch.path().join("two"));

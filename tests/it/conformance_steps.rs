@@ -54,17 +54,24 @@ impl Played {
     }
 
     fn requests(&self) -> impl Iterator<Item = &RequestSeen> {
-        self.timeline.entries.iter().filter_map(|entry| match &entry.what {
-            What::Request(request) => Some(request),
-            _ => None,
-        })
+        self.timeline
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.what {
+                What::Request(request) => Some(request),
+                _ => None,
+            })
     }
 
     fn marks(&self) -> Vec<&str> {
-        let marks = self.timeline.entries.iter().filter_map(|entry| match &entry.what {
-            What::Mark(mark) => Some(mark.as_str()),
-            _ => None,
-        });
+        let marks = self
+            .timeline
+            .entries
+            .iter()
+            .filter_map(|entry| match &entry.what {
+                What::Mark(mark) => Some(mark.as_str()),
+                _ => None,
+            });
         marks.collect()
     }
 
@@ -91,7 +98,13 @@ async fn play(says: &str, files: &[(&str, &str)], controllers: Vec<Controller>) 
     let session = session().await;
     let settings = session.settings();
     let _turn = turn(settings.provider).await;
-    let in_effect = InEffect::of(scenario, settings.pace, &settings.tuning, PolicyApi::V1alpha2, None);
+    let in_effect = InEffect::of(
+        scenario,
+        settings.pace,
+        &settings.tuning,
+        PolicyApi::V1alpha2,
+        None,
+    );
     check(scenario, &in_effect, settings.provider).unwrap();
     let spec = ClusterSpec::of_scenario(scenario).unwrap();
     let header = Header {
@@ -110,7 +123,9 @@ async fn play(says: &str, files: &[(&str, &str)], controllers: Vec<Controller>) 
     let mut cluster = settings.provider.up(order, &|_| ()).await.unwrap();
     let client = cluster.client().clone();
     let file = scratch.path().join("timeline.jsonl");
-    let recorder = Recorder::arm(&client, header, &file, cluster.audit_log().as_deref()).await.unwrap();
+    let recorder = Recorder::arm(&client, header, &file, cluster.audit_log().as_deref())
+        .await
+        .unwrap();
     let steps = Steps {
         scenario,
         pace: settings.pace,
@@ -230,9 +245,15 @@ steps:
     )
     .await;
     played.complete();
-    let pod = Api::<Pod>::default_namespaced(played.client()).get("large").await.unwrap();
+    let pod = Api::<Pod>::default_namespaced(played.client())
+        .get("large")
+        .await
+        .unwrap();
     let status = pod.status.unwrap();
-    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("OutOfcpu")));
+    assert_eq!(
+        (status.phase.as_deref(), status.reason.as_deref()),
+        (Some("Failed"), Some("OutOfcpu"))
+    );
     played.cluster.down(true).await;
 }
 
@@ -245,7 +266,10 @@ async fn a_case_s_second_scheduler_binds_the_pods_that_name_it() {
 kind: KubeSchedulerConfiguration
 profiles: [{schedulerName: packing}]
 ";
-    let packed = WEB.replace("    spec:\n      termination", "    spec:\n      schedulerName: packing\n      termination");
+    let packed = WEB.replace(
+        "    spec:\n      termination",
+        "    spec:\n      schedulerName: packing\n      termination",
+    );
     let played = play(
         "cluster: {nodes: [{}], second-scheduler: {name: packing, config: packing.yaml}}
 steps:
@@ -269,7 +293,10 @@ steps:
         .filter(|request| request.resource == "pods/binding")
         .map(|request| request.agent.split('/').next().unwrap())
         .collect();
-    assert!(binders.len() >= 3 && binders.iter().all(|binder| *binder == "second-scheduler"), "{binders:?}");
+    assert!(
+        binders.len() >= 3 && binders.iter().all(|binder| *binder == "second-scheduler"),
+        "{binders:?}"
+    );
     played.cluster.down(true).await;
 }
 
@@ -374,7 +401,10 @@ steps:
         if let What::Request(request) = &entry.what
             && request.agent == "argo"
         {
-            assert_eq!((request.verb.as_str(), request.manager.as_deref()), ("patch", Some("argo")));
+            assert_eq!(
+                (request.verb.as_str(), request.manager.as_deref()),
+                ("patch", Some("argo"))
+            );
             applied.push(entry.t);
         }
     }
@@ -411,7 +441,14 @@ steps:
         .any(|request| request.resource == "pods" && request.verb == "create" && request.code == 403);
     assert!(refused, "the second pod was refused");
     let pods = Api::<Pod>::default_namespaced(played.client());
-    assert_eq!(pods.list(&kube::api::ListParams::default()).await.unwrap().items.len(), 1);
+    assert_eq!(
+        pods.list(&kube::api::ListParams::default())
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
     played.cluster.down(true).await;
 }
 
@@ -426,7 +463,11 @@ fn keeper(scratch: &Path, args: &[&str], ready: Option<&str>) -> Controller {
         .current_dir(folder)
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     Controller {
         name: "keeper".to_owned(),
         binary: Binary {
@@ -480,16 +521,26 @@ steps:
   - wait: {deployment/web: {wanted: 1}}
     within: 600s
 ",
-        &[("10-web.yaml", WEB), ("20-hpa.yaml", HPA), ("keeper", "#!/bin/sh\n")],
+        &[
+            ("10-web.yaml", WEB),
+            ("20-hpa.yaml", HPA),
+            ("keeper", "#!/bin/sh\n"),
+        ],
         vec![keeper],
     )
     .await;
     played.complete();
     assert_eq!(played.marks(), ["applied", "started"]);
-    let keeps = played.requests().filter(|request| request.user.as_deref() == Some("controller:keeper"));
+    let keeps = played
+        .requests()
+        .filter(|request| request.user.as_deref() == Some("controller:keeper"));
     let keeps: Vec<&RequestSeen> = keeps.collect();
     assert!(!keeps.is_empty());
-    assert!(keeps.iter().all(|request| request.verb == "patch" && request.manager.as_deref() == Some("keeper")));
+    assert!(
+        keeps
+            .iter()
+            .all(|request| request.verb == "patch" && request.manager.as_deref() == Some("keeper"))
+    );
     assert!(played.scratch.path().join("logs/controller-keeper.log").is_file());
     played.cluster.down(true).await;
 }
@@ -508,7 +559,10 @@ steps:
     let crashes = keeper(scratch.path(), &["-every=100ms", "-crash-after=5"], None);
     let played = play(says, &files, vec![crashes]).await;
     let error = played.ending.as_ref().unwrap_err().to_string();
-    assert!(error.contains("\"keeper\" exited") && error.contains("has had enough"), "{error}");
+    assert!(
+        error.contains("\"keeper\" exited") && error.contains("has had enough"),
+        "{error}"
+    );
     played.cluster.down(false).await;
     let idles = keeper(
         scratch.path(),
@@ -519,7 +573,10 @@ steps:
     let Ok(Ending::Broken(why)) = &played.ending else {
         panic!("{:?}", played.ending)
     };
-    assert_eq!(why, "controller \"keeper\" never asked the API server for anything");
+    assert_eq!(
+        why,
+        "controller \"keeper\" never asked the API server for anything"
+    );
     played.cluster.down(true).await;
 }
 

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use kubeclash::cli::flags::RunFlags;
 use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
 use kubeclash::exit;
 use kubeclash::progress::Progress;
 use kubeclash::provider::Provider;
 use kubeclash::scenario::Shape;
-use kubeclash::session::Session;
+use kubeclash::session::{Session, Settings};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testcontainers::bollard::Docker;
@@ -263,7 +262,7 @@ async fn a_panic_takes_the_container_with_it() {
         return;
     };
     let image = scheduler(&docker).await;
-    let mut settings = RunFlags::from_environment().unwrap().settings();
+    let mut settings = Settings::from_environment().unwrap();
     // On kind a panic takes the nodes as well, of which another test tells.
     settings.provider = Provider::Local;
     let spec = image.spec().parse().unwrap();

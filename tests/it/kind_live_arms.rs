@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Node};
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use kubeclash::cli::flags::RunFlags;
 use kubeclash::component::ComponentName;
 use kubeclash::exit;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Provider};
 use kubeclash::scenario::Shape;
-use kubeclash::session::Session;
+use kubeclash::session::{Session, Settings};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};
@@ -229,7 +228,7 @@ async fn what_an_arm_left_is_gone_or_the_cluster_is() {
     let Some(sandbox) = KindSandbox::of("what an arm leaves on a cluster that is used again").await else {
         return;
     };
-    let mut settings = RunFlags::from_environment().unwrap().settings();
+    let mut settings = Settings::from_environment().unwrap();
     settings.provider = Provider::Kind;
     settings.on_kind.image = Some(sandbox.image().to_owned());
     settings.on_kind.reuse = true;

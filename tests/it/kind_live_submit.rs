@@ -9,12 +9,11 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use kubeclash::cli::flags::RunFlags;
 use kubeclash::exit;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Provider};
 use kubeclash::scenario::{Shape, yaml};
-use kubeclash::session::Session;
+use kubeclash::session::{Session, Settings};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -33,7 +32,7 @@ struct Theirs {
 
 impl Theirs {
     async fn up(sandbox: KindSandbox) -> Self {
-        let mut settings = RunFlags::from_environment().unwrap().settings();
+        let mut settings = Settings::from_environment().unwrap();
         settings.provider = Provider::Kind;
         settings.on_kind.image = Some(sandbox.image().to_owned());
         let session = Session::open(settings, &Progress::detect()).await.unwrap();

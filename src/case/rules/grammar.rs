@@ -1,7 +1,6 @@
 //! The small grammars that a case has from kubectl: labels and taints; and what a claim measures with.
 
-/// The effects of taints.
-const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+use crate::scenario::{self, TaintChange, taint_change};
 
 /// Whether a text may be a label's or a taint's key: `example.com/name`, `name`.
 pub(super) fn is_key(text: &str) -> bool {
@@ -36,35 +35,17 @@ pub(super) fn label(text: &str) -> Result<(), String> {
 
 /// What is wrong with a taint as kubectl takes it: `key=value:Effect`, `key:Effect`, or with a final `-` to remove it.
 pub(super) fn taint(text: &str, may_remove: bool) -> Result<(), String> {
-    let wrong = || {
-        let removal = if may_remove {
-            ", with a - at the end to remove it"
-        } else {
-            ""
-        };
-        format!("\"{text}\" is no taint: write key=value:Effect{removal}")
+    let key = if may_remove {
+        match taint_change(text)? {
+            TaintChange::Add(taint) => taint.key,
+            TaintChange::Remove { key, .. } => key,
+        }
+    } else {
+        scenario::taint(text)?.key
     };
-    let (taint, removes) = text
-        .strip_suffix('-')
-        .map_or((text, false), |taint| (taint, true));
-    if removes && !may_remove {
-        return Err(wrong());
-    }
-    let Some((pair, effect)) = taint.split_once(':') else {
-        return (removes && is_key(taint)).then_some(()).ok_or_else(wrong);
-    };
-    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-    if !is_key(key) || !is_value(value) {
-        return Err(wrong());
-    }
-    if !EFFECTS.contains(&effect) {
-        let near = super::super::mistake::nearest(effect, EFFECTS);
-        let hint = near.map_or(format!("it is {}", EFFECTS.join(", ")), |near| {
-            format!("did you mean \"{near}\"?")
-        });
-        return Err(format!("unknown effect \"{effect}\": {hint}"));
-    }
-    Ok(())
+    is_key(&key)
+        .then_some(())
+        .ok_or_else(|| format!("\"{key}\" is no key of a taint"))
 }
 
 /// What is wrong with a number of replicas that may be that of something: `names` of it, with an offset or a divisor, or a number.
@@ -114,10 +95,6 @@ mod tests {
             assert!(taint(text, true).is_err(), "{text}");
         }
         assert!(taint("a:NoExecute-", false).is_err());
-        assert_eq!(
-            taint("a=b:Noschedule", true),
-            Err("unknown effect \"Noschedule\": did you mean \"NoSchedule\"?".to_owned())
-        );
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(in crate::case) struct Known {
     objects: BTreeSet<WorkloadRef>,
     nodes: BTreeSet<String>,
     controllers: BTreeSet<String>,
+    /// Whether there are files that could not be read: what they would make is not known.
+    pub(in crate::case) partial: bool,
     /// The words that `stop` knows besides controllers, of those that a step starts.
     pub(super) stoppable: BTreeSet<&'static str>,
     /// The controllers that a step starts.
@@ -65,10 +67,12 @@ impl Known {
     /// Adds an object that a manifest makes.
     pub(in crate::case) fn add_object(&mut self, object: &Node) {
         let text = |node: &Node, field: &str| node.get(field).and_then(Node::scalar);
-        let Some(meta) = object.get("metadata") else {
-            return;
-        };
-        let (Some(kind), Some(name)) = (text(object, "kind"), text(meta, "name")) else {
+        let named = object
+            .get("metadata")
+            .and_then(|meta| Some((meta, text(meta, "name")?)));
+        let (Some(kind), Some((meta, name))) = (text(object, "kind"), named) else {
+            // That it has no name was told.
+            self.partial = true;
             return;
         };
         let namespace = text(meta, "namespace").unwrap_or_default();
@@ -83,7 +87,11 @@ impl Known {
         }
         let wanted = canonical(name);
         // Whatever a controller of one's own makes is its own affair.
-        if self.objects.contains(&wanted) || !self.controllers.is_empty() || self.makes(&wanted) {
+        if self.partial
+            || self.objects.contains(&wanted)
+            || !self.controllers.is_empty()
+            || self.makes(&wanted)
+        {
             return;
         }
         let flaw = node

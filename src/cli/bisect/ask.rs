@@ -22,7 +22,7 @@ use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::session::{Session, SessionError, Settings};
-use crate::verdict::{Expect, Label};
+use crate::verdict::Label;
 
 /// What is asked of a build.
 #[derive(Debug, Clone)]
@@ -380,7 +380,7 @@ async fn one(
         Question::Case { case, arm } => {
             let arm = *arm;
             let expected = Expected {
-                verdict: Expect::of(arm),
+                verdict: case.expected(arm, case.variants()[0].as_deref()),
                 why: None,
             };
             let id = ArmId::new(case.folder(), arm, case.variants()[0].as_deref());

@@ -62,7 +62,9 @@ impl Steps<'_> {
         })?;
         if let Some(every) = apply.every {
             let every = self.pace.scale(every.0);
-            before.appliers.spawn(async move { application.again(every).await });
+            before
+                .appliers
+                .spawn(async move { application.again(every).await });
         }
         Ok(())
     }

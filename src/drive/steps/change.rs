@@ -86,7 +86,9 @@ fn label_of(text: &str) -> Result<(&str, Option<&str>), String> {
     match (text.split_once('='), text.strip_suffix('-')) {
         (Some((key, value)), _) if !key.is_empty() => Ok((key, Some(value))),
         (None, Some(key)) if !key.is_empty() => Ok((key, None)),
-        _ => Err(format!("\"{text}\" is no label: write key=value, and key- to take it away")),
+        _ => Err(format!(
+            "\"{text}\" is no label: write key=value, and key- to take it away"
+        )),
     }
 }
 

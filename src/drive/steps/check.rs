@@ -4,8 +4,8 @@ use super::change::labels_of;
 use super::unfit;
 use crate::case::format::{CpuStep, Step};
 use crate::case::{Scenario, condition, cpu_use};
-use crate::drive::{DriveError, no_file_of};
 use crate::drive::in_effect::InEffect;
+use crate::drive::{DriveError, no_file_of};
 use crate::provider::{ClusterSpec, Provider, ProviderError};
 use crate::scenario::{CpuShare, TIME_TO_COMPLETE, taint_change};
 
@@ -48,13 +48,20 @@ fn words(step: &Step, scenario: &Scenario) -> Result<(), DriveError> {
     let read = match step {
         Step::Wait(wait) => condition(&wait.wait).map(drop),
         Step::Cpu(cpu) => cpu_use(&cpu.cpu).map(drop),
-        Step::Label(label) => label.label.values().try_for_each(|labels| labels_of(labels).map(drop)),
+        Step::Label(label) => label
+            .label
+            .values()
+            .try_for_each(|labels| labels_of(labels).map(drop)),
         Step::Taint(taint) => {
             let mut taints = taint.taint.values().flat_map(|taints| taints.as_slice());
             taints.try_for_each(|text| taint_change(text).map(drop))
         }
         Step::Start(start) => {
-            let known = scenario.file.controllers.iter().any(|one| one.name == start.start);
+            let known = scenario
+                .file
+                .controllers
+                .iter()
+                .any(|one| one.name == start.start);
             known
                 .then_some(())
                 .ok_or_else(|| format!("the case has no controller \"{}\"", start.start))
@@ -73,7 +80,8 @@ fn on_kind(scenario: &Scenario) -> Result<(), DriveError> {
             Step::SetImage(_) => "its pods run the images that are on its nodes",
             Step::Cpu(cpu) => {
                 cpus.push(cpu);
-                let each_pod = cpu_use(&cpu.cpu).is_ok_and(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst());
+                let each_pod =
+                    cpu_use(&cpu.cpu).is_ok_and(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst());
                 if each_pod && cpus.len() == 1 {
                     continue;
                 }
@@ -84,7 +92,12 @@ fn on_kind(scenario: &Scenario) -> Result<(), DriveError> {
         return Err(unable(&format!("carry out \"{step}\""), why));
     }
     let completes = |object: &serde_json::Value| object.to_string().contains(TIME_TO_COMPLETE);
-    if scenario.manifests.values().flat_map(|manifest| &manifest.objects).any(completes) {
+    if scenario
+        .manifests
+        .values()
+        .flat_map(|manifest| &manifest.objects)
+        .any(completes)
+    {
         let what = format!("end pods by themselves ({TIME_TO_COMPLETE})");
         return Err(unable(&what, "the program of its pods does not"));
     }

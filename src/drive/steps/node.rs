@@ -36,19 +36,25 @@ impl Steps<'_> {
         match step {
             Step::Cordon(cordon) => {
                 let node = pick(&cordon.cordon, before)?;
-                while_alive(cluster, inject::cordon(&client, &node)).await?.map_err(failed)?;
+                while_alive(cluster, inject::cordon(&client, &node))
+                    .await?
+                    .map_err(failed)?;
                 before.drained = Some(node);
             }
             Step::Uncordon(uncordon) => {
                 let node = pick(&uncordon.uncordon, before)?;
-                while_alive(cluster, inject::uncordon(&client, &node)).await?.map_err(failed)?;
+                while_alive(cluster, inject::uncordon(&client, &node))
+                    .await?
+                    .map_err(failed)?;
             }
             Step::Drain(drain) => {
                 let node = pick(&drain.drain, before)?;
                 before.drained = Some(node.clone());
                 let default = DrainOptions::default();
                 let options = DrainOptions {
-                    timeout: drain.within.map_or(default.timeout, |within| self.pace.deadline(within.0)),
+                    timeout: drain
+                        .within
+                        .map_or(default.timeout, |within| self.pace.deadline(within.0)),
                     retry_every: self.pace.scale(RETRY),
                     ..default
                 };
@@ -74,7 +80,8 @@ impl Steps<'_> {
             Step::AddNodes(add) => {
                 let group = &add.add_nodes;
                 let first = cluster.next_worker();
-                let nodes = NodeSpec::of_group(group, first, "add-nodes").map_err(|error| unfit(step, error.to_string()))?;
+                let nodes = NodeSpec::of_group(group, first, "add-nodes")
+                    .map_err(|error| unfit(step, error.to_string()))?;
                 cluster.add_nodes(&nodes).await?;
             }
             Step::RemoveNode(remove) => {

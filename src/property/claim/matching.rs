@@ -71,9 +71,14 @@ impl Answer {
 /// What a claim is answered with. With `fully`, other failures in its place are looked for.
 pub(super) fn answer(history: &History<'_>, asked: &Asked<'_>, fully: bool) -> Answer {
     let found = violations(history, asked.property, &asked.question);
+    // Loops stand in each other's place. Of the other properties, violations of two kinds are two things: an autoscaler that rises
+    // without load, and the fall by somebody's hand before.
+    let of_kind = |violation: &Violation| {
+        asked.property == Property::Rests || asked.claim.kind.is_none_or(|kind| kind == violation.kind)
+    };
     let mut begun = None;
     let mut other = None;
-    for violation in found {
+    for violation in found.into_iter().filter(of_kind) {
         let differences = differences(history, asked, &violation);
         let sentence = violation.sentence();
         match (violation.complete, differences.is_empty()) {

@@ -76,7 +76,11 @@ pub(super) fn asked<'c>(
         lasting: claim.lasting.map(|span| pace.scale(span.0)),
         meanwhile: held.clone().filter(|_| of_states),
         cycle: interval(scenario).map(|every| pace.scale(every)),
-        floor: claim.floor.as_deref().map(floor).transpose()?,
+        floor: claim
+            .floor
+            .as_ref()
+            .map(|text| floor(&text.to_string()))
+            .transpose()?,
         wanted: match claim.what.as_deref() {
             None | Some("available") => false,
             Some("wanted") => true,
@@ -103,15 +107,17 @@ pub(super) fn asked<'c>(
 /// When a mark is: one that was put, or one of those that are there without being put. `None` where it has not come.
 pub(super) fn marked(history: &History<'_>, name: &str) -> Option<Duration> {
     let timeline = history.timeline;
-    let first = |begins: &[&str]| {
+    let first = |is: &dyn Fn(&str) -> bool| {
         timeline.entries.iter().find_map(|entry| match &entry.what {
-            What::Step(step) if begins.iter().any(|word| step.starts_with(word)) => Some(entry.t),
+            What::Step(step) if is(step) => Some(entry.t),
             _ => None,
         })
     };
+    let is_a_node = |name: &str| history.nodes().contains_key(name);
     timeline.marked(name).or_else(|| match name {
-        APPLIED => first(&["apply "]),
-        "started" => first(&["start ", "descheduler"]),
+        APPLIED => first(&|step| step.starts_with("apply ")),
+        // Nodes are started as well.
+        "started" => first(&|step| step.strip_prefix("start ").is_some_and(|what| !is_a_node(what))),
         "end" => matches!(timeline.entries.last()?.what, What::End(_)).then(|| timeline.end()),
         _ => None,
     })

@@ -47,6 +47,16 @@ fn unbalanced(scenario: &Scenario, history: &History<'_>, since: Duration) -> Op
     runs.into_iter().enumerate().find_map(|(at, (from, to))| {
         // The failure takes so many; where it is only a part of the control, one says that it works.
         let count = if named && at == last { ROUNDS } else { 1 };
+        let cycled = history
+            .timeline
+            .entries
+            .iter()
+            .any(|entry| matches!(entry.what, What::Cycle(_)));
+        if !cycled && history.timeline.format > 1 {
+            return Some(
+                "the descheduler did not go through a single cycle: it hangs, or is stuck in one".to_owned(),
+            );
+        }
         let worked = history.timeline.descheduled(from, to, cycle, count);
         (!worked.holds()).then_some(worked.why)
     })

@@ -219,7 +219,7 @@ fn taking<'h>(history: &'h History<'_>, index: usize) -> Option<Taking<'h>> {
 }
 
 /// The rounds of one kind that began in another descheduling cycle than the one before: half an interval apart.
-fn apart<'r>(rounds: &'r [Round], kind: Kind, interval: Duration) -> Vec<&'r Round> {
+fn apart(rounds: &[Round], kind: Kind, interval: Duration) -> Vec<&Round> {
     let mut last: Option<Duration> = None;
     let mut kept = Vec::new();
     for round in rounds.iter().filter(|round| round.kind == kind) {
@@ -250,11 +250,7 @@ fn looped(
         .iter()
         .filter(|(_, back)| complete(back).is_some())
         .min_by_key(|(_, back)| complete(back));
-    let last = rounds
-        .takings
-        .iter()
-        .filter(|taking| taking.kind == kind)
-        .next_back()?;
+    let last = rounds.takings.iter().rfind(|taking| taking.kind == kind)?;
     let Some((placement, back)) = first else {
         // A few that lead somewhere are no loop; some that go on are no rest.
         let began = rounds.takings.iter().find(|taking| taking.kind == kind)?;
@@ -395,10 +391,7 @@ fn refused(history: &History<'_>, question: &Question, workload: &WorkloadRef) -
         .filter(|act| complete.is_none_or(|done| act.t <= done))
     {
         note(&mut violation.actors, act.actor_told());
-        note(
-            &mut violation.causes,
-            super::super::words::code(act.refused.unwrap_or_default()),
-        );
+        note(&mut violation.causes, super::super::words::cause(act));
     }
     violation.cycle = vec![super::super::words::refusal(first)];
     violation

@@ -10,8 +10,7 @@ use crate::provider::{ClusterSpec, Order, Provider, ProviderError};
 pub(super) fn able(order: &Order) -> Result<(), ProviderError> {
     of_spec(&order.spec)?;
     let scheduler = order.binaries.get(&ComponentName::Scheduler);
-    let in_image =
-        scheduler.is_some_and(|binary| matches!(binary.origin, Origin::NodeImage { .. }));
+    let in_image = scheduler.is_some_and(|binary| matches!(binary.origin, Origin::NodeImage { .. }));
     if in_image && order.spec.scheduler != crate::provider::SchedulerSpec::default() {
         return Err(unable(
             "start a scheduler as cluster.scheduler says",
@@ -19,8 +18,7 @@ pub(super) fn able(order: &Order) -> Result<(), ProviderError> {
         ));
     }
     let second = order.binaries.get(&ComponentName::SecondScheduler);
-    let no_program =
-        second.is_none_or(|binary| matches!(binary.origin, Origin::NodeImage { .. }));
+    let no_program = second.is_none_or(|binary| matches!(binary.origin, Origin::NodeImage { .. }));
     if order.has_second_scheduler() && no_program {
         return Err(unable(
             "start cluster.second-scheduler",
@@ -36,7 +34,13 @@ pub(super) fn able(order: &Order) -> Result<(), ProviderError> {
 /// With the field that can't be had.
 pub(super) fn of_spec(spec: &ClusterSpec) -> Result<(), ProviderError> {
     for (at, node) in spec.nodes.iter().enumerate() {
-        let field = |field: &str| format!("give a node what cluster.nodes.{field} says (\"{}\", the node {})", node.name, at + 1);
+        let field = |field: &str| {
+            format!(
+                "give a node what cluster.nodes.{field} says (\"{}\", the node {})",
+                node.name,
+                at + 1
+            )
+        };
         if node.cpu_m % 1000 != 0 {
             return Err(unable(&field("cpu"), "a kubelet counts whole CPUs"));
         }
@@ -44,7 +48,10 @@ pub(super) fn of_spec(spec: &ClusterSpec) -> Result<(), ProviderError> {
             return Err(unable(&field("memory"), "a node has the memory of this machine"));
         }
         if node.dies_above.is_some() {
-            return Err(unable(&field("dies-above"), "a node of a container does not die of load"));
+            return Err(unable(
+                &field("dies-above"),
+                "a node of a container does not die of load",
+            ));
         }
     }
     Ok(())
@@ -72,9 +79,15 @@ mod tests {
             let spec = ClusterSpec::of(&file, &std::collections::BTreeMap::new()).unwrap();
             of_spec(&spec).map_err(|error| error.to_string())
         };
-        assert_eq!(able("nodes: [{cpu: 8, pods: 20, labels: {a: b}, taints: ['a=b:NoSchedule']}]"), Ok(()));
+        assert_eq!(
+            able("nodes: [{cpu: 8, pods: 20, labels: {a: b}, taints: ['a=b:NoSchedule']}]"),
+            Ok(())
+        );
         for (text, field) in [
-            ("nodes: [{}, {cpu: 500m}]", "cluster.nodes.cpu says (\"kind-worker2\""),
+            (
+                "nodes: [{}, {cpu: 500m}]",
+                "cluster.nodes.cpu says (\"kind-worker2\"",
+            ),
             ("nodes: [{memory: 4Gi}]", "cluster.nodes.memory"),
             ("nodes: [{dies-above: 98}]", "cluster.nodes.dies-above"),
         ] {

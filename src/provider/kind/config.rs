@@ -239,7 +239,9 @@ fn patches(order: &Order, kit: &Kit) -> Vec<Value> {
     }
     let spec = &order.spec;
     let gates = spec.gates_flag();
-    let lost = paced::lost_nodes(order.pace).into_iter().filter(|_| spec.nodes_stop);
+    let lost = paced::lost_nodes(order.pace)
+        .into_iter()
+        .filter(|_| spec.nodes_stop);
     let paced: Vec<_> = paced::controllers(order.pace).into_iter().chain(lost).collect();
     let mut controllers: Vec<_> = paced
         .iter()

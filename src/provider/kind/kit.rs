@@ -7,14 +7,14 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Pool, failed};
+use crate::case::format::Step;
+use crate::case::{Scenario, cpu_use};
 use crate::component::{Binary, Program, Selection, Spec, Version};
 use crate::engine::Engine;
 use crate::engine::preflight::Problem;
 use crate::node_image::{ETCD_LABEL, REPOSITORY};
 use crate::progress::Progress;
 use crate::provider::ProviderError;
-use crate::case::format::Step;
-use crate::case::{Scenario, cpu_use};
 use crate::scenario::{CpuShare, Images};
 
 /// The node image of the kind release that is pinned, as that release has it (pkg/apis/config/defaults/image.go).
@@ -130,7 +130,9 @@ impl Kit {
             Step::Cpu(step) => cpu_use(&step.cpu).ok(),
             _ => None,
         });
-        let burst = uses.filter(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst()).last();
+        let burst = uses
+            .filter(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst())
+            .last();
         Images {
             pause: self.image.pause.clone(),
             burn: tagged("burn", burn),

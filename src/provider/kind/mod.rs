@@ -190,7 +190,9 @@ impl KindCluster {
             if !node.taints.is_empty() {
                 patch["spec"] = json!({"taints": node.taints});
             }
-            let patched = nodes.patch(&node.name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+            let patched = nodes
+                .patch(&node.name, &PatchParams::default(), &Patch::Strategic(patch))
+                .await;
             patched.map_err(|source| ProviderError::Api {
                 what: format!("label and taint node \"{}\"", node.name),
                 source: Box::new(source),
@@ -309,7 +311,15 @@ impl KindCluster {
     ) -> Result<(), ProviderError> {
         let [.., port] = &self.ports;
         let slot = &mut self.descheduler;
-        descheduler::start_anew(slot, &self.site, &self.order, port.number, (policy, every), on_cycle).await
+        descheduler::start_anew(
+            slot,
+            &self.site,
+            &self.order,
+            port.number,
+            (policy, every),
+            on_cycle,
+        )
+        .await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
@@ -322,7 +332,9 @@ impl KindCluster {
 
     pub(super) async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
         let (api, audit) = (api_port(&self.site)?, self.audit_log());
-        self.controllers.start(&self.site, controller, api, audit.as_deref()).await
+        self.controllers
+            .start(&self.site, controller, api, audit.as_deref())
+            .await
     }
 
     pub(super) async fn stop_controller(&mut self, name: &str) {
@@ -342,7 +354,8 @@ impl KindCluster {
         let container = self.made.container(node);
         let args = ["exec", &container, "systemctl", what, "kubelet"];
         let done = self.kit.engine.run(&args).await;
-        done.map(drop).map_err(|e| failed(format!("{what} node \"{node}\""), e.to_string()))
+        done.map(drop)
+            .map_err(|e| failed(format!("{what} node \"{node}\""), e.to_string()))
     }
 
     pub(super) fn next_worker(&self) -> usize {

@@ -38,7 +38,9 @@ pub(super) fn start(
     let spec = &order.spec;
     args.push(controllers(&spec.more_controllers));
     let paced = paced::controllers(order.pace).into_iter();
-    let lost = paced::lost_nodes(order.pace).into_iter().filter(|_| spec.nodes_stop);
+    let lost = paced::lost_nodes(order.pace)
+        .into_iter()
+        .filter(|_| spec.nodes_stop);
     args.extend(paced.chain(lost).map(|(flag, value)| format!("--{flag}={value}")));
     args.extend(order.scale.iter().flat_map(scaled));
     args.extend(spec.gates_flag());
@@ -49,7 +51,9 @@ pub(super) fn start(
 /// All controllers but those that are left out, unless they are `wanted`; and those that are wanted and no release has on by
 /// default.
 fn controllers(wanted: &[String]) -> String {
-    let left_out = LEFT_OUT.iter().filter(|name| !wanted.iter().any(|one| one == *name));
+    let left_out = LEFT_OUT
+        .iter()
+        .filter(|name| !wanted.iter().any(|one| one == *name));
     let left_out = left_out.map(|name| format!(",-{name}"));
     let more = wanted.iter().filter(|name| !LEFT_OUT.contains(&name.as_str()));
     let more = more.map(|name| format!(",{name}"));
@@ -85,7 +89,10 @@ mod tests {
     fn a_controller_that_is_wanted_is_not_left_out() {
         let flag = controllers(&["resourcequota".to_owned(), "bootstrapsigner".to_owned()]);
         assert!(!flag.contains("resourcequota"), "{flag}");
-        assert!(flag.ends_with(",bootstrapsigner") && flag.contains(",-ttl"), "{flag}");
+        assert!(
+            flag.ends_with(",bootstrapsigner") && flag.contains(",-ttl"),
+            "{flag}"
+        );
         assert!(controllers(&[]).contains(",-resourcequota"));
     }
 }

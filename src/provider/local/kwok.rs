@@ -25,11 +25,7 @@ const LEASE: Duration = Duration::from_secs(40);
 const AT_ONCE: usize = 64;
 
 /// Starts KWOK with the stages, set to a pace.
-pub(super) fn start(
-    site: &Site,
-    binary: &Binary,
-    order: &Order,
-) -> Result<Process, ProviderError> {
+pub(super) fn start(site: &Site, binary: &Binary, order: &Order) -> Result<Process, ProviderError> {
     let lease = match &order.scale {
         Some(scale) => scale.lease,
         None if order.spec.nodes_stop => paced::lease(order.pace),
@@ -90,7 +86,8 @@ fn node(worker: &NodeSpec, scale: Option<&Scale>, version: &str) -> Node {
     } else {
         format!("{}m", worker.cpu_m)
     };
-    let resources = json!({"cpu": cpu, "memory": memory, "pods": pods.to_string(), "ephemeral-storage": "100Gi"});
+    let resources =
+        json!({"cpu": cpu, "memory": memory, "pods": pods.to_string(), "ephemeral-storage": "100Gi"});
     let mut labels = json!({
         "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"});

@@ -34,7 +34,9 @@ use super::health::Health;
 use super::ports::{self, Port};
 use super::process::Process;
 use super::site::Site;
-use super::{LivenessEvent, NodeSpec, OnCycle, OnLiveness, Order, ProviderError, descheduler, nodes, scheduler};
+use super::{
+    LivenessEvent, NodeSpec, OnCycle, OnLiveness, Order, ProviderError, descheduler, nodes, scheduler,
+};
 use crate::component::ComponentName;
 use crate::scenario::CpuUse;
 
@@ -133,7 +135,12 @@ impl LocalCluster {
         } else {
             None
         };
-        let mut kcm = controllers::start(&site, binary(ComponentName::ControllerManager)?, controllers, &order)?;
+        let mut kcm = controllers::start(
+            &site,
+            binary(ComponentName::ControllerManager)?,
+            controllers,
+            &order,
+        )?;
         let kwok = kwok::start(&site, binary(ComponentName::Kwok)?, &order)?;
         let mut tasks = JoinSet::new();
         let registry = Registry::of(&order.spec.nodes);
@@ -296,7 +303,15 @@ impl LocalCluster {
     ) -> Result<(), ProviderError> {
         let [.., port] = &self.ports;
         let slot = &mut self.descheduler;
-        descheduler::start_anew(slot, &self.site, &self.order, port.number, (policy, every), on_cycle).await
+        descheduler::start_anew(
+            slot,
+            &self.site,
+            &self.order,
+            port.number,
+            (policy, every),
+            on_cycle,
+        )
+        .await
     }
 
     pub(super) async fn stop_descheduler(&mut self) {
@@ -309,7 +324,9 @@ impl LocalCluster {
 
     pub(super) async fn start_controller(&mut self, controller: &Controller) -> Result<(), ProviderError> {
         let (api, audit) = (self.ports[2].number, self.audit_log());
-        self.controllers.start(&self.site, controller, api, audit.as_deref()).await
+        self.controllers
+            .start(&self.site, controller, api, audit.as_deref())
+            .await
     }
 
     pub(super) async fn stop_controller(&mut self, name: &str) {

@@ -51,7 +51,13 @@ struct Overload {
 
 impl Overload {
     /// Which nodes stop now, and which start again.
-    fn look(&mut self, inner: &Inner, pace: Pace, now: Instant, bears: Duration) -> (Vec<String>, Vec<String>) {
+    fn look(
+        &mut self,
+        inner: &Inner,
+        pace: Pace,
+        now: Instant,
+        bears: Duration,
+    ) -> (Vec<String>, Vec<String>) {
         let usage = usage::of_nodes(inner, pace, now);
         let mut stop = Vec::new();
         for (node, (cpu_m, percent)) in &inner.mortal {
@@ -94,7 +100,11 @@ mod tests {
             dies_above: Some(90),
             ..NodeSpec::named(name.to_owned())
         };
-        let registry = Registry::of(&[mortal("n"), mortal("idle"), NodeSpec::named("immortal".to_owned())]);
+        let registry = Registry::of(&[
+            mortal("n"),
+            mortal("idle"),
+            NodeSpec::named("immortal".to_owned()),
+        ]);
         let mut inner = registry.lock();
         for node in ["n", "immortal"] {
             let container = Container {
@@ -136,7 +146,12 @@ mod tests {
         assert_eq!(look(&registry, 16), (vec!["n".to_owned()], vec![]));
         registry.set_stopped("n", true);
         assert_eq!(look(&registry, 40), nothing, "somebody is left on it");
-        registry.lock().bound.get_mut("n").unwrap().insert("n".to_owned(), Bound { terminating: true });
+        registry
+            .lock()
+            .bound
+            .get_mut("n")
+            .unwrap()
+            .insert("n".to_owned(), Bound { terminating: true });
         assert_eq!(look(&registry, 41), (vec![], vec!["n".to_owned()]));
     }
 

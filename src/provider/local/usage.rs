@@ -18,7 +18,9 @@ impl Uses {
 
     /// The one that a pod goes by: of those of its owners, what was set last.
     fn of(&self, container: &Container, inner: &Inner) -> Option<usize> {
-        self.0.iter().rposition(|(cpu, _)| container.is_of(&cpu.of, &inner.owners))
+        self.0
+            .iter()
+            .rposition(|(cpu, _)| container.is_of(&cpu.of, &inner.owners))
     }
 }
 
@@ -78,7 +80,10 @@ impl Meter {
             self.take(change, at);
         }
         self.integrate(to, &inner);
-        let asked = self.pods.iter().filter(|(_, pod)| !self.stopped.contains(&pod.container.node));
+        let asked = self
+            .pods
+            .iter()
+            .filter(|(_, pod)| !self.stopped.contains(&pod.container.node));
         asked.map(|(uid, pod)| (uid.clone(), pod.clone())).collect()
     }
 
@@ -103,8 +108,11 @@ impl Meter {
         }
         self.until = to;
         let lives = |container: &Container| !self.stopped.contains(&container.node);
-        let goes_by: Vec<Option<usize>> =
-            self.pods.values().map(|pod| self.uses.of(&pod.container, inner)).collect();
+        let goes_by: Vec<Option<usize>> = self
+            .pods
+            .values()
+            .map(|pod| self.uses.of(&pod.container, inner))
+            .collect();
         let mut sharing = BTreeMap::<usize, usize>::new();
         for (pod, at) in self.pods.values().zip(&goes_by) {
             if let Some(at) = at.filter(|_| pod.container.serves && lives(&pod.container)) {
@@ -155,9 +163,17 @@ pub(super) fn of_nodes(inner: &Inner, pace: Pace, now: Instant) -> BTreeMap<Stri
     for (cpu, at) in &inner.uses {
         uses.set(at_pace(cpu, pace), *at);
     }
-    let living = || inner.running.values().filter(|pod| !inner.stopped.contains(&pod.node));
+    let living = || {
+        inner
+            .running
+            .values()
+            .filter(|pod| !inner.stopped.contains(&pod.node))
+    };
     let mut sharing = BTreeMap::<usize, usize>::new();
-    for at in living().filter(|pod| pod.serves).filter_map(|pod| uses.of(pod, inner)) {
+    for at in living()
+        .filter(|pod| pod.serves)
+        .filter_map(|pod| uses.of(pod, inner))
+    {
         *sharing.entry(at).or_default() += 1;
     }
     let mut nodes = BTreeMap::<String, f64>::new();
@@ -176,7 +192,6 @@ pub(super) fn of_nodes(inner: &Inner, pace: Pace, now: Instant) -> BTreeMap<Stri
     }
     nodes
 }
-
 
 #[cfg(test)]
 #[path = "usage_tests.rs"]

@@ -25,7 +25,10 @@ fn container(name: &str, node: &str, since: Instant) -> Container {
 }
 
 fn cpu(of: &str, share: CpuShare, pieces: &[(u64, u64)]) -> CpuUse {
-    let pieces: Vec<_> = pieces.iter().map(|(s, m)| (Some(S * u32::try_from(*s).unwrap()), *m)).collect();
+    let pieces: Vec<_> = pieces
+        .iter()
+        .map(|(s, m)| (Some(S * u32::try_from(*s).unwrap()), *m))
+        .collect();
     CpuUse {
         of: of.parse().unwrap(),
         share,
@@ -59,11 +62,19 @@ impl Drawn {
     }
 
     fn put(&self, seconds: u32, change: Change) {
-        self.registry.lock().changes.as_mut().unwrap().push_back((self.at(seconds), change));
+        self.registry
+            .lock()
+            .changes
+            .as_mut()
+            .unwrap()
+            .push_back((self.at(seconds), change));
     }
 
     fn runs(&self, seconds: u32, name: &str, node: &str) {
-        self.put(seconds, Change::Runs(name.to_owned(), container(name, node, self.at(seconds))));
+        self.put(
+            seconds,
+            Change::Runs(name.to_owned(), container(name, node, self.at(seconds))),
+        );
     }
 }
 
@@ -74,7 +85,10 @@ fn used(pods: &BTreeMap<String, Metered>, name: &str) -> f64 {
 #[test]
 fn each_pod_uses_its_curve_over_its_own_life_by_the_deployment_that_made_its_set() {
     let (drawn, mut meter) = Drawn::new();
-    drawn.put(0, Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(10, 100), (0, 0)])));
+    drawn.put(
+        0,
+        Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(10, 100), (0, 0)])),
+    );
     drawn.runs(0, "a", "n");
     drawn.runs(5, "b", "n");
     let pods = meter.advance(drawn.at(8));
@@ -87,8 +101,14 @@ fn each_pod_uses_its_curve_over_its_own_life_by_the_deployment_that_made_its_set
 fn a_curve_that_is_set_later_counts_from_then_on() {
     let (drawn, mut meter) = Drawn::new();
     drawn.runs(0, "a", "n");
-    drawn.put(0, Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 100)])));
-    drawn.put(10, Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 500)])));
+    drawn.put(
+        0,
+        Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 100)])),
+    );
+    drawn.put(
+        10,
+        Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 500)])),
+    );
     let pods = meter.advance(drawn.at(12));
     assert_eq!(used(&pods, "a"), 2000.0);
 }
@@ -96,7 +116,10 @@ fn a_curve_that_is_set_later_counts_from_then_on() {
 #[test]
 fn the_pods_that_serve_share_what_all_of_them_use() {
     let (drawn, mut meter) = Drawn::new();
-    drawn.put(0, Change::Uses(cpu("deployment/web", CpuShare::AllPods, &[(0, 600)])));
+    drawn.put(
+        0,
+        Change::Uses(cpu("deployment/web", CpuShare::AllPods, &[(0, 600)])),
+    );
     drawn.runs(0, "a", "n");
     drawn.runs(10, "b", "n");
     let still = Container {
@@ -105,7 +128,10 @@ fn the_pods_that_serve_share_what_all_of_them_use() {
     };
     drawn.put(10, Change::Runs("c".to_owned(), still));
     let pods = meter.advance(drawn.at(20));
-    assert_eq!((used(&pods, "a"), used(&pods, "b"), used(&pods, "c")), (9000.0, 3000.0, 0.0));
+    assert_eq!(
+        (used(&pods, "a"), used(&pods, "b"), used(&pods, "c")),
+        (9000.0, 3000.0, 0.0)
+    );
     drawn.put(20, Change::Ended("b".to_owned()));
     let pods = meter.advance(drawn.at(30));
     assert_eq!(used(&pods, "a"), 15000.0);
@@ -115,7 +141,10 @@ fn the_pods_that_serve_share_what_all_of_them_use() {
 #[test]
 fn a_stopped_node_is_not_asked_and_its_pods_use_nothing() {
     let (drawn, mut meter) = Drawn::new();
-    drawn.put(0, Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 100)])));
+    drawn.put(
+        0,
+        Change::Uses(cpu("deployment/web", CpuShare::EachPod, &[(0, 100)])),
+    );
     drawn.runs(0, "a", "n");
     drawn.runs(0, "b", "other");
     drawn.put(10, Change::Stopped("n".to_owned()));
@@ -127,7 +156,12 @@ fn a_stopped_node_is_not_asked_and_its_pods_use_nothing() {
 #[test]
 fn workloads_of_other_namespaces_and_names_use_nothing() {
     let (drawn, mut meter) = Drawn::new();
-    for of in ["deployment/shop/web", "deployment/other", "statefulset/web", "pod/b"] {
+    for of in [
+        "deployment/shop/web",
+        "deployment/other",
+        "statefulset/web",
+        "pod/b",
+    ] {
         drawn.put(0, Change::Uses(cpu(of, CpuShare::EachPod, &[(0, 100)])));
     }
     drawn.runs(0, "a", "n");
@@ -143,7 +177,9 @@ fn a_node_is_used_by_what_its_pods_use_at_a_moment() {
     {
         let mut inner = drawn.registry.lock();
         for (name, node) in [("a", "n"), ("b", "n"), ("c", "other")] {
-            inner.running.insert(name.to_owned(), container(name, node, drawn.start));
+            inner
+                .running
+                .insert(name.to_owned(), container(name, node, drawn.start));
         }
         let cpu = CpuUse {
             of,

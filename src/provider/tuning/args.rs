@@ -35,7 +35,10 @@ const OF_DESCHEDULERS: [Taken; 2] = [
 ];
 
 const OF_CONTROLLER_MANAGERS: [Taken; 2] = [
-    ("controllers", "cluster.controller-manager.controllers names more of them"),
+    (
+        "controllers",
+        "cluster.controller-manager.controllers names more of them",
+    ),
     ("root-ca-file", ISOLATION),
 ];
 

@@ -29,6 +29,8 @@ pub struct Act {
     pub detail: Option<String>,
     /// The HTTP status of an answer that refused it.
     pub refused: Option<u16>,
+    /// Why it was refused, in the API server's words.
+    pub refusal: Option<String>,
 }
 
 impl Act {
@@ -139,6 +141,7 @@ impl Asked<'_, '_> {
             workload,
             detail,
             refused,
+            refusal: refused.and(request.refusal.clone()),
         })
     }
 
@@ -181,7 +184,17 @@ impl Asked<'_, '_> {
 
     /// The workload of a pod that could not be made, by the name that it would have had: a replica set's, a stateful set's.
     fn wanted_by(&self, request: &RequestSeen) -> Option<WorkloadRef> {
-        let (owner, _) = request.name.rsplit_once('-')?;
+        // A name that is to be generated is only in the refusal: `pods "web-5d4f-x7k2p" is forbidden`.
+        let quoted = || {
+            request
+                .refusal
+                .as_deref()
+                .and_then(|words| words.split('"').nth(1))
+        };
+        let name = Some(request.name.as_str())
+            .filter(|name| !name.is_empty())
+            .or_else(quoted)?;
+        let (owner, _) = name.rsplit_once('-')?;
         let kinds = [
             "replicaset",
             "statefulset",
@@ -308,6 +321,7 @@ fn shown(history: &History<'_>) -> Vec<Act> {
                     workload: Some(workload.clone()),
                     detail: Some(format!("{before}→{after}")),
                     refused: None,
+                    refusal: None,
                 });
             }
         }
@@ -332,6 +346,7 @@ fn pod_shown(history: &History<'_>, index: usize, acts: &mut Vec<Act>) {
             workload: Some(life.workload.clone()),
             detail,
             refused: None,
+            refusal: None,
         }));
     };
     let creator = names::controller_of(pod);
@@ -378,6 +393,7 @@ fn nodes_shown(history: &History<'_>, acts: &mut Vec<Act>) {
                 workload: None,
                 detail: Some((*name).to_owned()),
                 refused: None,
+                refusal: None,
             });
         }
     }

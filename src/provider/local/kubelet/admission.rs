@@ -38,10 +38,15 @@ pub(super) fn admit(pod: &Pod, node: &Node, used: &Resources, pods: u64) -> Resu
     if !tolerates_all(pod, node) {
         return Err(Rejection::predicate("TaintToleration"));
     }
-    let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
+    let allocatable = node
+        .status
+        .as_ref()
+        .and_then(|status| status.allocatable.as_ref());
     let has = |name: &str| {
         let quantity = allocatable.and_then(|all| all.get(name));
-        quantity.and_then(|quantity| thousandths(&quantity.0)).unwrap_or(0)
+        quantity
+            .and_then(|quantity| thousandths(&quantity.0))
+            .unwrap_or(0)
     };
     // The number of pods first, as the kubelet asks for it.
     let mut wanted = vec![("pods".to_owned(), 1000, pods * 1000)];
@@ -120,8 +125,16 @@ fn greater(than: &mut Resources, other: &Resources) {
 }
 
 fn tolerates_all(pod: &Pod, node: &Node) -> bool {
-    let tolerations = pod.spec.as_ref().and_then(|s| s.tolerations.as_deref()).unwrap_or_default();
-    let taints = node.spec.as_ref().and_then(|s| s.taints.as_deref()).unwrap_or_default();
+    let tolerations = pod
+        .spec
+        .as_ref()
+        .and_then(|s| s.tolerations.as_deref())
+        .unwrap_or_default();
+    let taints = node
+        .spec
+        .as_ref()
+        .and_then(|s| s.taints.as_deref())
+        .unwrap_or_default();
     taints
         .iter()
         .filter(|taint| taint.effect == "NoExecute")
@@ -158,7 +171,11 @@ fn fits_affinity(pod: &Pod, node: &Node) -> bool {
         .affinity
         .as_ref()
         .and_then(|affinity| affinity.node_affinity.as_ref())
-        .and_then(|affinity| affinity.required_during_scheduling_ignored_during_execution.as_ref());
+        .and_then(|affinity| {
+            affinity
+                .required_during_scheduling_ignored_during_execution
+                .as_ref()
+        });
     let term_fits = |term: &NodeSelectorTerm| {
         let expressions = term.match_expressions.as_deref().unwrap_or_default();
         let fields = term.match_fields.as_deref().unwrap_or_default();
@@ -174,7 +191,8 @@ fn fits_affinity(pod: &Pod, node: &Node) -> bool {
                 .all(|requirement| fits(requirement, labels.get(&requirement.key).map(String::as_str)))
             && fields.iter().all(field)
     };
-    selected.all(|fits| fits) && required.is_none_or(|required| required.node_selector_terms.iter().any(term_fits))
+    selected.all(|fits| fits)
+        && required.is_none_or(|required| required.node_selector_terms.iter().any(term_fits))
 }
 
 fn fits(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
@@ -187,8 +205,14 @@ fn fits(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
         "NotIn" => !value.is_some_and(among),
         "Exists" => value.is_some(),
         "DoesNotExist" => value.is_none(),
-        "Gt" => value.and_then(number).zip(bound()).is_some_and(|(value, bound)| value > bound),
-        "Lt" => value.and_then(number).zip(bound()).is_some_and(|(value, bound)| value < bound),
+        "Gt" => value
+            .and_then(number)
+            .zip(bound())
+            .is_some_and(|(value, bound)| value > bound),
+        "Lt" => value
+            .and_then(number)
+            .zip(bound())
+            .is_some_and(|(value, bound)| value < bound),
         _ => false,
     }
 }

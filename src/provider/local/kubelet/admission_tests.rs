@@ -22,17 +22,31 @@ fn node(more: Value) -> Node {
 }
 
 fn why(pod: &Pod, node: &Node, used: &[(&str, u64)], pods: u64) -> Option<String> {
-    let used = used.iter().map(|(name, amount)| ((*name).to_owned(), *amount)).collect();
-    admit(pod, node, &used, pods).err().map(|rejection| rejection.reason)
+    let used = used
+        .iter()
+        .map(|(name, amount)| ((*name).to_owned(), *amount))
+        .collect();
+    admit(pod, node, &used, pods)
+        .err()
+        .map(|rejection| rejection.reason)
 }
 
 #[test]
 fn a_pod_that_does_not_fit_is_rejected_by_the_resource_that_lacks() {
     let node = node(json!({}));
     assert_eq!(why(&asking("2", "1Gi"), &node, &[], 0), None);
-    assert_eq!(why(&asking("1500m", "1"), &node, &[("cpu", 501)], 1), Some("OutOfcpu".to_owned()));
-    assert_eq!(why(&asking("0", "2Gi"), &node, &[], 0), Some("OutOfmemory".to_owned()));
-    assert_eq!(why(&asking("0", "0"), &node, &[], 3), Some("OutOfpods".to_owned()));
+    assert_eq!(
+        why(&asking("1500m", "1"), &node, &[("cpu", 501)], 1),
+        Some("OutOfcpu".to_owned())
+    );
+    assert_eq!(
+        why(&asking("0", "2Gi"), &node, &[], 0),
+        Some("OutOfmemory".to_owned())
+    );
+    assert_eq!(
+        why(&asking("0", "0"), &node, &[], 3),
+        Some("OutOfpods".to_owned())
+    );
     let odd = pod(json!({"containers": [{"name": "c", "resources": {"requests": {"x.io/gpu": "1"}}}]}));
     assert_eq!(why(&odd, &node, &[], 0), Some("OutOfx.io/gpu".to_owned()));
     let rejection = admit(&asking("9", "0"), &node, &Resources::new(), 0).unwrap_err();
@@ -48,16 +62,32 @@ fn a_pod_asks_for_its_containers_together_or_for_its_largest_beginning() {
     let mut sidecar = container("300m");
     sidecar["restartPolicy"] = json!("Always");
     let asked = |spec: Value| requests(&pod(spec))["cpu"];
-    assert_eq!(asked(json!({"containers": [container("100m"), container("1")]})), 1100);
-    assert_eq!(asked(json!({"containers": [container("100m")], "initContainers": [container("1"), container("2")]})), 2000);
-    assert_eq!(asked(json!({"containers": [container("100m")], "initContainers": [sidecar, container("1")]})), 1300);
-    assert_eq!(asked(json!({"containers": [container("100m")], "overhead": {"cpu": "50m"}})), 150);
-    assert_eq!(asked(json!({"containers": [container("100m")], "resources": {"requests": {"cpu": "5"}}})), 5000);
+    assert_eq!(
+        asked(json!({"containers": [container("100m"), container("1")]})),
+        1100
+    );
+    assert_eq!(
+        asked(json!({"containers": [container("100m")], "initContainers": [container("1"), container("2")]})),
+        2000
+    );
+    assert_eq!(
+        asked(json!({"containers": [container("100m")], "initContainers": [sidecar, container("1")]})),
+        1300
+    );
+    assert_eq!(
+        asked(json!({"containers": [container("100m")], "overhead": {"cpu": "50m"}})),
+        150
+    );
+    assert_eq!(
+        asked(json!({"containers": [container("100m")], "resources": {"requests": {"cpu": "5"}}})),
+        5000
+    );
 }
 
 #[test]
 fn a_pod_is_rejected_by_a_taint_that_it_does_not_tolerate() {
-    let tainted = node(json!({"spec": {"taints": [{"key": "key1", "value": "value1", "effect": "NoExecute"}]}}));
+    let tainted =
+        node(json!({"spec": {"taints": [{"key": "key1", "value": "value1", "effect": "NoExecute"}]}}));
     let tolerating = |toleration: Value| {
         let pod = pod(json!({"containers": [], "tolerations": [toleration]}));
         why(&pod, &tainted, &[], 0)
@@ -76,10 +106,18 @@ fn a_pod_is_rejected_by_a_taint_that_it_does_not_tolerate() {
         json!({"key": "key1", "operator": "Exists", "effect": "NoSchedule"}),
         json!({"key": "key1"}),
     ] {
-        assert_eq!(tolerating(bad.clone()), Some("TaintToleration".to_owned()), "{bad}");
+        assert_eq!(
+            tolerating(bad.clone()),
+            Some("TaintToleration".to_owned()),
+            "{bad}"
+        );
     }
     let soft = node(json!({"spec": {"taints": [{"key": "k", "effect": "NoSchedule"}]}}));
-    assert_eq!(why(&asking("1", "1"), &soft, &[], 0), None, "that is the scheduler's");
+    assert_eq!(
+        why(&asking("1", "1"), &soft, &[], 0),
+        None,
+        "that is the scheduler's"
+    );
 }
 
 #[test]
@@ -92,12 +130,8 @@ fn a_pod_is_rejected_by_the_affinity_that_its_node_does_not_meet() {
     };
     assert!(!rejected(json!({"nodeSelector": {"zone": "a"}})));
     assert!(rejected(json!({"nodeSelector": {"zone": "b"}})));
-    let affinity = |terms: Value| {
-        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}})
-    };
-    let expression = |key: &str, operator: &str, values: Value| {
-        json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
-    };
+    let affinity = |terms: Value| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}});
+    let expression = |key: &str, operator: &str, values: Value| json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
     for (term, expected) in [
         (expression("zone", "In", json!(["a", "b"])), false),
         (expression("zone", "NotIn", json!(["a"])), true),
@@ -106,12 +140,21 @@ fn a_pod_is_rejected_by_the_affinity_that_its_node_does_not_meet() {
         (expression("none", "DoesNotExist", json!([])), false),
         (expression("size", "Gt", json!(["7"])), false),
         (expression("size", "Lt", json!(["8"])), true),
-        (json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}), false),
-        (json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["m"]}]}), true),
+        (
+            json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}),
+            false,
+        ),
+        (
+            json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["m"]}]}),
+            true,
+        ),
         (json!({}), true),
     ] {
         assert_eq!(rejected(affinity(json!([term.clone()]))), expected, "{term}");
     }
-    let two = json!([expression("zone", "In", json!(["b"])), expression("zone", "In", json!(["a"]))]);
+    let two = json!([
+        expression("zone", "In", json!(["b"])),
+        expression("zone", "In", json!(["a"]))
+    ]);
     assert!(!rejected(affinity(two)), "one term is enough");
 }

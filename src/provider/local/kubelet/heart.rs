@@ -26,7 +26,11 @@ const FOREVER: i32 = 365 * 86_400;
 const BORN: std::time::Duration = secs(30);
 
 /// Stops a node's kubelet.
-pub(in crate::provider::local) async fn stop(client: &Client, registry: &Registry, node: &str) -> Result<(), ProviderError> {
+pub(in crate::provider::local) async fn stop(
+    client: &Client,
+    registry: &Registry,
+    node: &str,
+) -> Result<(), ProviderError> {
     let leases = Api::<Lease>::namespaced(client.clone(), NAMESPACE);
     let there = await_condition(leases.clone(), node, |lease: Option<&Lease>| lease.is_some());
     match tokio::time::timeout(BORN, there).await {
@@ -45,7 +49,11 @@ pub(in crate::provider::local) async fn stop(client: &Client, registry: &Registr
 }
 
 /// Starts it again.
-pub(in crate::provider::local) async fn start(client: &Client, registry: &Registry, node: &str) -> Result<(), ProviderError> {
+pub(in crate::provider::local) async fn start(
+    client: &Client,
+    registry: &Registry,
+    node: &str,
+) -> Result<(), ProviderError> {
     let leases = Api::<Lease>::namespaced(client.clone(), NAMESPACE);
     let free = json!({"spec": {"holderIdentity": null, "leaseDurationSeconds": 1}});
     patch(&leases, node, "start", &free).await?;
@@ -59,7 +67,9 @@ async fn patch(
     what: &str,
     patch: &serde_json::Value,
 ) -> Result<(), ProviderError> {
-    let patched = leases.patch(node, &PatchParams::default(), &Patch::Merge(patch)).await;
+    let patched = leases
+        .patch(node, &PatchParams::default(), &Patch::Merge(patch))
+        .await;
     patched.map(drop).map_err(|source| ProviderError::Api {
         what: format!("{what} node \"{node}\""),
         source: Box::new(source),

@@ -17,9 +17,9 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Patch, PatchParams};
+use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
-use kube::core::{ObjectMeta, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -27,9 +27,9 @@ use tokio::task::JoinSet;
 
 use self::admission::{Resources, add, admit, requests};
 pub(super) use self::heart::{start, stop};
-pub(super) use self::registry::{Change, Container, Inner, Registry};
 #[cfg(test)]
 pub(super) use self::registry::{Bound, Owner};
+pub(super) use self::registry::{Change, Container, Inner, Registry};
 use crate::backoff::backoff;
 use crate::scenario::Pace;
 
@@ -49,8 +49,12 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Plays all kubelets of a cluster until it is dropped or aborted.
 pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
     let config = || watcher::Config::default();
-    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Node);
-    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config()).backoff(backoff()).map_ok(Seen::Pod);
+    let nodes = watcher::watcher(Api::<Node>::all(client.clone()), config())
+        .backoff(backoff())
+        .map_ok(Seen::Node);
+    let pods = watcher::watcher(Api::<Pod>::all(client.clone()), config())
+        .backoff(backoff())
+        .map_ok(Seen::Pod);
     let mut events = futures::stream::select(nodes.boxed(), pods.boxed());
     let mut kubelets = Kubelets {
         registry: registry.clone(),
@@ -76,7 +80,13 @@ pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
             Some(_) = answers.join_next() => continue,
         };
         for (pod, status) in new {
-            answers.spawn(answer(client.clone(), status, pod, answer_after, Arc::clone(&turns)));
+            answers.spawn(answer(
+                client.clone(),
+                status,
+                pod,
+                answer_after,
+                Arc::clone(&turns),
+            ));
         }
     }
 }
@@ -84,10 +94,15 @@ pub(super) async fn play(client: Client, registry: Registry, pace: Pace) {
 /// Follows who owns ReplicaSets and Jobs, for the CPU use of what they make, until it is dropped or aborted.
 pub(super) async fn follow_owners(client: Client, registry: Registry) {
     let config = || watcher::Config::default();
-    let sets = watcher::watcher(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), config())
+    let sets = watcher::watcher(
+        Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()),
+        config(),
+    )
+    .backoff(backoff())
+    .map_ok(meta);
+    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config())
         .backoff(backoff())
         .map_ok(meta);
-    let jobs = watcher::watcher(Api::<PartialObjectMeta<Job>>::all(client), config()).backoff(backoff()).map_ok(meta);
     let mut events = futures::stream::select(sets.boxed(), jobs.boxed());
     while let Some(event) = events.next().await {
         match event {
@@ -167,7 +182,10 @@ impl Kubelets {
         self.waiting.remove(&uid);
         let node = node_of(&pod)?.clone();
         let status = pod.status.as_ref();
-        if matches!(status.and_then(|s| s.phase.as_deref()), Some("Succeeded" | "Failed")) {
+        if matches!(
+            status.and_then(|s| s.phase.as_deref()),
+            Some("Succeeded" | "Failed")
+        ) {
             self.release(&pod);
             return None;
         }
@@ -201,15 +219,19 @@ impl Kubelets {
         let mut used = Resources::new();
         known.admitted.values().for_each(|asked| add(&mut used, asked));
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Some(match admit(pod, known.node.as_ref()?, &used, known.admitted.len() as u64) {
-            Ok(()) => {
-                known.admitted.insert(pod.uid().unwrap_or_default(), requests(pod));
-                json!({"status": {"startTime": now, "conditions": [
+        Some(
+            match admit(pod, known.node.as_ref()?, &used, known.admitted.len() as u64) {
+                Ok(()) => {
+                    known
+                        .admitted
+                        .insert(pod.uid().unwrap_or_default(), requests(pod));
+                    json!({"status": {"startTime": now, "conditions": [
                     {"type": "Initialized", "status": "True", "lastTransitionTime": now}]}})
-            }
-            Err(rejection) => json!({"status": {
+                }
+                Err(rejection) => json!({"status": {
                 "phase": "Failed", "reason": rejection.reason, "startTime": now, "message": rejection.message}}),
-        })
+            },
+        )
     }
 
     /// What a pod had is free again.
@@ -280,7 +302,10 @@ mod tests {
 
     fn reasons(answers: &[(Pod, Value)]) -> Vec<(String, Option<String>)> {
         let reason = |(pod, status): &(Pod, Value)| {
-            (pod.name_any(), status["status"]["reason"].as_str().map(str::to_owned))
+            (
+                pod.name_any(),
+                status["status"]["reason"].as_str().map(str::to_owned),
+            )
         };
         answers.iter().map(reason).collect()
     }
@@ -288,12 +313,22 @@ mod tests {
     #[test]
     fn the_second_of_two_pods_that_do_not_fit_together_is_rejected_until_the_first_has_gone() {
         let mut kubelets = kubelets();
-        assert!(kubelets.see(Seen::Pod(Event::Apply(pod("a", json!({}))))).is_empty(), "no node yet");
+        assert!(
+            kubelets
+                .see(Seen::Pod(Event::Apply(pod("a", json!({})))))
+                .is_empty(),
+            "no node yet"
+        );
         let first = kubelets.see(Seen::Node(Event::Apply(node("n"))));
         assert_eq!(reasons(&first), [("a".to_owned(), None)]);
         let second = kubelets.see(Seen::Pod(Event::Apply(pod("b", json!({})))));
         assert_eq!(reasons(&second), [("b".to_owned(), Some("OutOfcpu".to_owned()))]);
-        assert!(kubelets.see(Seen::Pod(Event::Apply(pod("b", json!({}))))).is_empty(), "it is answered once");
+        assert!(
+            kubelets
+                .see(Seen::Pod(Event::Apply(pod("b", json!({})))))
+                .is_empty(),
+            "it is answered once"
+        );
         kubelets.see(Seen::Pod(Event::Apply(pod("a", json!({"phase": "Succeeded"})))));
         let third = kubelets.see(Seen::Pod(Event::Apply(pod("c", json!({})))));
         assert_eq!(reasons(&third), [("c".to_owned(), None)]);
@@ -304,8 +339,16 @@ mod tests {
         let mut kubelets = kubelets();
         kubelets.see(Seen::Node(Event::Apply(node("n"))));
         kubelets.registry.set_stopped("n", true);
-        assert!(kubelets.see(Seen::Pod(Event::Apply(pod("a", json!({}))))).is_empty());
-        assert!(kubelets.see(Seen::Pod(Event::Apply(pod("b", json!({}))))).is_empty());
+        assert!(
+            kubelets
+                .see(Seen::Pod(Event::Apply(pod("a", json!({})))))
+                .is_empty()
+        );
+        assert!(
+            kubelets
+                .see(Seen::Pod(Event::Apply(pod("b", json!({})))))
+                .is_empty()
+        );
         kubelets.see(Seen::Pod(Event::Delete(pod("b", json!({})))));
         kubelets.registry.set_stopped("n", false);
         assert_eq!(reasons(&kubelets.due()), [("a".to_owned(), None)]);
@@ -315,7 +358,10 @@ mod tests {
     fn what_was_admitted_before_counts() {
         let mut kubelets = kubelets();
         kubelets.see(Seen::Node(Event::Apply(node("n"))));
-        let old = pod("old", json!({"phase": "Running", "startTime": "2026-01-01T00:00:00Z"}));
+        let old = pod(
+            "old",
+            json!({"phase": "Running", "startTime": "2026-01-01T00:00:00Z"}),
+        );
         assert!(kubelets.see(Seen::Pod(Event::InitApply(old))).is_empty());
         let new = kubelets.see(Seen::Pod(Event::Apply(pod("new", json!({})))));
         assert_eq!(reasons(&new), [("new".to_owned(), Some("OutOfcpu".to_owned()))]);

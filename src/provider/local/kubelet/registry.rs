@@ -100,7 +100,11 @@ impl Owner {
 
 impl Container {
     /// Whether a workload made it: itself, or by others that it made.
-    pub(in crate::provider::local) fn is_of(&self, workload: &WorkloadRef, owners: &BTreeMap<String, Owner>) -> bool {
+    pub(in crate::provider::local) fn is_of(
+        &self,
+        workload: &WorkloadRef,
+        owners: &BTreeMap<String, Owner>,
+    ) -> bool {
         if self.namespace != workload.namespace {
             return false;
         }
@@ -109,7 +113,9 @@ impl Container {
         }
         // As long as there are owners, and no longer than any chain is.
         let chain = std::iter::successors(self.owner.as_ref(), |owner| owners.get(&owner.uid)).take(8);
-        chain.into_iter().any(|owner| owner.kind == workload.kind && owner.name == workload.name)
+        chain
+            .into_iter()
+            .any(|owner| owner.kind == workload.kind && owner.name == workload.name)
     }
 }
 
@@ -123,7 +129,9 @@ impl Registry {
 
     /// Takes nodes in.
     pub(in crate::provider::local) fn add(&self, nodes: &[NodeSpec]) {
-        let mortal = nodes.iter().filter_map(|node| Some((node.name.clone(), (node.cpu_m, node.dies_above?))));
+        let mortal = nodes
+            .iter()
+            .filter_map(|node| Some((node.name.clone(), (node.cpu_m, node.dies_above?))));
         self.lock().mortal.extend(mortal);
     }
 
@@ -181,12 +189,18 @@ impl Registry {
             inner.end(&uid);
             return;
         }
-        let mut conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
+        let mut conditions = status
+            .and_then(|status| status.conditions.as_ref())
+            .into_iter()
+            .flatten();
         let ready = conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True");
         let serves = ready && !terminating;
         let container = match inner.running.get(&uid) {
             Some(known) if known.serves == serves => return,
-            Some(known) => Container { serves, ..known.clone() },
+            Some(known) => Container {
+                serves,
+                ..known.clone()
+            },
             None => {
                 let spec = pod.spec.clone().unwrap_or_default();
                 Container {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::Session;
 use crate::component::ComponentName;
 use crate::experiment::Minor;
 use crate::progress::Progress;
 use crate::provider::Tuning;
 use crate::scenario::{NoteKind, Policy, PolicyNote};
-use crate::session::Session;
 
 /// Tells what there is to know of policies, whatever descheduler gets them; of a file that is named twice once.
 pub(crate) fn of_policies<'a>(policies: impl IntoIterator<Item = &'a Policy>, progress: &Progress) {
@@ -20,7 +20,7 @@ pub(crate) fn of_policies<'a>(policies: impl IntoIterator<Item = &'a Policy>, pr
 }
 
 /// Tells what a session's own descheduler does not read of the policy.
-pub(super) fn of_release(session: &Session, progress: &Progress) {
+pub(crate) fn of_release(session: &Session, progress: &Progress) {
     let Tuning {
         descheduler_policy: Some(policy),
         ..

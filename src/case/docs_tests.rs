@@ -1,0 +1,109 @@
+//! What the documents say of cases is so.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::*;
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
+}
+
+fn fields(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            let properties = object.get("properties").and_then(Value::as_object);
+            found.extend(properties.into_iter().flat_map(|all| all.keys().cloned()));
+            object.values().for_each(|inner| fields(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| fields(inner, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_the_format_is_in_the_reference() {
+    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    let reference = text.split_once("## Reference").unwrap().1;
+    // What stands between backquotes, word by word.
+    let code = reference
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let words: BTreeSet<&str> = code
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .collect();
+    let mut all = BTreeSet::new();
+    fields(&schema::STRICT, &mut all);
+    assert!(all.len() > 80, "{all:?}");
+    let missing: Vec<&String> = all.iter().filter(|name| !words.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/cases.md says nothing of {missing:?}");
+}
+
+#[test]
+fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
+    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    for object in [
+        "deployment/web",
+        "hpa/web",
+        "pdb/web",
+        "nodes",
+        "node/kind-worker",
+        "pods",
+    ] {
+        let numbers = crate::timeline::Object::named(object).unwrap().numbers();
+        let named = if object == "deployment/web" {
+            "| a workload |".to_owned()
+        } else {
+            format!("| `{object}` | `")
+        };
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&named))
+            .unwrap_or_else(|| panic!("no {object}"));
+        for number in numbers {
+            assert!(
+                line.contains(&format!("`{number}`")),
+                "docs/cases.md: {object} {number}"
+            );
+        }
+    }
+    let kinds = schema::STRICT["$defs"]["Kind"]["oneOf"].as_array().unwrap();
+    for kind in kinds.iter().filter_map(|kind| kind["const"].as_str()) {
+        let property = serde_json::from_value::<crate::property::Kind>(kind.into())
+            .unwrap()
+            .property();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{property}` |")))
+            .unwrap();
+        assert!(line.contains(&format!("`{kind}`")), "docs/cases.md: {kind}");
+    }
+}
+
+#[test]
+fn every_step_of_the_tutorial_is_a_case_and_shows_what_is_in_it() {
+    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    for step in 1..=5 {
+        let folder = docs().join(format!("cases/step{step}"));
+        Case::read(&folder).unwrap_or_else(|error| panic!("{error}"));
+        let own = std::fs::read_to_string(folder.join("case.yaml")).unwrap();
+        let own: BTreeSet<&str> = own
+            .lines()
+            .map(|line| line.split(" #").next().unwrap().trim())
+            .collect();
+        let link = format!("(cases/step{step}/case.yaml)");
+        let shown = text.split_once(&link).unwrap_or_else(|| panic!("no {link}")).1;
+        let block = shown.split("```").nth(1).unwrap().trim_start_matches("yaml");
+        for line in block.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            assert!(
+                own.contains(line),
+                "docs/cases.md: {line:?} is not in step {step}"
+            );
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a judge says of a beginning stays true of the whole.
+
+use super::{CASES, Drawing, case, recording};
+use crate::experiment::Arm;
+use crate::property::claim::{judge, reproduced};
+use crate::verdict::Verdict;
+
+/// Every drawing of every property.
+fn drawings() -> Vec<Drawing> {
+    [
+        super::rests::all(),
+        super::schedules::all(),
+        super::keeps_floor::all(),
+        super::keeps_spread::all(),
+        super::scales_with_load::all(),
+        super::progresses::all(),
+        super::fits::all(),
+        super::stays_up::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn agrees(drawing: &Drawing) {
+    let Drawing {
+        name,
+        scenario,
+        timeline,
+    } = drawing;
+    let whole = judge(scenario, timeline).verdict;
+    let mut before = false;
+    for length in 1..=timeline.entries.len() {
+        let mut prefix = timeline.clone();
+        prefix.entries.truncate(length);
+        let now = reproduced(scenario, &prefix);
+        assert!(
+            now || !before,
+            "{name}: reproduced after {} entries, and not after {length}",
+            length - 1
+        );
+        assert!(
+            !now || whole == Verdict::Reproduced,
+            "{name}: reproduced after {length} entries, and as a whole {whole:?}"
+        );
+        before = now;
+    }
+    assert_eq!(before, whole == Verdict::Reproduced, "{name}");
+}
+
+#[test]
+fn a_beginning_of_a_drawing_that_is_reproduced_stays_so() {
+    for drawing in drawings() {
+        agrees(&drawing);
+    }
+}
+
+#[test]
+fn a_beginning_of_a_recording_that_is_reproduced_stays_so() {
+    for (id, folder, variants) in CASES {
+        for variant in variants {
+            for arm in Arm::ALL {
+                agrees(&Drawing {
+                    name: id,
+                    scenario: case(id),
+                    timeline: recording(folder, arm, variant),
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn the_drawings_show_each_verdict() {
+    let verdicts: Vec<Verdict> = drawings()
+        .iter()
+        .map(|drawing| judge(&drawing.scenario, &drawing.timeline).verdict)
+        .collect();
+    let count = |is: fn(&Verdict) -> bool| verdicts.iter().filter(|verdict| is(verdict)).count();
+    assert!(count(|verdict| *verdict == Verdict::Reproduced) >= 16);
+    assert!(count(|verdict| *verdict == Verdict::Absent) >= 10);
+    assert!(count(Verdict::is_inconclusive) >= 16);
+}

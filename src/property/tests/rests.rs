@@ -1,0 +1,363 @@
+use super::{HPA, KUBECTL, NODES, RS, SCHEDULER, Said, replicas, still, web};
+use crate::timeline::drawn::Draft;
+use crate::timeline::{OwnerRef, Timeline};
+
+const DESCHEDULER: &str = "descheduler";
+
+const EVICTS: &str = "
+failure:
+  rests: violated
+  as: evict-loop
+  of: deployment/web
+  by: [descheduler, kube-scheduler]
+  because: RemoveDuplicates
+  at-least: 3 rounds
+  while: {wanted: 3}
+";
+
+const EVICTS_IN_CYCLES: &str = "
+steps: [{apply: 10-web.yaml}, {descheduler: {policy: policy.yaml, every: 10s}}]
+failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], at-least: 3 rounds}
+";
+
+const PREEMPTS: &str =
+    "failure: {rests: violated, as: preemption-loop, of: deployment/web, by: [kube-scheduler]}";
+const SWAPS: &str = "failure: {rests: violated, as: placement-swap, of: deployment/web, by: [keeper]}";
+
+/// Three pods, two of them on the first node.
+fn settled() -> Draft {
+    web(3)
+        .at(1.0)
+        .pods(&[("a", "w1"), ("b", "w1"), ("c", "w2")])
+        .deployment("web", 3, 3)
+}
+
+/// `old` goes at a time, as `take` says it, and `new` comes in its place two seconds later.
+fn round(
+    draft: Draft,
+    at: f64,
+    old: &str,
+    new: &str,
+    node: &str,
+    take: &impl Fn(Draft, &str) -> Draft,
+) -> Draft {
+    let (gone, made) = (format!("web-{old}"), format!("web-{new}"));
+    take(draft.at(at), &gone)
+        .at(at + 0.01)
+        .terminating(old, "w1")
+        .request((RS, "create pods", &made))
+        .pod(new, None)
+        .at(at + 1.5)
+        .gone(old, "w1")
+        .at(at + 2.0)
+        .asked((SCHEDULER, "create pods/binding", &made), |r| {
+            r.node = Some(node.to_owned())
+        })
+        .pod(new, Some(node))
+}
+
+fn rounds(times: &[f64], node: &str, take: &impl Fn(Draft, &str) -> Draft) -> Draft {
+    let names = ["a", "d", "e", "f", "g", "h"];
+    let pairs = names.windows(2).zip(times);
+    pairs.fold(settled(), |draft, (pair, &at)| {
+        round(draft, at, pair[0], pair[1], node, take)
+    })
+}
+
+fn evict_for(why: &'static str) -> impl Fn(Draft, &str) -> Draft {
+    move |draft, pod| {
+        draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| {
+            r.why = Some(why.to_owned())
+        })
+    }
+}
+
+fn by(agent: &'static str, what: &'static str) -> impl Fn(Draft, &str) -> Draft {
+    move |draft, pod| draft.request((agent, what, pod))
+}
+
+fn three(take: &impl Fn(Draft, &str) -> Draft) -> Timeline {
+    still(rounds(&[10.0, 20.0, 30.0], "w1", take), 40.0).end()
+}
+
+/// The same pods of another deployment, without anything that happens to `web`.
+fn of_another() -> Timeline {
+    let mut timeline = three(&evict_for("RemoveDuplicates"));
+    let other = Draft::new("t").deployment("other", 3, 3).done();
+    for entry in &mut timeline.entries {
+        if let crate::timeline::What::Workload(seen) = &mut entry.what
+            && seen.state.kind == "replicaset"
+        {
+            seen.state.owner = Some(OwnerRef {
+                kind: "Deployment".to_owned(),
+                name: "other".to_owned(),
+                uid: String::new(),
+            });
+        }
+    }
+    timeline.entries.splice(0..0, other.entries);
+    timeline
+}
+
+fn without_requests(mut timeline: Timeline) -> Timeline {
+    timeline
+        .entries
+        .retain(|entry| !matches!(entry.what, crate::timeline::What::Request(_)));
+    timeline
+}
+
+fn refused() -> Timeline {
+    let refuse = |draft: Draft, at: f64| {
+        draft
+            .at(at)
+            .asked((DESCHEDULER, "create pods/eviction", "web-a"), |r| {
+                r.code = 429;
+                r.why = Some("RemoveDuplicates".to_owned());
+            })
+    };
+    still([10.0, 20.0, 30.0].into_iter().fold(settled(), refuse), 40.0).end()
+}
+
+/// A deployment's own controller takes pods away and makes others, as in a rollout, and places come back.
+fn rolled_out() -> Timeline {
+    three(&by(RS, "delete pods"))
+}
+
+fn preempted() -> Timeline {
+    let names = ["a", "d", "e", "f"];
+    let draft = names
+        .windows(2)
+        .zip([10.0, 20.0, 30.0])
+        .fold(settled(), |draft, (pair, at)| {
+            let draft = draft.at(at).pod_with(pair[0], Some("w1"), |pod| {
+                pod.disruption = Some("PreemptionByScheduler".to_owned())
+            });
+            let made = format!("web-{}", pair[1]);
+            draft
+                .request((SCHEDULER, "delete pods", &format!("web-{}", pair[0])))
+                .pod_with(pair[0], Some("w1"), |pod| {
+                    pod.terminating = true;
+                    pod.disruption = Some("PreemptionByScheduler".to_owned());
+                })
+                .request((RS, "create pods", &made))
+                .pod(pair[1], None)
+                .at(at + 2.0)
+                .gone(pair[0], "w1")
+                .request((SCHEDULER, "create pods/binding", &made))
+                .pod(pair[1], Some("w1"))
+        });
+    still(draft, 40.0).end()
+}
+
+const RECREATES: &str = "
+failure:
+  rests: violated
+  as: recreate-loop
+  of: deployment/web
+  on: w1
+  by: [replicaset-controller, taint-eviction-controller]
+  because: TaintToleration
+  at-least: 4 pods
+  while: {ready: 0, wanted: 1}
+";
+
+/// Pods that a kubelet rejects one after the other, each for a reason.
+fn thrown_away(reasons: &[&str], node: &str) -> Draft {
+    let mut draft = web(1).deployment("web", 1, 0);
+    for (n, reason) in reasons.iter().enumerate() {
+        let (uid, at) = (format!("p{n}"), 1.0 + n as f64);
+        let name = format!("web-{uid}");
+        draft = draft
+            .at(at)
+            .request((RS, "create pods", &name))
+            .pod_with(&uid, Some(node), |pod| {
+                pod.ready = false;
+                pod.phase = "Pending".to_owned();
+            })
+            .at(at + 0.1)
+            .request(("kubelet/kubeclash", "patch pods/status", &name))
+            .rejected(&uid, node, reason)
+            .at(at + 0.2)
+            .request((NODES, "delete pods", &name))
+            .what(crate::timeline::What::Pod(crate::timeline::Sighting {
+                change: crate::timeline::Change::Gone,
+                state: crate::timeline::PodSeen {
+                    phase: "Failed".to_owned(),
+                    ready: false,
+                    reason: Some((*reason).to_owned()),
+                    disruption: Some("DeletionByTaintManager".to_owned()),
+                    owner: Some(OwnerRef {
+                        kind: "ReplicaSet".to_owned(),
+                        name: "web-1".to_owned(),
+                        uid: "uid-web-1".to_owned(),
+                    }),
+                    ..crate::timeline::drawn::pod(&uid, Some(node))
+                },
+            }));
+    }
+    draft
+}
+
+const TAINT: &str = "TaintToleration";
+
+/// One that is deleted by the taint manager before a kubelet looks at it, and then others.
+fn deleted_first() -> Timeline {
+    let mut timeline = still(thrown_away(&[TAINT; 5], "w1"), 8.0).end();
+    for entry in &mut timeline.entries {
+        if let crate::timeline::What::Pod(pod) = &mut entry.what
+            && pod.state.uid == "p0"
+        {
+            pod.state.reason = None;
+            pod.state.phase = "Pending".to_owned();
+        }
+    }
+    timeline
+}
+
+fn one_gets_ready() -> Timeline {
+    let draft = thrown_away(&[TAINT; 2], "w1").at(3.5).pod("ready", Some("w1"));
+    still(draft.deployment("web", 1, 1), 60.0).end()
+}
+
+fn fewer_are_wanted() -> Timeline {
+    let mut timeline = still(thrown_away(&[TAINT; 5], "w1"), 60.0).end();
+    let change = Draft::new("t").at(3.5).deployment("web", 2, 0).done();
+    timeline.insert(change.entries[0].clone());
+    timeline
+}
+
+const OSCILLATES: &str = "
+failure:
+  rests: violated
+  as: replica-oscillation
+  of: deployment/web
+  by: [keeper, horizontal-pod-autoscaler]
+  at-least: 3 rounds
+";
+
+/// Replicas that are set in turns, from 5 on.
+fn in_turns(turns: &[(&str, i64)]) -> Draft {
+    let mut draft = web(5).at(1.0).deployment("web", 5, 5);
+    for (n, (agent, number)) in turns.iter().enumerate() {
+        draft = draft
+            .at(10.0 * (n + 1) as f64)
+            .asked((agent, "update deployments/scale", "web"), replicas(*number))
+            .deployment("web", *number, 5);
+    }
+    draft
+}
+
+const KEEPER: &str = "keeper";
+
+fn contested(rounds: usize) -> Draft {
+    let turns: Vec<(&str, i64)> = (0..rounds).flat_map(|_| [(KEEPER, 3), (HPA, 5)]).collect();
+    in_turns(&turns)
+}
+
+const EXPLODES: &str = "
+failure: {rests: violated, as: replicaset-explosion, of: deployment/web, by: [deployment-controller], at-least: 3 replicasets}
+";
+
+/// Replica sets that are made one after the other; with a write of the deployment before each, or not.
+fn replica_sets(count: usize, written: bool) -> Draft {
+    let mut draft = web(1).deployment("web", 1, 1);
+    for n in 2..2 + count {
+        draft = draft.at(n as f64);
+        if written {
+            draft = draft.asked((KUBECTL, "patch deployments", "web"), replicas(1));
+        }
+        draft = draft.at(n as f64 + 0.1).replica_set(&format!("web-{n}"), 0);
+    }
+    draft
+}
+
+super::drawings! {
+    pods_that_a_descheduler_evicts_and_the_scheduler_puts_back_are_a_loop:
+        EVICTS, three(&evict_for("RemoveDuplicates")) => Said::Reproduced;
+    two_rounds_are_no_loop_once_it_is_quiet:
+        EVICTS, still(rounds(&[10.0, 20.0], "w1", &evict_for("RemoveDuplicates")), 60.0).end() => Said::Absent;
+    two_rounds_that_go_on_are_no_rest:
+        EVICTS, still(rounds(&[10.0, 20.0], "w1", &evict_for("RemoveDuplicates")), 30.0).end()
+            => Said::Inconclusive("has begun and is not complete");
+    a_placement_that_gets_better_and_stays_is_no_loop:
+        EVICTS, still(rounds(&[10.0], "w3", &evict_for("RemoveDuplicates")), 60.0).end() => Said::Absent;
+    a_loop_for_another_plugin_is_another_failure:
+        EVICTS, three(&evict_for("LowNodeUtilization")) => Said::Inconclusive("for LowNodeUtilization, not for RemoveDuplicates");
+    a_loop_of_which_nothing_says_why_is_not_the_named_one:
+        EVICTS, three(&by(DESCHEDULER, "create pods/eviction")) => Said::Inconclusive("for no reason given");
+    a_loop_by_somebody_else_is_another_failure:
+        EVICTS, three(&|draft, pod| draft.asked((KUBECTL, "create pods/eviction", pod), |r| r.why = Some("RemoveDuplicates".to_owned())))
+            => Said::Inconclusive("by kubectl drain (played by kubeclash), replicaset-controller, kube-scheduler, without descheduler");
+    a_loop_of_another_workload_is_another_failure:
+        EVICTS, of_another() => Said::Inconclusive("not of deployment/web");
+    evictions_that_are_refused_again_and_again_are_no_rest:
+        EVICTS, refused() => Said::Inconclusive("3 attempts to evict its pods are refused");
+    a_loop_in_which_another_number_is_wanted_is_another_failure:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, while: {wanted: 4}}",
+        three(&evict_for("RemoveDuplicates")) => Said::Inconclusive("not wanted 4 all the while");
+    refused_evictions_are_a_loop_that_can_be_named:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], because: '429'}",
+        refused() => Said::Reproduced;
+    what_a_workloads_own_controller_takes_away_is_no_eviction:
+        EVICTS, rolled_out() => Said::Absent;
+    without_an_audit_log_the_placement_tells_the_loop_and_nobody_is_blamed:
+        "failure: {rests: violated, as: placement-swap, of: deployment/web, by: [descheduler]}",
+        without_requests(three(&evict_for("x"))) => Said::Reproduced;
+    rounds_of_one_descheduling_cycle_are_one_round:
+        EVICTS_IN_CYCLES, still(rounds(&[10.0, 12.5, 15.0], "w1", &evict_for("x")), 20.0).end()
+            => Said::Inconclusive("has begun");
+    rounds_of_a_cycle_each_are_a_loop:
+        EVICTS_IN_CYCLES, three(&evict_for("x")) => Said::Reproduced;
+    pods_that_are_preempted_and_put_back_are_a_preemption_loop:
+        PREEMPTS, preempted() => Said::Reproduced;
+    a_preemption_loop_is_no_evict_loop:
+        EVICTS, preempted() => Said::Inconclusive("it is a preemption-loop, and no evict-loop");
+    pods_that_a_controller_deletes_and_gets_back_swap_their_places:
+        SWAPS, three(&by(KEEPER, "delete pods")) => Said::Reproduced;
+    places_that_kubectl_swaps_are_not_the_controllers:
+        SWAPS, three(&by(KUBECTL, "delete pods")) => Said::Inconclusive("without keeper");
+    pods_that_a_kubelet_rejects_for_ever_are_a_loop:
+        RECREATES, still(thrown_away(&[TAINT; 5], "w1"), 8.0).end() => Said::Reproduced;
+    a_taint_that_is_not_tolerated_has_two_names:
+        RECREATES, deleted_first() => Said::Reproduced;
+    pods_that_are_rejected_for_another_reason_are_another_failure:
+        RECREATES, still(thrown_away(&["OutOfcpu"; 5], "w1"), 8.0).end()
+            => Said::Inconclusive("for OutOfcpu, not for TaintToleration");
+    one_pod_of_another_reason_makes_it_another_failure:
+        RECREATES, still(thrown_away(&[TAINT, "OutOfcpu", TAINT, TAINT, TAINT], "w1"), 8.0).end()
+            => Said::Inconclusive("for OutOfcpu");
+    pods_that_are_rejected_elsewhere_are_another_failure:
+        RECREATES, still(thrown_away(&[TAINT; 5], "w2"), 8.0).end() => Said::Inconclusive("on w2, not on w1");
+    two_pods_that_were_thrown_away_before_one_was_ready_are_no_loop:
+        RECREATES, one_gets_ready() => Said::Absent;
+    a_change_of_what_is_wanted_begins_the_count_anew:
+        RECREATES, fewer_are_wanted() => Said::Absent;
+    three_pods_of_four_that_go_on_are_neither:
+        RECREATES, still(thrown_away(&[TAINT; 3], "w1"), 5.0).end() => Said::Inconclusive("has begun");
+    three_pods_of_four_are_no_loop_once_it_is_quiet:
+        RECREATES, still(thrown_away(&[TAINT; 3], "w1"), 60.0).end() => Said::Absent;
+    two_that_set_replicas_in_turns_oscillate:
+        OSCILLATES, still(contested(3), 70.0).end() => Said::Reproduced;
+    replicas_that_come_back_twice_are_no_oscillation_once_it_is_quiet:
+        OSCILLATES, still(contested(2), 100.0).end() => Said::Absent;
+    replicas_that_come_back_and_go_on_are_neither:
+        OSCILLATES, still(contested(2), 45.0).end() => Said::Inconclusive("has begun");
+    an_autoscaler_against_itself_is_not_the_named_oscillation:
+        OSCILLATES, still(in_turns(&[(HPA, 3), (HPA, 5), (HPA, 3), (HPA, 5), (HPA, 3), (HPA, 5)]), 70.0).end()
+            => Said::Inconclusive("by horizontal-pod-autoscaler, without keeper");
+    replicas_that_only_rise_do_not_oscillate:
+        OSCILLATES, still(in_turns(&[(KEEPER, 6), (HPA, 7), (KEEPER, 8), (HPA, 9)]), 100.0).end() => Said::Absent;
+    replica_sets_that_no_write_explains_are_an_explosion:
+        EXPLODES, still(replica_sets(3, false), 10.0).end() => Said::Reproduced;
+    replica_sets_of_a_deployment_that_is_written_each_time_are_none:
+        EXPLODES, still(replica_sets(5, true), 60.0).end() => Said::Absent;
+    a_collision_count_that_grows_is_an_explosion:
+        EXPLODES, still((1..=3).fold(web(1).deployment("web", 1, 1), |draft, n| {
+            draft.at(f64::from(n)).workload("deployment", "web", |web| {
+                web.wanted = 1;
+                web.collisions = Some(i64::from(n));
+            })
+        }), 10.0).end() => Said::Reproduced;
+    replica_sets_of_which_two_are_unexplained_and_go_on_are_neither:
+        EXPLODES, still(replica_sets(2, false), 6.0).end() => Said::Inconclusive("has begun");
+}
