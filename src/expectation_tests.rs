@@ -169,7 +169,7 @@ fn every_mistake_is_named_with_its_line() {
         [
             "expect.yaml:21: not a mapping of fields",
             "expect.yaml:4: reason: expected text, found \"\"",
-            "expect.yaml:1: case: no case is called \"c9\": there are c1, c2, c3, c5, c6, c7, c8, l1 (see \"kubeclash list\")",
+            "expect.yaml:1: case: no case is called \"c9\": there are c1, c2, c3, c5, c6, c7, c8, as1, ds1, ds2, ds3, h2, h2m, h22, k4, s1, s7, s9, sc2, wl1, wl2, l1 (see \"kubeclash list\")",
             "expect.yaml:2: arm: \"both\" is no arm: \"broken\" or \"control\"",
             "expect.yaml:3: verdict: \"inconclusive\" can't be expected: \"reproduced\" or \"absent\"",
             "expect.yaml:10: colour: unknown field",

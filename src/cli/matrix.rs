@@ -345,7 +345,7 @@ mod tests {
                 "command": "run c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0",
                 "case": "c5_remove_duplicates_loop", "id": "c5", "arm": "broken", "spec": "new",
                 "args": "c5_remove_duplicates_loop --arm broken --scheduler 'path:./it'\\''s' --kwok v0.8.0",
-                "weight": 35, "scheduler": "path:./it's", "kwok": "v0.8.0",
+                "weight": 65, "scheduler": "path:./it's", "kwok": "v0.8.0",
             })
         );
     }
@@ -400,9 +400,9 @@ mod tests {
     }
 
     #[test]
-    fn a_control_weighs_twice_and_variants_add_up() {
+    fn an_arm_weighs_as_long_as_it_watches_and_variants_add_up() {
         let weight = |case: &str, arm: &str| objects(&[case, "--arm", arm])[0]["weight"].as_u64().unwrap();
-        assert_eq!(weight("c5", "control"), 2 * weight("c5", "broken"));
+        assert!(weight("c5", "control") > weight("c5", "broken"));
         let one = args(&["c3", "--arm", "broken"])
             .arms
             .selected(&crate::cases::Library::builtin())

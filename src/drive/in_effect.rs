@@ -29,7 +29,11 @@ impl InEffect {
         images: Option<&Images>,
     ) -> Self {
         let manifest = |manifest: &Manifest| {
-            let mut manifest = manifest.at(pace);
+            let mut manifest = Manifest {
+                file: manifest.file.clone(),
+                objects: manifest.objects.iter().flat_map(items).collect(),
+            }
+            .at(pace);
             if let Some(name) = &tuning.scheduler_name {
                 manifest = manifest.scheduled_by(name);
             }
@@ -49,5 +53,29 @@ impl InEffect {
                 .collect(),
             policies,
         }
+    }
+}
+
+/// The objects of a document: of a List all that is in it.
+fn items(object: &Value) -> Vec<Value> {
+    let listed = object["kind"]
+        .as_str()
+        .filter(|kind| kind.ends_with("List"))
+        .and_then(|_| object["items"].as_array());
+    listed.cloned().unwrap_or_else(|| vec![object.clone()])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lists_are_taken_apart() {
+        let list = json!({"kind": "List", "items": [{"kind": "Pod"}, {"kind": "Service"}]});
+        assert_eq!(items(&list), [json!({"kind": "Pod"}), json!({"kind": "Service"})]);
+        let odd = json!({"kind": "AllowList", "spec": {}});
+        assert_eq!(items(&odd), [odd.clone()], "a kind of somebody's own");
     }
 }

@@ -1,7 +1,10 @@
 //! How an API server is told to write down who changed what.
 
+use serde_json::{Value, json};
+
 use super::ClusterSpec;
 use crate::observe::CONTROLLER;
+use crate::scenario::yaml;
 
 /// What it writes down.
 const POLICY: &str = include_str!(concat!(
@@ -17,13 +20,23 @@ pub(super) fn policy(spec: &ClusterSpec) -> String {
     let users: Vec<String> = spec
         .programs
         .iter()
-        .map(|name| format!("\"{CONTROLLER}{name}\""))
+        .map(|name| format!("{CONTROLLER}{name}"))
         .collect();
-    format!(
-        "{}\n  # Also what they read: one that asks for nothing at all does not work.\n  - level: Metadata\n    users: [{}]\n",
-        POLICY.trim_end(),
-        users.join(", ")
-    )
+    // A watch is answered for good when it ends, and that may be never: it counts when it begins.
+    let mut policy = yaml::value(POLICY).expect("the policy is YAML, as a test has it");
+    let stages = policy
+        .as_object_mut()
+        .and_then(|policy| policy.shift_remove("omitStages"));
+    let rules = policy["rules"].as_array_mut().into_iter().flatten();
+    let mut rules: Vec<Value> = rules.map(|rule| rule.take()).collect();
+    for rule in &mut rules {
+        rule["omitStages"] = json!(stages);
+    }
+    let reads = json!({
+        "level": "Metadata", "users": users, "verbs": ["get", "list", "watch"], "omitStages": ["RequestReceived"]});
+    rules.insert(0, reads);
+    policy["rules"] = json!(rules);
+    yaml::text(&policy)
 }
 
 /// How it does so, by flag.
@@ -36,3 +49,30 @@ pub(super) const FLAGS: [(&str, &str); 3] = [
     ("audit-log-maxsize", "16"),
     ("audit-log-maxbackup", "1"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_case_s_own_controllers_read_is_written_down_as_well() {
+        let mut spec = ClusterSpec::default();
+        assert_eq!(policy(&spec), POLICY);
+        spec.programs = vec!["keeper".to_owned(), "other".to_owned()];
+        let policy = yaml::value(&policy(&spec)).unwrap();
+        let rules = policy["rules"].as_array().unwrap();
+        assert_eq!(
+            rules[0]["users"],
+            json!(["controller:keeper", "controller:other"])
+        );
+        assert_eq!(rules[0]["omitStages"], json!(["RequestReceived"]));
+        let before = yaml::value(POLICY).unwrap();
+        assert_eq!(rules.len(), before["rules"].as_array().unwrap().len() + 1);
+        assert!(
+            rules[1..]
+                .iter()
+                .all(|rule| rule["omitStages"] == before["omitStages"]),
+            "{policy}"
+        );
+    }
+}

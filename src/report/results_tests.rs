@@ -149,7 +149,7 @@ fn all_mistakes_of_the_notes_are_named() {
         notes("n.yaml", text).unwrap_err().mistakes,
         [
             "n.yaml:1: text: missing",
-            "n.yaml:1: case: no case is called \"c9\": there are c1, c2, c3, c5, c6, c7, c8, l1 (see \"kubeclash list\")",
+            "n.yaml:1: case: no case is called \"c9\": there are c1, c2, c3, c5, c6, c7, c8, as1, ds1, ds2, ds3, h2, h2m, h22, k4, s1, s7, s9, sc2, wl1, wl2, l1 (see \"kubeclash list\")",
             "n.yaml:2: component: \"scheduler\" is no component: they are etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok, descheduler, kwokctl, kind, metrics-server, burn, pause, kubeadm, kubelet, kubectl, containerd, containerd-shim-runc-v2, ctr, ptp, host-local, loopback, crictl",
             "n.yaml:3: release: \"new\" is no release",
             "n.yaml:4: txt: unknown field",

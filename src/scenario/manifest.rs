@@ -97,8 +97,9 @@ impl Manifest {
 
     /// The same manifest with everything that has a duration in it set to a pace.
     ///
-    /// The one place where manifests meet the pace: HPA behaviour (`stabilizationWindowSeconds`,
-    /// `periodSeconds`) and `terminationGracePeriodSeconds`.
+    /// The one place where manifests meet the pace: HPA behaviour (`stabilizationWindowSeconds`, `periodSeconds`), grace periods and
+    /// tolerations of pods (`terminationGracePeriodSeconds`, `tolerationSeconds`), deadlines of rollouts and jobs. A CronJob's
+    /// schedule is in minutes of the clock, and stays.
     #[must_use]
     pub fn at(&self, pace: Pace) -> Self {
         let objects = self
@@ -120,11 +121,7 @@ impl Manifest {
     pub fn scheduled_by(&self, scheduler: &str) -> Self {
         let mut assigned = self.clone();
         for object in &mut assigned.objects {
-            let spec = if object["kind"] == "Pod" {
-                object.pointer_mut("/spec")
-            } else {
-                object.pointer_mut("/spec/template/spec")
-            };
+            let spec = template_of(object).and_then(|template| template.get_mut("spec"));
             if let Some(Value::Object(spec)) = spec {
                 spec.insert("schedulerName".to_owned(), json!(scheduler));
             }
@@ -158,12 +155,9 @@ impl Manifest {
                 &text(&metadata["namespace"]),
                 &text(&metadata["name"]),
             );
-            let template = if object["kind"] == "Pod" {
-                Some(&mut *object)
-            } else {
-                object.pointer_mut("/spec/template")
+            let Some(template) = template_of(object) else {
+                continue;
             };
-            let Some(template) = template else { continue };
             let burst = images.burst.as_ref().filter(|(burning, _)| *burning == workload);
             let burst = burst.map_or(Duration::ZERO, |(_, burst)| pace.scale(*burst));
             let death = template["metadata"]["annotations"][TIME_TO_DIE].as_str();
@@ -186,6 +180,15 @@ impl Manifest {
             }
         }
         changed
+    }
+}
+
+/// What an object makes pods of: itself, or its template.
+fn template_of(object: &mut Value) -> Option<&mut Value> {
+    match object["kind"].as_str() {
+        Some("Pod") => Some(object),
+        Some("CronJob") => object.pointer_mut("/spec/jobTemplate/spec/template"),
+        _ => object.pointer_mut("/spec/template"),
     }
 }
 
@@ -235,8 +238,28 @@ fn paced(mut object: Value, pace: Pace) -> Value {
             }
         }
     }
-    if let Some(grace) = object.pointer_mut("/spec/template/spec/terminationGracePeriodSeconds") {
-        scale_seconds(grace, pace, 1);
+    for field in ["/spec/minReadySeconds", "/spec/progressDeadlineSeconds"] {
+        if let Some(seconds) = object.pointer_mut(field) {
+            scale_seconds(seconds, pace, 1);
+        }
+    }
+    for job in ["/spec", "/spec/jobTemplate/spec"] {
+        for field in ["activeDeadlineSeconds", "ttlSecondsAfterFinished"] {
+            if let Some(seconds) = object.pointer_mut(&format!("{job}/{field}")) {
+                scale_seconds(seconds, pace, 1);
+            }
+        }
+    }
+    if let Some(spec) = template_of(&mut object).and_then(|template| template.get_mut("spec")) {
+        if let Some(grace) = spec.get_mut("terminationGracePeriodSeconds") {
+            scale_seconds(grace, pace, 1);
+        }
+        let tolerations = spec.get_mut("tolerations").and_then(Value::as_array_mut);
+        for toleration in tolerations.into_iter().flatten() {
+            if let Some(seconds) = toleration.get_mut("tolerationSeconds") {
+                scale_seconds(seconds, pace, 1);
+            }
+        }
     }
     object
 }
@@ -260,7 +283,7 @@ mod tests {
     #[test]
     fn pods_run_what_is_there_and_does_what_they_are_to_do() {
         let pod = |app: &str, die: &str| {
-            json!({"kind": "Deployment", "spec": {"template": {
+            json!({"kind": "Deployment", "metadata": {"name": app}, "spec": {"template": {
                 "metadata": {"labels": {"app": app}, "annotations": {TIME_TO_DIE: die}},
                 "spec": {"containers": [{"name": "c", "image": "nobody/pulls:it"}]}}}})
         };
@@ -320,12 +343,20 @@ mod tests {
             "stabilizationWindowSeconds": 60, "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}]}}}});
         let pod = json!({"kind": "Deployment", "spec": {"template": {
             "spec": {"terminationGracePeriodSeconds": 30}}}});
+        let cron = json!({"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"activeDeadlineSeconds": 30, "template": {
+            "spec": {"tolerations": [{"key": "k", "tolerationSeconds": 300}, {"key": "for ever"}]}}}}}});
         let manifest = Manifest {
             file: "10.yaml".into(),
-            objects: vec![hpa, pod],
+            objects: vec![hpa, pod, cron],
         };
         assert_eq!(manifest.at(Pace::Recorded), manifest);
         let fast = manifest.at(Pace::Fast).objects;
+        let job = &fast[2]["spec"]["jobTemplate"]["spec"];
+        assert_eq!(job["activeDeadlineSeconds"], 2);
+        assert_eq!(
+            job["template"]["spec"]["tolerations"],
+            json!([{"key": "k", "tolerationSeconds": 20}, {"key": "for ever"}])
+        );
         assert_eq!(
             fast[0]["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"],
             4

@@ -67,7 +67,7 @@ pub(crate) async fn turn(provider: Provider) -> Option<MutexGuard<'static, ()>> 
     }
 }
 
-pub(crate) async fn up(load: Option<CpuUse>, logs: &Path) -> Up {
+pub(crate) async fn up(cpu: Option<CpuUse>, logs: &Path) -> Up {
     let session = session().await;
     let turn = turn(session.settings().provider).await;
     let shape = Shape {
@@ -75,10 +75,10 @@ pub(crate) async fn up(load: Option<CpuUse>, logs: &Path) -> Up {
         worker_cpu: 8,
     };
     let mut order = session.order(shape, logs.to_owned());
-    order.spec.metrics = load.is_some();
+    order.spec.metrics = cpu.is_some();
     let cluster = session.settings().provider.up(order, &|_| ()).await.unwrap();
-    if let Some(load) = load {
-        cluster.set_cpu(&load);
+    if let Some(cpu) = cpu {
+        cluster.set_cpu(&cpu);
     }
     Up { cluster, _turn: turn }
 }
@@ -413,12 +413,12 @@ async fn a_pod_has_no_metric_before_two_samples() {
         );
     }
     let scratch = tempfile::tempdir().unwrap();
-    let load = CpuUse {
-        of: WorkloadRef::deployment("busy"),
+    let cpu = CpuUse {
+        of: "deployment/busy".parse().unwrap(),
         share: CpuShare::EachPod,
         curve: CpuCurve::burst(100, Duration::from_secs(3600), 100),
     };
-    let cluster = up(Some(load), scratch.path()).await;
+    let cluster = up(Some(cpu), scratch.path()).await;
     let client = cluster.client();
     let deployments = Api::<Deployment>::default_namespaced(client.clone());
     deployments

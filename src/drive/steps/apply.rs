@@ -41,7 +41,7 @@ impl Steps<'_> {
         for file in apply.apply.as_slice() {
             let manifest = self.in_effect.manifests.get(file);
             let manifest = manifest.ok_or_else(|| no_file_of(step, file))?;
-            objects.extend(manifest.objects.iter().flat_map(items));
+            objects.extend(manifest.objects.iter().cloned());
         }
         objects.sort_by_key(turn);
         let client = match &apply.manager {
@@ -111,15 +111,6 @@ impl Application {
     }
 }
 
-/// The objects of a document: of a List all that is in it.
-fn items(object: &Value) -> Vec<Value> {
-    let listed = object["kind"]
-        .as_str()
-        .filter(|kind| kind.ends_with("List"))
-        .and_then(|_| object["items"].as_array());
-    listed.cloned().unwrap_or_else(|| vec![object.clone()])
-}
-
 /// What must be there before others: namespaces, then definitions, then classes of priority. The rest stays in its order.
 fn turn(object: &Value) -> u8 {
     match object["kind"].as_str() {
@@ -137,20 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_taken_apart_and_what_others_need_comes_first() {
-        let list = json!({"kind": "List", "items": [{"kind": "Pod"}, {"kind": "Namespace"}]});
-        let crd = json!({"kind": "CustomResourceDefinition"});
-        let mut objects: Vec<Value> = [list, json!({"kind": "Service"}), crd]
-            .iter()
-            .flat_map(items)
-            .collect();
+    fn what_others_need_comes_first_and_the_rest_stays_in_its_order() {
+        let mut objects =
+            ["Service", "Pod", "CustomResourceDefinition", "Namespace"].map(|kind| json!({"kind": kind}));
         objects.sort_by_key(turn);
-        let kinds: Vec<_> = objects
-            .iter()
-            .map(|object| object["kind"].as_str().unwrap())
-            .collect();
-        assert_eq!(kinds, ["Namespace", "CustomResourceDefinition", "Pod", "Service"]);
-        let odd = json!({"kind": "AllowList", "spec": {}});
-        assert_eq!(items(&odd), [odd.clone()], "a kind of somebody's own");
+        let kinds = objects.map(|object| object["kind"].as_str().unwrap().to_owned());
+        assert_eq!(kinds, ["Namespace", "CustomResourceDefinition", "Service", "Pod"]);
     }
 }
