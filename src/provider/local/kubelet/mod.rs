@@ -157,8 +157,14 @@ impl Kubelets {
         match seen {
             Seen::Node(Event::Apply(node) | Event::InitApply(node)) => {
                 let name = node.name_any();
-                self.nodes.entry(name).or_default().node = Some(node);
-                return self.due();
+                let known = self.nodes.entry(name.clone()).or_default();
+                let recovers = known.node.as_ref().is_some_and(|before| !is_ready(before)) && is_ready(&node);
+                known.node = Some(node);
+                let mut answers = self.due();
+                if recovers {
+                    answers.extend(self.ready_again(&name));
+                }
+                return answers;
             }
             Seen::Node(Event::Delete(node)) => _ = self.nodes.remove(&node.name_any()),
             Seen::Pod(Event::Apply(pod) | Event::InitApply(pod)) => {
@@ -207,6 +213,30 @@ impl Kubelets {
         Some((pod, status))
     }
 
+    /// Pods that run on a node which was lost and has come back: their kubelet says again that they are ready, after the node lifecycle
+    /// controller said that they are not.
+    fn ready_again(&self, node: &str) -> Vec<(Pod, Value)> {
+        let inner = self.registry.lock();
+        let terminating = |uid: &String| {
+            let bound = inner.bound.get(node).and_then(|pods| pods.get(uid));
+            bound.is_none_or(|pod| pod.terminating)
+        };
+        let now = now();
+        let condition = |name: &str| json!({"type": name, "status": "True", "lastTransitionTime": now});
+        let status = json!({"status": {"conditions": [condition("Ready"), condition("ContainersReady")]}});
+        let pods = inner.running.iter();
+        let unready = pods.filter(|(uid, pod)| pod.node == node && !pod.serves && !terminating(uid));
+        let named = |pod: &Container| Pod {
+            metadata: ObjectMeta {
+                name: Some(pod.pod.clone()),
+                namespace: Some(pod.namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            ..Pod::default()
+        };
+        unready.map(|(_, pod)| (named(pod), status.clone())).collect()
+    }
+
     /// Pods that waited for their node, and wait no more.
     fn due(&mut self) -> Vec<(Pod, Value)> {
         let waiting = std::mem::take(&mut self.waiting);
@@ -240,6 +270,16 @@ impl Kubelets {
             known.admitted.remove(&pod.uid().unwrap_or_default());
         }
     }
+}
+
+fn is_ready(node: &Node) -> bool {
+    let mut conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The time as the API has it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn node_of(pod: &Pod) -> Option<&String> {
@@ -352,6 +392,26 @@ mod tests {
         kubelets.see(Seen::Pod(Event::Delete(pod("b", json!({})))));
         kubelets.registry.set_stopped("n", false);
         assert_eq!(reasons(&kubelets.due()), [("a".to_owned(), None)]);
+    }
+
+    #[test]
+    fn pods_of_a_node_that_comes_back_are_ready_again_but_those_that_go() {
+        let mut kubelets = kubelets();
+        let ready = |ready: &str| -> Node {
+            serde_json::from_value(json!({"metadata": {"name": "n"}, "status": {"conditions": [{"type": "Ready", "status": ready}]}}))
+                .unwrap()
+        };
+        let status = json!({"phase": "Running", "startTime": "2026-01-01T00:00:00Z", "conditions": [{"type": "Ready", "status": "False"}]});
+        assert!(kubelets.see(Seen::Node(Event::Apply(ready("True")))).is_empty());
+        kubelets.see(Seen::Pod(Event::Apply(pod("stays", status.clone()))));
+        let mut goes = pod("goes", status);
+        goes.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        kubelets.see(Seen::Pod(Event::Apply(goes)));
+        assert!(kubelets.see(Seen::Node(Event::Apply(ready("True")))).is_empty(), "it was not away");
+        assert!(kubelets.see(Seen::Node(Event::Apply(ready("Unknown")))).is_empty());
+        let back = kubelets.see(Seen::Node(Event::Apply(ready("True"))));
+        assert_eq!(reasons(&back), [("stays".to_owned(), None)]);
+        assert_eq!(back[0].1["status"]["conditions"][0]["status"], "True");
     }
 
     #[test]
