@@ -484,17 +484,10 @@ fn without_an_audit_log_nobody_is_named_whom_nothing_shows() {
 fn many_details_are_cut_and_a_fork_is_called_what_it_calls_itself() {
     let mut draft = Draft::new("c5").owned();
     for n in 0..12 {
-        let uid = format!("p{n:02}");
-        draft = draft.pod(&uid, None).asked(
-            (
-                "fork-of-kcm/replicaset-controller",
-                "create pods/binding",
-                &format!("web-{uid}"),
-            ),
-            |r| {
-                r.node = Some(format!("w{n:02}"));
-            },
-        );
+        let (uid, node) = (format!("p{n:02}"), format!("w{n:02}"));
+        let name = format!("web-{uid}");
+        let request = ("fork-of-kcm/replicaset-controller", "create pods/binding", &*name);
+        draft = draft.pod(&uid, None).asked(request, |r| r.node = Some(node));
     }
     let chain = deeds(&draft.done(), "web", s(0.0)).chain(&[&[Does::Binds]]);
     assert_eq!(

@@ -92,7 +92,7 @@ fn rounds_of_two_builds_each_end_with_the_first_build_that_differs() {
     assert_eq!(rounds[0], ["v1.30.14", "v1.36.3"]);
     assert_eq!(rounds[1], ["v1.32.7", "v1.33.5"]);
     // What confirms that there is one change.
-    assert_eq!(rounds[2..], [["v1.31.9"], ["v1.34.4"]]);
+    assert_eq!(rounds[2..], [["v1.31.9", "v1.34.4"]]);
     // The end of it, and its report, from the merged ledger alone.
     let ended = search(&sandbox, &[]);
     ended.assert(exit::EXPECTED, &["18 runs of this search are in"]);

@@ -74,21 +74,19 @@ fn a_bad_variable_is_told_by_its_flag(#[case] name: &str, #[case] value: &str, #
 #[test]
 fn all_mistakes_in_a_cases_files_are_shown_together() {
     let sandbox = Sandbox::without_components();
-    let dir = manifests(&sandbox);
-    let case = dir.join("c7_taint_recreate_loop");
-    spoil(&case.join("case.yaml"), "workers: 3", "workers: many");
-    spoil(&case.join("case.yaml"), "observe_s: 50\n", "");
+    let case = manifests(&sandbox).join("c7_taint_recreate_loop");
+    spoil(&case.join("case.yaml"), "count: 3", "count: many");
+    spoil(&case.join("case.yaml"), "expected-runtime: 64s\n", "");
     fs::write(case.join("10-web.yaml"), "apiVersion: v1\nkind: Pod\n---\nb: [\n").unwrap();
-    let dir = dir.display().to_string();
-    run(&sandbox, &["--manifests", &dir]).assert(
+    let dir = case.display().to_string();
+    run(&sandbox, &["--cases", &dir]).assert(
         exit::USAGE,
         &[
-            "4 mistakes in the files of \"c7_taint_recreate_loop\"",
-            "case.yaml:9: workers: expected a whole number from 1 to 5000, found \"many\"",
-            "observe_s: missing",
-            "10-web.yaml:1: missing metadata.name",
-            "10-web.yaml:5: ",
-            "--manifests",
+            "mistakes in the case",
+            "cluster.nodes[0].count",
+            "expected-runtime",
+            "10-web.yaml:1:",
+            "10-web.yaml:5:",
         ],
     );
     sandbox.assert_clean();
@@ -97,8 +95,8 @@ fn all_mistakes_in_a_cases_files_are_shown_together() {
 #[test]
 fn a_folder_of_cases_that_is_not_there_is_told_by_its_flag() {
     let sandbox = Sandbox::without_components();
-    run(&sandbox, &["--manifests", "/there/is/nothing"])
-        .assert(exit::USAGE, &["/there/is/nothing", "--manifests", "No such file"]);
+    run(&sandbox, &["--cases", "/there/is/nothing"])
+        .assert(exit::USAGE, &["/there/is/nothing", "has no case in it", "No such file"]);
 }
 
 #[test]
@@ -214,14 +212,14 @@ async fn a_policy_that_the_descheduler_refuses_fails_its_arm_and_no_other() {
         "enabled: [RemoveDuplicates]",
         "enabled: [RemoveTriplicates]",
     );
-    let dir = dir.display().to_string();
+    let dir = dir.join("c5_remove_duplicates_loop").display().to_string();
     let ended = sandbox.run(&[
         "run",
         "c5",
         "c7",
         "--arm",
         "broken",
-        "--manifests",
+        "--cases",
         &dir,
         "--format",
         "json",

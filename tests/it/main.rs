@@ -33,6 +33,7 @@ mod component_registry;
 mod component_site;
 mod conformance;
 mod conformance_isolation;
+mod conformance_controllers;
 mod conformance_steps;
 mod docker_images;
 mod docker_run;

@@ -42,8 +42,12 @@ pub(super) fn admit(pod: &Pod, node: &Node, used: &Resources, pods: u64) -> Resu
         .status
         .as_ref()
         .and_then(|status| status.allocatable.as_ref());
+    // Of a node that says nothing of itself nobody knows what it has.
+    let Some(allocatable) = allocatable.filter(|all| !all.is_empty()) else {
+        return Ok(());
+    };
     let has = |name: &str| {
-        let quantity = allocatable.and_then(|all| all.get(name));
+        let quantity = allocatable.get(name);
         quantity
             .and_then(|quantity| thousandths(&quantity.0))
             .unwrap_or(0)
