@@ -361,3 +361,80 @@ super::drawings! {
     replica_sets_of_which_two_are_unexplained_and_go_on_are_neither:
         EXPLODES, still(replica_sets(2, false), 6.0).end() => Said::Inconclusive("has begun");
 }
+
+fn drawn(claim: &str, timeline: Timeline) -> crate::verdict::Judgement {
+    let drawing = super::Drawing {
+        name: "figures",
+        scenario: super::scenario(claim),
+        timeline,
+    };
+    super::said(&drawing, &Said::Reproduced)
+}
+
+#[test]
+fn a_loop_has_its_rounds_its_rate_its_period_and_its_placement() {
+    let judged = drawn(EVICTS, three(&evict_for("RemoveDuplicates")));
+    let facts = serde_json::json!({
+        "rounds": 3, "evictions": 3, "evictions_per_min": 6.0, "placement": [2, 1, 0], "first_eviction_s": 10.01, "period_s": 10.0
+    });
+    assert_eq!(serde_json::Value::Object(judged.facts), facts);
+    assert_eq!(judged.needed, Some(std::time::Duration::from_secs(32)));
+    assert_eq!(judged.watched, std::time::Duration::from_secs(40));
+    assert_eq!(
+        judged.why,
+        "deployment/web never rests: 3 rounds of evict and recreate, one every 10 s, each back at [2,1,0] (RemoveDuplicates)"
+    );
+    assert_eq!(
+        judged.fight.as_deref(),
+        Some(
+            "descheduler evicts web-a from w1 (RemoveDuplicates) → replicaset-controller creates web-d → kube-scheduler binds it to w1"
+        )
+    );
+}
+
+#[test]
+fn pods_that_are_thrown_away_are_counted_with_their_rate() {
+    let judged = drawn(RECREATES, still(thrown_away(&[TAINT; 5], "w1"), 8.0).end());
+    let facts = serde_json::json!({
+        "distinct_pods": 5, "pods_per_min": 60.0, "max_terminating": 0, "first_eviction_s": 1.1
+    });
+    assert_eq!(serde_json::Value::Object(judged.facts), facts);
+    // The fourth was made at 4 s, after three were thrown away.
+    assert_eq!(judged.needed, Some(std::time::Duration::from_secs(4)));
+    assert_eq!(
+        judged.why,
+        "deployment/web never rests: 5 pods, 60 a minute, one every 1.0 s, none ever ready (TaintToleration on w1)"
+    );
+    assert_eq!(
+        judged.fight.as_deref(),
+        Some(
+            "replicaset-controller creates a pod → kubelet (played by kubeclash) rejects it on w1 (TaintToleration) → \
+             taint-eviction-controller deletes it"
+        )
+    );
+}
+
+#[test]
+fn an_oscillation_is_told_with_the_way_that_replicas_went() {
+    let judged = drawn(OSCILLATES, still(contested(3), 70.0).end());
+    let facts = serde_json::json!({
+        "rounds": 3, "replicas": "5→3→5→3→5→3→5", "least_replicas": 3, "peak_replicas": 5, "first_change_s": 10.0
+    });
+    assert_eq!(serde_json::Value::Object(judged.facts), facts);
+    assert_eq!(judged.needed, Some(std::time::Duration::from_secs(60)));
+    assert_eq!(
+        judged.fight.as_deref(),
+        Some("keeper scales web 5→3 → horizontal-pod-autoscaler scales web 3→5")
+    );
+}
+
+#[test]
+fn an_explosion_is_told_with_what_was_written_before_it() {
+    let judged = drawn(EXPLODES, still(replica_sets(4, false), 10.0).end());
+    let facts = serde_json::json!({"replicasets": 4, "collisions": 0, "replicasets_per_min": 60.0});
+    assert_eq!(serde_json::Value::Object(judged.facts), facts);
+    assert_eq!(
+        judged.why,
+        "deployment/web never rests: 4 replica sets more than its changes explain, one every 1.0 s"
+    );
+}

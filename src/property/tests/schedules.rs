@@ -108,3 +108,23 @@ super::drawings! {
         "failure: {schedules: violated, of: deployment/web, for: 30s}",
         still(refused(SPREAD), 35.0).end() => Said::Reproduced;
 }
+
+#[test]
+fn a_stuck_pod_is_told_with_what_wanted_it_and_what_refused_it() {
+    let drawing = super::Drawing {
+        name: "stuck",
+        scenario: super::scenario(STUCK),
+        timeline: still(refused(SPREAD), 20.0).end(),
+    };
+    let judged = super::said(&drawing, &Said::Reproduced);
+    let facts = serde_json::json!({"running": 2, "pending_since_s": 5.0, "pending_for_s": 15.0, "room_elsewhere": true});
+    assert_eq!(serde_json::Value::Object(judged.facts), facts);
+    assert_eq!(judged.needed, Some(std::time::Duration::from_secs(15)));
+    assert_eq!(
+        judged.fight.as_deref(),
+        Some(
+            "kubectl apply (played by kubeclash) writes web (3 replicas) → kube-scheduler refuses web-c: \
+             \"0/3 nodes are available: 3 node(s) didn't match pod topology spread constraints\""
+        )
+    );
+}
