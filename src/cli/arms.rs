@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
 use super::Failure;
-use super::cases::CasesFlags;
+use super::cases::{CasesFlags, folder_of, names};
 use super::notes;
 use super::shard::Shard;
 use crate::agreement::agree;
-use crate::cases::{Case, Library, is_case};
+use crate::cases::{Case, Library};
 use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
 use crate::exit;
 use crate::experiment::ArmId;
@@ -94,29 +94,13 @@ impl Selected {
     }
 }
 
-/// The folder that a word names: a path, or a folder of a case that stands here.
-fn folder(word: &str) -> Option<PathBuf> {
-    let path = Path::new(word);
-    let is_path = word.contains('/') || word == "." || word == "..";
-    (is_path || is_case(path)).then(|| path.to_owned())
-}
-
-/// Whether a word names a case: as it is called, or by its folder or the one that its folder is in.
-fn names(word: &str, case: &Case) -> bool {
-    let Some(folder) = folder(word) else {
-        return case.is_called(word);
-    };
-    let source = case.as_folder().and_then(|case| case.source());
-    source.is_some_and(|source| source == folder || source.parent() == Some(&folder))
-}
-
 impl ArmFlags {
     /// The cases that there are: the built-in ones, those of `--cases`, and those that are named by their folders.
     ///
     /// # Errors
     /// All mistakes in the folders' cases together.
     pub fn library(&self) -> Result<Library, Failure> {
-        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder(word)).collect();
+        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder_of(word)).collect();
         self.cases_flags.library_with(&folders)
     }
 

@@ -9,14 +9,13 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 
 use self::ask::{Asking, Question};
-use super::bench::case;
+use super::cases::CasesFlags;
 use super::flags::RunFlags;
 use super::matrix::{self, Listed, MatrixFormat};
 use super::{Failure, arms, notes};
 use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
-use crate::cases::Case;
 use crate::exit;
 use crate::load::profile::Profile;
 use crate::progress::Progress;
@@ -66,8 +65,11 @@ pub struct BisectArgs {
     #[arg(long, value_name = "NAME", default_value = "kubernetes")]
     pub component: Part,
     /// Ask whether this case's failure is reproduced
-    #[arg(long, value_name = "CASE", value_parser = case)]
-    pub case: Option<Case>,
+    #[arg(long, value_name = "CASE")]
+    pub case: Option<String>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
     /// In which arm of it: broken, or control
     #[arg(long, value_name = "ARM", default_value = "broken", value_parser = arm)]
     pub arm: Arm,
@@ -185,8 +187,8 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
     let mut asking = Asking::new(args, confidence, builds).await?;
     let mut questions: Vec<Question> = Vec::new();
     match &args.case {
-        Some(case) => questions.push(Question::Case {
-            case: case.clone(),
+        Some(word) => questions.push(Question::Case {
+            case: args.cases.only(word)?,
             arm: args.arm,
         }),
         None => questions.extend(args.load.iter().map(|profile| Question::Load {

@@ -1,11 +1,11 @@
 //! `--cases`: folders of cases beside the built-in ones, for every verb that names cases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
-use crate::cases::Library;
+use crate::cases::{Case, Library, is_case};
 use crate::exit;
 
 /// Where cases are found.
@@ -41,10 +41,44 @@ impl CasesFlags {
         Library::with(&dirs).map_err(|error| Failure::new(exit::USAGE, error.to_string()))
     }
 
+    /// The one case that a word names, or the folder that it is.
+    ///
+    /// # Errors
+    /// When no case is called so, or several are, or the folder's case has mistakes.
+    pub fn only(&self, word: &str) -> Result<Case, Failure> {
+        let folder = folder_of(word);
+        let library = self.library_with(folder.as_slice())?;
+        let named: Vec<&Case> = library.iter().filter(|case| names(word, case)).collect();
+        match named[..] {
+            [case] => Ok(case.clone()),
+            [] => Err(Failure::new(exit::USAGE, library.no_case(word))),
+            _ => Err(Failure::new(
+                exit::USAGE,
+                format!("\"{word}\" calls more than one case"),
+            )),
+        }
+    }
+
     /// As arguments, for a job that is to see the same cases.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let dirs = self.dirs.iter().map(|dir| dir.display().to_string());
         dirs.flat_map(|dir| ["--cases".to_owned(), dir]).collect()
     }
+}
+
+/// The folder that a word names: a path, or a folder of a case that stands here.
+pub(super) fn folder_of(word: &str) -> Option<PathBuf> {
+    let path = Path::new(word);
+    let is_path = word.contains('/') || word == "." || word == "..";
+    (is_path || is_case(path)).then(|| path.to_owned())
+}
+
+/// Whether a word names a case: as it is called, or by its folder or the one that its folder is in.
+pub(super) fn names(word: &str, case: &Case) -> bool {
+    let Some(folder) = folder_of(word) else {
+        return case.is_called(word);
+    };
+    let source = case.as_folder().and_then(|case| case.source());
+    source.is_some_and(|source| source == folder || source.parent() == Some(&folder))
 }

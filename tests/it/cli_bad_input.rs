@@ -95,8 +95,10 @@ fn all_mistakes_in_a_cases_files_are_shown_together() {
 #[test]
 fn a_folder_of_cases_that_is_not_there_is_told_by_its_flag() {
     let sandbox = Sandbox::without_components();
-    run(&sandbox, &["--cases", "/there/is/nothing"])
-        .assert(exit::USAGE, &["/there/is/nothing", "has no case in it", "No such file"]);
+    run(&sandbox, &["--cases", "/there/is/nothing"]).assert(
+        exit::USAGE,
+        &["/there/is/nothing", "has no case in it", "No such file"],
+    );
 }
 
 #[test]
@@ -214,15 +216,7 @@ async fn a_policy_that_the_descheduler_refuses_fails_its_arm_and_no_other() {
     );
     let dir = dir.join("c5_remove_duplicates_loop").display().to_string();
     let ended = sandbox.run(&[
-        "run",
-        "c5",
-        "c7",
-        "--arm",
-        "broken",
-        "--cases",
-        &dir,
-        "--format",
-        "json",
+        "run", "c5", "c7", "--arm", "broken", "--cases", &dir, "--format", "json",
     ]);
     ended.assert(
         exit::UNAVAILABLE,

@@ -18,7 +18,6 @@ use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Kit, Provider};
 use kubeclash::scenario::{Arm, CpuCurve, CpuShare, CpuUse, Shape, TIME_TO_DIE};
 use kubeclash::session::{Session, Settings};
-use kubeclash::timeline::WorkloadRef;
 use kubeclash::timeline::{Ending, Header, Timeline, What};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

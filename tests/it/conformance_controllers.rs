@@ -1,22 +1,11 @@
 //! Controllers of a case's own, nodes that bear too much, and kinds of one's own, on the clusters of every provider.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Node, Pod};
-use kube::{Api, Client, ResourceExt};
-use kubeclash::case::Case;
 use kubeclash::component::{Binary, ComponentName, Origin, Program};
-use kubeclash::drive::DriveError;
-use kubeclash::drive::in_effect::InEffect;
-use kubeclash::drive::steps::{Steps, check};
-use kubeclash::observe::Recorder;
-use kubeclash::provider::{Cluster, ClusterSpec, Controller};
-use kubeclash::scenario::{Arm, PolicyApi};
-use kubeclash::timeline::{Ending, Header, RequestSeen, Timeline, What};
+use kubeclash::provider::Controller;
+use kubeclash::timeline::{Ending, RequestSeen};
 
-use crate::conformance::{local, session};
 use crate::conformance_steps::*;
 
 /// The program that keeps a deployment's replicas, built of `fixtures/keeper`.

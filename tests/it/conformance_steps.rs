@@ -7,7 +7,6 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, Client, ResourceExt};
 use kubeclash::case::Case;
-use kubeclash::component::{Binary, ComponentName, Origin, Program};
 use kubeclash::drive::DriveError;
 use kubeclash::drive::in_effect::InEffect;
 use kubeclash::drive::steps::{Steps, check};
@@ -64,7 +63,7 @@ impl Played {
             })
     }
 
-    fn marks(&self) -> Vec<&str> {
+    pub(crate) fn marks(&self) -> Vec<&str> {
         let marks = self
             .timeline
             .entries
@@ -76,7 +75,7 @@ impl Played {
         marks.filter(|mark| *mark != "broken").collect()
     }
 
-    fn complete(&self) {
+    pub(crate) fn complete(&self) {
         assert_eq!(self.ending.as_ref().unwrap(), &Ending::Complete);
     }
 }
@@ -95,7 +94,10 @@ pub(crate) async fn play(says: &str, files: &[(&str, &str)], controllers: Vec<Co
     write(&folder, files);
     // What no case does without: a difference of its arms, and a look at what comes of its steps.
     let says = says.replace("steps:\n", "steps:\n  - mark: $begins\n");
-    write(&folder, &[("case.yaml", &format!("{HEAD}{says}  - observe: 1s\n"))]);
+    write(
+        &folder,
+        &[("case.yaml", &format!("{HEAD}{says}  - observe: 1s\n"))],
+    );
     let case = Case::read(&folder).unwrap();
     let scenario = case.scenario(Arm::Broken, None).unwrap();
     let session = session().await;
@@ -402,7 +404,7 @@ steps:
     let mut applied = Vec::new();
     for entry in &played.timeline.entries {
         if let What::Request(request) = &entry.what
-            && request.agent == "argo"
+            && request.agent.split('/').next() == Some("argo")
         {
             assert_eq!(
                 (request.verb.as_str(), request.manager.as_deref()),
@@ -411,7 +413,10 @@ steps:
             applied.push(entry.t);
         }
     }
-    let others: BTreeSet<_> = played.requests().map(|r| (&r.agent, &r.manager, &r.resource, &r.user)).collect();
+    let others: BTreeSet<_> = played
+        .requests()
+        .map(|r| (&r.agent, &r.manager, &r.resource, &r.user))
+        .collect();
     assert!(applied.len() >= 3, "{applied:?} {others:?}");
     assert!(applied.iter().all(|t| *t <= stopped), "{applied:?} {stopped:?}");
     played.cluster.down(true).await;

@@ -317,7 +317,9 @@ fn controllers_are_declared_and_started() {
     );
     assert_eq!(
         case("{name: My keeper, run: 'src:.'}", "start: My keeper"),
-        ["7:22: controllers[0].name: a controller's name is of small letters, digits and -, with a letter first"]
+        [
+            "7:22: controllers[0].name: a controller's name is of small letters, digits and -, with a letter first"
+        ]
     );
     assert_eq!(
         case("{name: keeper, run: v1.2.3}", "start: keeper"),

@@ -126,13 +126,11 @@ impl Kit {
 
     /// What a case's pods run on its nodes.
     pub(crate) fn images_of(&self, scenario: &Scenario, burn: &Binary) -> Images {
-        let uses = scenario.file.steps.iter().filter_map(|step| match step {
+        let mut uses = scenario.file.steps.iter().filter_map(|step| match step {
             Step::Cpu(step) => cpu_use(&step.cpu).ok(),
             _ => None,
         });
-        let burst = uses
-            .filter(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst())
-            .last();
+        let burst = uses.rfind(|cpu| cpu.share == CpuShare::EachPod && cpu.is_burst());
         Images {
             pause: self.image.pause.clone(),
             burn: tagged("burn", burn),

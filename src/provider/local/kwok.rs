@@ -81,7 +81,7 @@ fn node(worker: &NodeSpec, scale: Option<&Scale>, version: &str) -> Node {
     let name = &worker.name;
     let of_worker = || (worker.memory(), worker.pods());
     let (memory, pods) = scale.map_or_else(of_worker, |scale| (&*scale.node_memory, scale.node_pods));
-    let cpu = if worker.cpu_m % 1000 == 0 {
+    let cpu = if worker.cpu_m.is_multiple_of(1000) {
         (worker.cpu_m / 1000).to_string()
     } else {
         format!("{}m", worker.cpu_m)

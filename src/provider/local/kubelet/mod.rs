@@ -273,7 +273,10 @@ impl Kubelets {
 }
 
 fn is_ready(node: &Node) -> bool {
-    let mut conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let mut conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
@@ -407,8 +410,15 @@ mod tests {
         let mut goes = pod("goes", status);
         goes.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         kubelets.see(Seen::Pod(Event::Apply(goes)));
-        assert!(kubelets.see(Seen::Node(Event::Apply(ready("True")))).is_empty(), "it was not away");
-        assert!(kubelets.see(Seen::Node(Event::Apply(ready("Unknown")))).is_empty());
+        assert!(
+            kubelets.see(Seen::Node(Event::Apply(ready("True")))).is_empty(),
+            "it was not away"
+        );
+        assert!(
+            kubelets
+                .see(Seen::Node(Event::Apply(ready("Unknown"))))
+                .is_empty()
+        );
         let back = kubelets.see(Seen::Node(Event::Apply(ready("True"))));
         assert_eq!(reasons(&back), [("stays".to_owned(), None)]);
         assert_eq!(back[0].1["status"]["conditions"][0]["status"], "True");
