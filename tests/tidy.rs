@@ -254,8 +254,8 @@ fn one_module_knows_the_yaml_library() {
     let library = ["serde", "yaml"].join("_");
     for file in sources() {
         let knows = text(&file).contains(&library);
-        let may = file == Path::new("src/scenario/yaml.rs");
-        assert_eq!(knows, may, "{}", file.display());
+        let may = file == Path::new("src/scenario/yaml.rs") || file.starts_with("src/scenario/yaml");
+        assert!(may || !knows, "{}", file.display());
     }
 }
 
@@ -374,6 +374,10 @@ fn meaning(policy: &Value) -> BTreeMap<String, (bool, Value)> {
         assert_eq!(strategy["enabled"], true, "{policy}");
         let mut params = strategy["params"].clone();
         let fit = params.as_object_mut().and_then(|params| params.remove("nodeFit"));
+        // Thresholds have a level of their own there.
+        if let Some(thresholds) = params.get("nodeResourceUtilizationThresholds") {
+            params = thresholds.clone();
+        }
         found.insert(name.clone(), (fit == Some(true.into()), params));
     }
     for profile in policy["profiles"].as_array().into_iter().flatten() {
@@ -421,7 +425,8 @@ fn a_policy_has_a_twin_for_old_deschedulers_that_means_the_same_or_says_why_not(
 
 #[test]
 fn every_number_of_workers_is_there_for_kind_as_well() {
-    for case in &cases::Library::builtin() {
+    let builtin = cases::Library::builtin();
+    for case in builtin.iter().filter(|case| !case.local_only()) {
         let workers = case.card().workers;
         let name = ["one", "two", "three"][workers - 1];
         let config = text(format!("kind-configs/{name}-worker.yaml"));
