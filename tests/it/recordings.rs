@@ -7,7 +7,7 @@ use assert_matches::assert_matches;
 use kubeclash::cases::{Case, Library};
 use kubeclash::experiment::LivenessChange;
 use kubeclash::scenario::Arm;
-use kubeclash::timeline::{Change, Ending, Entry, Gap, Timeline, What, read};
+use kubeclash::timeline::{Change, Ending, Timeline, What, read};
 use kubeclash::verdict::Verdict;
 use rstest::rstest;
 
@@ -119,30 +119,6 @@ fn no_part_of_a_recording_shows_an_absence(#[case] arm: Arm) {
                     case.folder()
                 );
             }
-        }
-    }
-}
-
-#[test]
-fn a_gap_after_the_mark_leaves_no_verdict() {
-    // L1 judges what befalls the API server, which no watch sees; and its watches end with it.
-    for (case, variant) in all().into_iter().filter(|(case, _)| case.id() != "l1") {
-        for arm in Arm::ALL {
-            let mut timeline = recorded(&case, arm, variant.as_deref());
-            let gap = Gap {
-                watch: "pods".to_owned(),
-                why: "410 Gone".to_owned(),
-            };
-            let end = timeline.entries.len() - 1;
-            let t = timeline.entries[end].t;
-            timeline.entries.insert(
-                end,
-                Entry {
-                    t,
-                    what: What::Gap(gap),
-                },
-            );
-            assert_matches!(case.judge(&timeline).verdict, Verdict::Inconclusive(why) if why.contains("gap"));
         }
     }
 }
@@ -265,10 +241,6 @@ fn what_is_worse_than_a_failure_is_not_its_absence() {
             }
             _ => true,
         });
-    });
-    // Nothing was ever created.
-    worse("c7", &|timeline| {
-        timeline.entries.retain(|e| !matches!(e.what, What::Pod(_)))
     });
     // The same pods go, because fewer are wanted.
     worse("c5", &|timeline| {

@@ -162,7 +162,8 @@ async fn filters_links_and_keys_work() {
         json!([8, 4, "8 of 40 shown"])
     );
     assert_eq!(shows("arm", "broken").await, json!([4, 2, "4 of 40 shown"]));
-    assert_eq!(shows("build", "1").await, json!([2, 2, "2 of 40 shown"]));
+    // c3 was recorded by another build than the others, so that its two are the last of four.
+    assert_eq!(shows("build", "3").await, json!([2, 2, "2 of 40 shown"]));
     assert_eq!(shows("verdict", "absent").await, json!([0, 0, "0 of 40 shown"]));
     for name in ["case", "arm", "build", "verdict"] {
         shows(name, "").await;

@@ -187,12 +187,28 @@ fn bare(actor: &str) -> &str {
     actor.strip_suffix(" (played by kubeclash)").unwrap_or(actor)
 }
 
+/// Whether an actor is the one that a claim names. A fork keeps the place of what it stands for, whatever it calls itself: one of
+/// the controller-manager names its controllers first, and a scheduler is who binds pods.
+fn is_called(history: &History<'_>, actor: &str, name: &str) -> bool {
+    let in_its_place = || match name {
+        "kube-scheduler" => history
+            .acts
+            .iter()
+            .any(|act| act.does == Does::Binds && act.actor == actor),
+        "descheduler" => actor.contains("descheduler"),
+        controller => actor
+            .strip_prefix(controller)
+            .is_some_and(|rest| rest.starts_with(" (")),
+    };
+    actor == name || in_its_place()
+}
+
 /// Where there is an audit log, everybody who is named must have acted; without one, nobody can be told apart.
 fn by_others(history: &History<'_>, named: &[String], actors: &[String]) -> Option<String> {
     let missing: Vec<&str> = named
         .iter()
         .map(String::as_str)
-        .filter(|name| actors.iter().all(|actor| bare(actor) != *name))
+        .filter(|name| !actors.iter().any(|actor| is_called(history, bare(actor), name)))
         .collect();
     (history.audited && !missing.is_empty()).then(|| {
         format!(
