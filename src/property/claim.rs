@@ -30,7 +30,8 @@ pub fn judge(scenario: &Scenario, timeline: &Timeline) -> Judgement {
     let history = History::of(timeline);
     let (asked, answers) = match examined(scenario, &history, true) {
         Ok(examined) => examined,
-        Err(why) => return Judgement::inconclusive(why),
+        // What broke the run off is the better reason.
+        Err(why) => return Judgement::inconclusive(timeline.broken_off().unwrap_or(why)),
     };
     let since = asked
         .iter()
