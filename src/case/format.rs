@@ -4,7 +4,7 @@
 //! values in. A value stands as `$name` (the whole of a field, of any type) or `${name}` (inside a text, also in manifests).
 //!
 //! Durations are those of the real world, in Go's form (`90s`, `5m`, `1h30m`); the pace is applied when the steps are carried out.
-//! Where something may be compared, [`Range`] has the grammar. Workloads are named as kubectl names them ([`WorkloadRef`]).
+//! Where something may be compared, [`Range`](super::words::Range) has the grammar. Workloads are named as kubectl names them ([`WorkloadRef`](crate::timeline::WorkloadRef)).
 
 mod failure;
 mod steps;

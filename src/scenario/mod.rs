@@ -1,6 +1,6 @@
 //! What is done to a cluster, as a value: the card of a case, its manifests, its shape, its steps.
 //!
-//! Nothing in here touches a cluster or a clock. [`crate::drive`] carries a [`Scenario`] out; tests can look at
+//! Nothing in here touches a cluster or a clock. [`crate::drive`] carries a [`Scenario`](crate::case::Scenario) out; tests can look at
 //! one without running it.
 
 mod card;
