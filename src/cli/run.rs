@@ -73,6 +73,10 @@ pub enum RunFormat {
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let library = args.arms.library()?;
     let selected = args.arms.on(args.flags.provider, &library, progress)?;
+    for note in library.notes() {
+        progress.println(format!("note: {note}"));
+    }
+    announce(&selected, progress);
     let expectations = args
         .expect
         .read(&library)
@@ -141,6 +145,23 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         written => written?,
     }
     Ok(code)
+}
+
+/// Says which programs the cases bring, before any is started.
+fn announce(selected: &[Selected], progress: &Progress) {
+    let mut told: Vec<&str> = Vec::new();
+    for case in selected.iter().map(|chosen| &chosen.case) {
+        if told.contains(&case.folder()) {
+            continue;
+        }
+        told.push(case.folder());
+        for program in case.as_folder().map(|case| case.brings()).unwrap_or_default() {
+            let (folder, name, spec) = (case.folder(), &program.name, &program.spec);
+            progress.println(format!(
+                "note: {folder} brings a program, which is run: {name} ({spec})"
+            ));
+        }
+    }
 }
 
 /// The arms with what is expected of each.

@@ -197,6 +197,10 @@ pub(super) fn leftovers_in(root: &Path) -> Vec<Leftover> {
         .filter(|path| is_run(root, path) && path.is_dir() && !owner_lives(&system, path))
         .chain(orphans(&system, root))
         .collect();
+    // The last run may have ended between the two looks: the guard has made its root anew then, and nobody else clears it away.
+    if matches!(guard, Some(Some(_))) {
+        super::clear_if_unused(root);
+    }
     drop(guard);
     runs.sort();
     runs.dedup();
