@@ -1,12 +1,10 @@
-//! The manifests of a case, checked before any cluster is touched, and set to a pace.
+//! The manifests of a case, set to a pace.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{Pace, yaml};
+use super::Pace;
 use crate::timeline::WorkloadRef;
 
 /// How long a pod's container takes to end after SIGTERM, in milliseconds at the recorded pace, at most its grace period.
@@ -35,66 +33,7 @@ pub struct ManifestError {
     pub mistakes: Vec<String>,
 }
 
-/// Reads every manifest among a folder's files: those whose name begins with two digits.
-///
-/// # Errors
-/// All mistakes of all files together.
-pub fn manifests_of(folder: &str, files: &BTreeMap<String, String>) -> Result<Vec<Manifest>, ManifestError> {
-    let mut mistakes = Vec::new();
-    let mut manifests = Vec::new();
-    for (file, text) in files {
-        if !file.as_bytes().iter().take(2).all(u8::is_ascii_digit) || !file.ends_with(".yaml") {
-            continue;
-        }
-        let mut objects = Vec::new();
-        for (line, document) in yaml::documents(text) {
-            match document {
-                Ok(object) => {
-                    let missing = missing_of(&object);
-                    mistakes.extend(
-                        missing
-                            .iter()
-                            .map(|field| format!("{folder}/{file}:{line}: missing {field}")),
-                    );
-                    mistakes.extend(time_to_die_of(&object).map(|m| format!("{folder}/{file}:{line}: {m}")));
-                    objects.push(object);
-                }
-                Err(e) => mistakes.push(format!("{folder}/{file}:{}: {e}", e.line.unwrap_or(line))),
-            }
-        }
-        if objects.is_empty() && mistakes.is_empty() {
-            mistakes.push(format!("{folder}/{file}:1: no object in it"));
-        }
-        manifests.push(Manifest {
-            file: file.clone(),
-            objects,
-        });
-    }
-    if mistakes.is_empty() {
-        Ok(manifests)
-    } else {
-        Err(ManifestError { mistakes })
-    }
-}
-
 impl Manifest {
-    /// SHA-256 over file names and contents, in hexadecimal: which manifests and policies a recording was made with.
-    #[must_use]
-    pub fn digest(manifests: &[Self], policies: &BTreeMap<String, Value>) -> String {
-        let mut sha = Sha256::new();
-        for manifest in manifests {
-            sha.update(manifest.file.as_bytes());
-            for object in &manifest.objects {
-                sha.update(object.to_string().as_bytes());
-            }
-        }
-        for (file, policy) in policies {
-            sha.update(file.as_bytes());
-            sha.update(policy.to_string().as_bytes());
-        }
-        sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     /// The same manifest with everything that has a duration in it set to a pace.
     ///
     /// The one place where manifests meet the pace: HPA behaviour (`stabilizationWindowSeconds`, `periodSeconds`), grace periods and
@@ -274,12 +213,6 @@ fn scale_seconds(value: &mut Value, pace: Pace, at_least: u64) {
 mod tests {
     use super::*;
 
-    fn files(list: &[(&str, &str)]) -> BTreeMap<String, String> {
-        list.iter()
-            .map(|(f, t)| ((*f).to_owned(), (*t).to_owned()))
-            .collect()
-    }
-
     #[test]
     fn pods_run_what_is_there_and_does_what_they_are_to_do() {
         let pod = |app: &str, die: &str| {
@@ -315,26 +248,6 @@ mod tests {
             "IfNotPresent"
         );
         assert_eq!(running[4], manifest.objects[4], "no pods, no change");
-    }
-
-    #[test]
-    fn mistakes_of_all_files_come_together() {
-        let error = manifests_of(
-            "c9_x",
-            &files(&[
-                (
-                    "10-a.yaml",
-                    "kind: Pod\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Pod\n",
-                ),
-                ("20-b.yaml", "a: [\n"),
-                ("case.yaml", "not: looked at"),
-            ]),
-        )
-        .unwrap_err();
-        assert_eq!(error.mistakes.len(), 3, "{error}");
-        assert_eq!(error.mistakes[0], "c9_x/10-a.yaml:1: missing apiVersion");
-        assert_eq!(error.mistakes[1], "c9_x/10-a.yaml:4: missing metadata.name");
-        assert!(error.mistakes[2].starts_with("c9_x/20-b.yaml:"), "{error}");
     }
 
     #[test]

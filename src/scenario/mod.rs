@@ -14,7 +14,7 @@ pub mod yaml;
 
 pub use card::{Card, CardError};
 pub use curve::{CpuCurve, CpuShare, CpuUse};
-pub use manifest::{Images, Manifest, ManifestError, TIME_TO_COMPLETE, TIME_TO_DIE, manifests_of};
+pub use manifest::{Images, Manifest, ManifestError, TIME_TO_COMPLETE, TIME_TO_DIE};
 pub(crate) use manifest::{missing_of, time_to_die_of};
 pub use policy::{NoteKind, Policy, PolicyApi, PolicyNote, policies_in, policy_of};
 pub use quantity::thousandths;

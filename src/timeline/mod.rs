@@ -15,7 +15,6 @@ mod idle;
 mod lives;
 mod probe;
 mod reference;
-mod rounds;
 mod seen;
 mod series;
 mod world;
@@ -28,9 +27,8 @@ pub use history::{History, PodHistory, States};
 pub(crate) use history::{set, there};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
-pub use probe::{Object, object_kinds};
+pub use probe::Object;
 pub use reference::{DEFAULT_NAMESPACE, WorkloadRef, kind};
-pub use rounds::{Rounds, rounds};
 pub use seen::{
     BudgetSeen, Change, ComponentVersion, Ending, Entry, EventSeen, Gap, Header, HpaSeen, NodeSeen, OwnerRef,
     PodSeen, RequestSeen, Sighting, SpreadSeen, TolerationSeen, What, WorkloadSeen,

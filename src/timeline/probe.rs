@@ -1,7 +1,7 @@
 //! Numbers of a cluster by the names that case files have for them: `deployment/web` `available`, `hpa/web` `cpu`, `nodes` `open`.
 
 use super::world::place;
-use super::{DEFAULT_NAMESPACE, HpaSeen, PodSeen, WorkloadRef, WorkloadSeen, World, kind, skew};
+use super::{DEFAULT_NAMESPACE, HpaSeen, PodSeen, WorkloadRef, WorkloadSeen, World, skew};
 
 /// An object whose numbers are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,22 +158,6 @@ fn of_pods<'a>(pods: impl Iterator<Item = &'a PodSeen>, number: &str) -> Option<
         _ => return None,
     };
     Some(count as i64)
-}
-
-/// The canonical name of a kind, as objects are named in conditions; for messages.
-#[must_use]
-pub fn object_kinds() -> Vec<String> {
-    [
-        "deployment",
-        "statefulset",
-        "daemonset",
-        "job",
-        "hpa",
-        "pdb",
-        "node",
-    ]
-    .map(kind)
-    .to_vec()
 }
 
 #[cfg(test)]
