@@ -153,16 +153,17 @@ impl KindCluster {
             export_logs(&cluster.kit, &cluster.made, &cluster.site).await;
             return Err(error);
         }
-        cluster.ready_after = start.elapsed();
-        tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
         if cluster.kit.pool.is_some() {
             let baseline = Baseline::of(&cluster.client).await;
             cluster.baseline = Some(baseline.map_err(|why| failed("list what a new cluster has", why))?);
         }
+        cluster.furnish().await?;
+        cluster.ready_after = start.elapsed();
+        tracing::debug!(after = ?cluster.ready_after, "the cluster is ready");
         Ok(cluster)
     }
 
-    /// Makes a case's out of kind's: rights, programs, schedulers, metrics.
+    /// Makes one of ours out of kind's: rights, programs, schedulers, metrics.
     async fn settle(&mut self, say: &(dyn Fn(&str) + Sync)) -> Result<(), ProviderError> {
         self.follow_audit(0)?;
         control_plane::grant(&self.client).await?;
@@ -170,7 +171,6 @@ impl KindCluster {
         let programs = load::programs(&self.site, &self.kit, &self.made, &self.order);
         let (programs, ready) = tokio::join!(programs, self.ready());
         programs.and(ready)?;
-        self.furnish().await?;
         // One that is used again may be by an arm with a load.
         if self.order.spec.metrics || self.kit.pool.is_some() {
             say("starting metrics-server");
@@ -179,7 +179,7 @@ impl KindCluster {
         Ok(())
     }
 
-    /// Gives the nodes their labels and taints.
+    /// Gives the nodes the case's labels and taints, which another case may have otherwise.
     async fn furnish(&self) -> Result<(), ProviderError> {
         let nodes = Api::<Node>::all(self.client.clone());
         for node in &self.order.spec.nodes {
@@ -218,6 +218,7 @@ impl KindCluster {
             process.gone().await;
         }
         self.start_schedulers(false).await?;
+        self.furnish().await?;
         self.ready_after = start.elapsed();
         Ok(self)
     }

@@ -1,9 +1,10 @@
 //! Clusters that wait for another arm, where that is asked for.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::KindCluster;
-use crate::provider::Order;
+use crate::provider::{ClusterSpec, NodeSpec, Order};
 
 /// Clusters that were used, made clean again, and wait. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -52,15 +53,50 @@ impl Pool {
     }
 }
 
-/// Whether a cluster of one order can take another's arm: all that is decided when it is made is the same.
+/// Whether a cluster of one order can take another's arm: all that is decided when it is made is the same. Labels and taints of
+/// nodes are not: each arm puts its own.
 fn fits(made: &Order, order: &Order) -> bool {
-    // One that is to be used again has metrics in any case.
-    let of = |order: &Order| crate::provider::ClusterSpec {
-        metrics: true,
-        ..order.spec.clone()
-    };
-    of(made) == of(order)
+    of_a_new_one(&made.spec) == of_a_new_one(&order.spec)
         && made.pace == order.pace
         && made.tuning == order.tuning
         && made.binaries == order.binaries
+}
+
+fn of_a_new_one(spec: &ClusterSpec) -> ClusterSpec {
+    let plain = |node: &NodeSpec| NodeSpec {
+        labels: BTreeMap::new(),
+        taints: Vec::new(),
+        ..node.clone()
+    };
+    ClusterSpec {
+        nodes: spec.nodes.iter().map(plain).collect(),
+        // One that is to be used again has metrics in any case.
+        metrics: true,
+        ..spec.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::format::ClusterFile;
+    use crate::scenario::yaml;
+
+    fn of(cluster: &str) -> ClusterSpec {
+        let file: ClusterFile = yaml::read(cluster).unwrap();
+        of_a_new_one(&ClusterSpec::of(&file, &BTreeMap::new()).unwrap())
+    }
+
+    #[test]
+    fn a_cluster_takes_an_arm_with_other_labels_and_taints_and_none_with_other_nodes() {
+        let plain = of("nodes: [{count: 2, cpu: 8}]");
+        let labelled = of("nodes: [{cpu: 8, labels: {zone: A}}, {cpu: 8, taints: ['a=b:NoSchedule']}]");
+        assert_eq!(plain, labelled);
+        assert_ne!(plain, of("nodes: [{count: 3, cpu: 8}]"));
+        assert_ne!(plain, of("nodes: [{count: 2, cpu: 4}]"));
+        assert_ne!(
+            plain,
+            of("{nodes: [{count: 2, cpu: 8}], apiserver: {args: [--v=4]}}")
+        );
+    }
 }
