@@ -1,6 +1,6 @@
 //! Every case of `manifests/`, each arm a test of its own: a new folder is a new test.
 //!
-//! `cargo test c7` runs those of c7; the variants of a case are run one after the other. `KUBECLASH_PROVIDER`,
+//! `cargo test c7` runs those of c7; the variants of a case run side by side. `KUBECLASH_PROVIDER`,
 //! `KUBECLASH_SCHEDULER` and the like say on what.
 
 use std::path::PathBuf;

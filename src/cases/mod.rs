@@ -18,7 +18,7 @@ use globset::Glob;
 use include_dir::{Dir, include_dir};
 
 use crate::case::format::Step;
-use crate::case::{self, CaseError, Files, Mistake};
+use crate::case::{self, CaseError, Files, Mistake, Scenario};
 use crate::property::claim;
 use crate::scenario::Arm;
 use crate::timeline::Timeline;
@@ -151,15 +151,11 @@ impl Case {
         }
     }
 
-    /// What an arm is expected to end with where nothing has changed: broken arms reproduce, controls do not, unless the case says
-    /// otherwise of its broken arm.
+    /// What an arm is expected to end with where nothing has changed.
     #[must_use]
     pub fn expected(&self, arm: Arm, variant: Option<&str>) -> Expect {
-        let said = self
-            .as_folder()
-            .filter(|_| arm == Arm::Broken)
-            .and_then(|case| Some(case.scenario(arm, variant)?.file.expect?.broken));
-        said.unwrap_or_else(|| Expect::of(arm))
+        let scenario = self.as_folder().and_then(|case| case.scenario(arm, variant));
+        scenario.map_or_else(|| Expect::of(arm), Scenario::expected)
     }
 
     /// What is to be said of a timeline of this case. A pure function.
