@@ -334,7 +334,12 @@ async fn two_sets_are_run_in_turn_and_their_evidence_can_be_compared_again() {
 fn the_notes_of_this_repository_are_on_its_page() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let read = |file: &str| fs::read_to_string(docs.join(file)).unwrap();
-    let notes = notes("results-notes.yaml", &read("results-notes.yaml")).unwrap_or_else(|e| panic!("{e}"));
+    let notes = notes(
+        "results-notes.yaml",
+        &read("results-notes.yaml"),
+        &Library::builtin(),
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
     let page = read("results.md");
     for note in notes {
         let told = format!("{} {}", note.component, note.release);
