@@ -92,6 +92,6 @@ fn two_folders_with_cases_of_one_name_are_told() {
     assert_eq!(twice(&dirs), [told]);
     // The same folder, however it is written, is one case.
     let again = dir.path().join("a/../a/x1_one");
-    let library = Library::with(&[dirs[0].clone(), one, again]).unwrap();
+    let library = Library::with(&[again, dirs[0].clone(), one]).unwrap();
     assert_eq!(library.iter().count(), Library::builtin().iter().count() + 1);
 }
