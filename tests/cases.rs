@@ -11,9 +11,7 @@ use rstest::rstest;
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_arm_ends_as_its_case_says(
-    #[files("manifests/*/case.yaml")]
-    #[exclude("l1_apiserver_liveness_loop")]
-    case: PathBuf,
+    #[files("manifests/*/case.yaml")] case: PathBuf,
     #[values(Arm::Broken, Arm::Control)] arm: Arm,
 ) -> Result<(), CheckError> {
     check_case(&case, arm).await.map(drop)

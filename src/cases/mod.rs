@@ -1,13 +1,14 @@
 //! The cases that there are: folders, built in or the user's, and one experiment that is still written in Rust.
 //!
 //! A folder in `manifests/` is a built-in case; nothing else has to be edited. `l1` asks for what the format does not say (an API
-//! server that is bounded, probed and restarted), and is Rust until it becomes an experiment of the load test.
+//! server that is bounded, probed and restarted), and is Rust until it becomes an experiment of the load test. Its folder has a
+//! `card.yaml` in place of a `case.yaml`.
 
 mod l1_apiserver_liveness_loop;
 mod library;
 mod liveness;
 
-pub use library::{FoldersError, Library, is_case};
+pub use library::{FoldersError, Library, Twice, is_case};
 pub use liveness::{Folder, LibraryError};
 
 use std::collections::BTreeMap;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
@@ -100,8 +99,16 @@ impl ArmFlags {
     /// # Errors
     /// All mistakes in the folders' cases together.
     pub fn library(&self) -> Result<Library, Failure> {
-        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder_of(word)).collect();
-        self.cases_flags.library_with(&folders)
+        self.found_in().library()
+    }
+
+    /// Where cases are found: the folders of `--cases`, and those that are named.
+    #[must_use]
+    pub fn found_in(&self) -> CasesFlags {
+        let named = self.cases.iter().filter_map(|word| folder_of(word));
+        CasesFlags {
+            dirs: self.cases_flags.dirs.iter().cloned().chain(named).collect(),
+        }
     }
 
     /// The arms that were asked for, in the order in which they are listed.

@@ -73,9 +73,6 @@ pub enum RunFormat {
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let library = args.arms.library()?;
     let selected = args.arms.on(args.flags.provider, &library, progress)?;
-    for note in library.notes() {
-        progress.println(format!("note: {note}"));
-    }
     announce(&selected, progress);
     let expectations = args
         .expect
@@ -124,6 +121,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
             }
         }
     }
+    material.titles = report::titles(&material.arms, &library);
     let outcomes = material.outcomes();
     match args.format {
         RunFormat::Text => super::say(&terminal::summary(&material.summary(&outcomes), style)),
