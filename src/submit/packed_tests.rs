@@ -90,7 +90,10 @@ fn a_program_of_this_machine_is_told() {
     assert!(with("image+extract:me/keeper:1").is_ok());
 }
 
-fn bad(entries: &[(&str, EntryType, &[u8])]) -> String {
+/// The entries of an archive: path, kind and content.
+type Entries<'a> = &'a [(&'a str, EntryType, &'a [u8])];
+
+fn bad(entries: Entries<'_>) -> String {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
     for (path, kind, content) in entries {
         let mut header = Header::new_gnu();
@@ -111,7 +114,7 @@ fn nothing_leads_out_of_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let file = EntryType::Regular;
     let large = vec![b'#'; MOST as usize + 1];
-    let refused: [(&[(&str, EntryType, &[u8])], &str); 11] = [
+    let refused: [(Entries<'_>, &str); 11] = [
         (&[("../evil", file, b"x")], "is no file of a case's folder"),
         (&[("x1/../../evil", file, b"x")], "is no file of a case's folder"),
         (&[("/x1/evil", file, b"x")], "is no file of a case's folder"),
