@@ -2,6 +2,7 @@
 //!
 //! Every drawing is also judged beginning by beginning (`prefix`): what is once *reproduced* stays so.
 
+mod another_cause;
 mod fits;
 mod keeps_floor;
 mod keeps_spread;

@@ -16,6 +16,7 @@ fn drawings() -> Vec<Drawing> {
         super::progresses::all(),
         super::fits::all(),
         super::stays_up::all(),
+        super::another_cause::all(),
     ]
     .into_iter()
     .flatten()

@@ -2,7 +2,7 @@ use super::{KUBECTL, RS, Said, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{BudgetSeen, Timeline, What};
 
-const QUOTA: &str = "
+pub(super) const QUOTA: &str = "
 failure:
   progresses: violated
   as: deadlock
@@ -13,12 +13,12 @@ failure:
   while: {wanted: 3, ready: 3}
 ";
 
-const DRAIN: &str = "
+pub(super) const DRAIN: &str = "
 failure: {progresses: violated, of: deployment/web, by: [kubectl drain], because: disruption budget}
 ";
 
 /// A rollout with one new pod of three, of which a second may not be made.
-fn rollout(refusal: &'static str) -> Draft {
+pub(super) fn rollout(refusal: &'static str) -> Draft {
     let of = |updated: i64| {
         move |web: &mut crate::timeline::WorkloadSeen| {
             (web.wanted, web.replicas, web.ready, web.available, web.updated) = (3, 3, 3, 3, updated);
@@ -47,7 +47,7 @@ fn moved_on(draft: Draft) -> Timeline {
     still(draft, 120.0).end()
 }
 
-fn budget(draft: Draft) -> Draft {
+pub(super) fn budget(draft: Draft) -> Draft {
     draft.what(What::Budget(seen(BudgetSeen {
         namespace: "default".to_owned(),
         name: "web".to_owned(),
@@ -59,7 +59,7 @@ fn budget(draft: Draft) -> Draft {
 }
 
 /// A pod whose eviction is answered so, every 5 s.
-fn drained(agent: &str, answers: &[u16]) -> Draft {
+pub(super) fn drained(agent: &str, answers: &[u16]) -> Draft {
     let draft = budget(
         web(3)
             .at(1.0)

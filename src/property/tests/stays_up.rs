@@ -3,17 +3,17 @@ use crate::experiment::LivenessChange;
 use crate::timeline::What;
 use crate::timeline::drawn::{Draft, node, seen};
 
-const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
+pub(super) const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
 const RESTARTS: &str = "failure: {stays-up: violated, as: restarts, since: load}";
 
-fn stops(draft: Draft, at: f64, name: &str) -> Draft {
+pub(super) fn stops(draft: Draft, at: f64, name: &str) -> Draft {
     let mut state = node(name, 8_000);
     state.ready = false;
     draft.at(at).what(What::Node(seen(state)))
 }
 
 /// A pod goes from a node that stopped, and another comes to the next.
-fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
+pub(super) fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
     draft
         .at(at)
         .request((NODES, "delete pods", &format!("web-{}", old.0)))
@@ -24,7 +24,7 @@ fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
         .pod(new.0, Some(new.1))
 }
 
-fn settled() -> Draft {
+pub(super) fn settled() -> Draft {
     web(1).at(1.0).pod("a", Some("w1")).deployment("web", 1, 1)
 }
 
