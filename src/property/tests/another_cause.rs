@@ -297,6 +297,8 @@ failure: {scales-with-load: violated, as: unexplained-fall, of: deployment/web, 
 ";
 
 super::drawings! {
+    pods_of_jobs_that_did_what_they_should_are_not_thrown_away:
+        "failure: {rests: violated, as: recreate-loop, of: cronjob/web, at-least: 3 pods}", jobs() => Said::Absent;
     a_rollout_is_no_loop_even_where_nothing_says_who_did_it:
         "failure: {rests: violated, as: placement-swap, of: deployment/web, at-least: 2 rounds}",
         rollout_unaudited() => Said::Inconclusive("has begun");
