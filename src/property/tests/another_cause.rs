@@ -307,4 +307,6 @@ super::drawings! {
             => Said::Reproduced;
     places_that_come_back_to_another_revision_are_no_loop:
         SWAPS, revisions() => Said::Inconclusive("it is a replicaset-explosion, and no placement-swap");
+    replica_sets_that_somebody_else_makes_are_no_explosion:
+        EXPLODES, foreign_replica_sets() => Said::Absent;
 }
