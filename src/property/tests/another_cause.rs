@@ -309,4 +309,9 @@ super::drawings! {
         SWAPS, revisions() => Said::Inconclusive("it is a replicaset-explosion, and no placement-swap");
     replica_sets_that_somebody_else_makes_are_no_explosion:
         EXPLODES, foreign_replica_sets() => Said::Absent;
+    each_eviction_has_the_reason_of_its_own_event:
+        FOR_DUPLICATES, evicted_by_events(&["RemoveDuplicates", "LowNodeUtilization", "LowNodeUtilization"])
+            => Said::Inconclusive("for LowNodeUtilization, not for RemoveDuplicates");
+    evictions_of_one_name_for_the_named_reason_are_the_failure:
+        FOR_DUPLICATES, evicted_by_events(&["RemoveDuplicates"; 3]) => Said::Reproduced;
 }
