@@ -307,6 +307,10 @@ super::drawings! {
             => Said::Reproduced;
     places_that_come_back_to_another_revision_are_no_loop:
         SWAPS, revisions() => Said::Inconclusive("it is a replicaset-explosion, and no placement-swap");
+    nodes_that_the_scenario_stops_are_no_cascade:
+        "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(true) => Said::Absent;
+    a_cascade_may_begin_with_a_node_that_the_scenario_stops:
+        "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(false) => Said::Reproduced;
     replica_sets_that_somebody_else_makes_are_no_explosion:
         EXPLODES, foreign_replica_sets() => Said::Absent;
     each_eviction_has_the_reason_of_its_own_event:
