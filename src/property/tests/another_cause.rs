@@ -297,6 +297,8 @@ failure: {scales-with-load: violated, as: unexplained-fall, of: deployment/web, 
 ";
 
 super::drawings! {
+    a_rise_to_the_minimum_is_no_over_scale:
+        TO_SIX, raised_minimum() => Said::Absent;
     pods_of_jobs_that_did_what_they_should_are_not_thrown_away:
         "failure: {rests: violated, as: recreate-loop, of: cronjob/web, at-least: 3 pods}", jobs() => Said::Absent;
     a_rollout_is_no_loop_even_where_nothing_says_who_did_it:
@@ -313,6 +315,8 @@ super::drawings! {
         "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(false) => Said::Reproduced;
     replica_sets_that_somebody_else_makes_are_no_explosion:
         EXPLODES, foreign_replica_sets() => Said::Absent;
+    a_fall_that_nobody_is_known_to_have_made_is_not_an_earlier_ones:
+        FALLS, fallen_again() => Said::Absent;
     each_eviction_has_the_reason_of_its_own_event:
         FOR_DUPLICATES, evicted_by_events(&["RemoveDuplicates", "LowNodeUtilization", "LowNodeUtilization"])
             => Said::Inconclusive("for LowNodeUtilization, not for RemoveDuplicates");
