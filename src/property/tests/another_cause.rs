@@ -313,6 +313,8 @@ super::drawings! {
         "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(true) => Said::Absent;
     a_cascade_may_begin_with_a_node_that_the_scenario_stops:
         "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(false) => Said::Reproduced;
+    evictions_that_are_forbidden_are_not_held_up_by_a_budget:
+        progresses::DRAIN, forbidden_evictions() => Said::Inconclusive("cannot create resource");
     replica_sets_that_somebody_else_makes_are_no_explosion:
         EXPLODES, foreign_replica_sets() => Said::Absent;
     a_fall_that_nobody_is_known_to_have_made_is_not_an_earlier_ones:
