@@ -297,8 +297,35 @@ failure: {scales-with-load: violated, as: unexplained-fall, of: deployment/web, 
 ";
 
 super::drawings! {
+    an_oscillation_that_somebody_else_keeps_up_is_another_failure:
+        TWO_AUTOSCALERS, turns("keeper", HPA) => Said::Inconclusive("also by keeper");
+    an_oscillation_of_the_named_alone_is_the_failure:
+        TWO_AUTOSCALERS, turns(HPA, HPA) => Said::Reproduced;
+    replicas_that_follow_a_load_that_swings_are_another_failure:
+        SWINGING_LOAD, turns(HPA, HPA) => Said::Inconclusive("the load that was offered changed");
+    a_loop_that_somebody_else_goes_on_with_is_another_failure:
+        EVICTS_FOR_ANY_REASON, joined(&by(KUBECTL, "create pods/eviction")) => Said::Inconclusive("also by kubectl drain");
+    a_loop_that_somebody_goes_on_with_by_deletions_is_another_failure:
+        EVICTS_FOR_ANY_REASON, joined(&by(KUBECTL, "delete pods")) => Said::Inconclusive("evict");
+    what_somebody_does_after_a_loop_was_complete_takes_nothing_back:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], at-least: 3 rounds}",
+        still(round(rounds(&[10.0, 20.0, 30.0], "w1", &evict_for("RemoveDuplicates")), 40.0, "f", "g", "w1", &by(SCHEDULER, "delete pods")), 50.0)
+            .end() => Said::Reproduced;
+    pods_that_somebody_else_clears_away_are_another_failure:
+        RECREATES, cleared_away_by(KUBECTL) => Said::Inconclusive("also by kubectl");
+    a_rise_that_somebody_else_ends_is_another_failure:
+        TO_SIX, raised_on(KUBECTL) => Said::Inconclusive("also by kubectl");
+    a_rise_to_a_number_by_the_named_alone_is_the_failure:
+        TO_SIX, raised_on(HPA) => Said::Reproduced;
     a_rise_to_the_minimum_is_no_over_scale:
         TO_SIX, raised_minimum() => Said::Absent;
+    a_dip_that_somebody_else_makes_deeper_is_another_failure:
+        keeps_floor::UNDERCUT, pushed_down() => Said::Inconclusive("also by keeper");
+    a_dip_that_somebody_else_helps_to_mend_is_another_failure:
+        keeps_floor::UNDERCUT, brought_back_by_two() => Said::Inconclusive("keeper");
+    a_drain_that_takes_one_while_another_is_lost_by_itself_did_not_make_the_dip:
+        keeps_floor::DRAINED, still(settled().at(10.0).request((KUBECTL, "create pods/eviction", "web-a")).at(10.1).terminating("a", "w1")
+            .deployment("web", 3, 2).at(12.0).deployment("web", 3, 1), 30.0).end() => Said::Inconclusive("also by somebody");
     pods_of_jobs_that_did_what_they_should_are_not_thrown_away:
         "failure: {rests: violated, as: recreate-loop, of: cronjob/web, at-least: 3 pods}", jobs() => Said::Absent;
     a_rollout_is_no_loop_even_where_nothing_says_who_did_it:
