@@ -146,6 +146,16 @@ fn overcommitted(history: &History<'_>, question: &Question, workloads: &[Worklo
     found
 }
 
+/// That no pod was on a node, where none was rejected and no node overcommitted.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    let bound = history.pods_of(workload).any(|pod| {
+        pod.bound.is_some_and(|bound| bound <= end) && pod.gone.is_none_or(|gone| gone >= question.since)
+    });
+    (!bound).then(|| format!("no pod of {workload} was bound"))
+}
+
 /// `rejected_pods`.
 pub(super) fn figures(
     history: &History<'_>,

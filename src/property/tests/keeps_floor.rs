@@ -90,10 +90,11 @@ super::drawings! {
             => Said::Inconclusive("by keeper, without kubectl apply");
     a_fall_to_the_floor_is_no_dip:
         UNDERCUT, still(undercut(3, HPA), 30.0).end() => Said::Absent;
-    a_floor_that_rises_above_what_is_there_is_no_dip:
-        UNDERCUT, still(hpa(scaled().at(10.0), 6), 30.0).end() => Said::Absent;
+    a_floor_that_rises_above_what_is_there_is_neither_a_dip_nor_kept:
+        UNDERCUT, still(hpa(scaled().at(10.0), 6), 30.0).end() => Said::Inconclusive("5 of 6 that were promised");
     a_workload_that_grows_up_to_its_floor_has_no_dip:
-        UNDERCUT, still(hpa(web(1).at(1.0).deployment("web", 1, 0), 3).at(5.0).deployment("web", 2, 1), 30.0).end() => Said::Absent;
+        UNDERCUT, still(hpa(web(1).at(1.0).deployment("web", 1, 0), 3).at(5.0).deployment("web", 2, 1)
+            .at(9.0).deployment("web", 3, 1), 30.0).end() => Said::Absent;
     what_is_available_may_be_low_where_what_is_wanted_is_not:
         UNDERCUT, still(scaled().at(10.0).deployment("web", 5, 1), 30.0).end() => Said::Absent;
     a_drain_that_takes_two_of_three_at_once_is_a_dip:

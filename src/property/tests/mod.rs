@@ -6,6 +6,7 @@ mod another_cause;
 mod fits;
 mod keeps_floor;
 mod keeps_spread;
+mod nothing_to_fail;
 mod prefix;
 mod progresses;
 mod recorded;

@@ -17,6 +17,7 @@ fn drawings() -> Vec<Drawing> {
         super::fits::all(),
         super::stays_up::all(),
         super::another_cause::all(),
+        super::nothing_to_fail::all(),
     ]
     .into_iter()
     .flatten()

@@ -82,10 +82,10 @@ super::drawings! {
         QUOTA, moved_on(rollout("exceeded quota: web")) => Said::Absent;
     one_that_is_refused_for_another_reason_is_another_failure:
         QUOTA, still(rollout("violates PodSecurity"), 80.0).end() => Said::Inconclusive("violates PodSecurity, not for exceeded quota");
-    one_that_nobody_tries_is_only_slow:
+    one_that_nobody_tries_is_no_deadlock_and_has_not_ended:
         QUOTA, still(web(3).at(1.0).workload("deployment", "web", |web| {
             (web.wanted, web.replicas, web.updated) = (3, 3, 0);
-        }).at(2.0).replica_set("web-1", 0), 120.0).end() => Said::Absent;
+        }).at(2.0).replica_set("web-1", 0), 120.0).end() => Said::Inconclusive("0 of 3 pods are of the newest template");
     what_a_controller_says_is_wrong_is_a_reason:
         "failure: {progresses: violated, of: deployment/web, because: exceeded quota, for: 60s}",
         still(web(3).at(1.0).workload("deployment", "web", |web| {
@@ -98,8 +98,8 @@ super::drawings! {
         DRAIN, still(drained(KUBECTL, &[429, 429, 429, 201]), 120.0).end() => Said::Absent;
     a_drain_that_is_refused_and_still_tries_is_neither:
         DRAIN, still(drained(KUBECTL, &[429; 4]), 30.0).end() => Said::Inconclusive("has begun");
-    a_drain_that_gave_up_early_is_none:
-        DRAIN, still(drained(KUBECTL, &[429; 4]), 120.0).end() => Said::Absent;
+    a_drain_that_gave_up_early_is_neither:
+        DRAIN, still(drained(KUBECTL, &[429; 4]), 120.0).end() => Said::Inconclusive("web-a was refused its eviction, and is still there");
     evictions_that_somebody_else_is_refused_are_another_failure:
         DRAIN, still(drained("descheduler", &[429; 7]), 45.0).end() => Said::Inconclusive("by descheduler, without kubectl drain");
 }
