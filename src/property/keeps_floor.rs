@@ -94,7 +94,11 @@ pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String
     let value = *looked_at(history, question, workload).at(end);
     let promised = floors(question)
         .into_iter()
-        .filter_map(|floor| *promise(history, workload, floor)?.at(end));
+        .filter_map(|floor| promise(history, workload, floor))
+        .map(|promised| promised.since(question.since).until(end))
+        // A promise of nothing is none.
+        .filter(|promised| promised.first(|n| n.is_some_and(|n| n > 0)).is_some())
+        .filter_map(|promised| *promised.last());
     match (value, promised.max()) {
         (_, None) => Some(format!("nothing was promised of {workload} at the end")),
         (Some(value), Some(floor)) if value < floor => Some(format!(
