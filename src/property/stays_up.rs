@@ -85,13 +85,13 @@ fn restarted(history: &History<'_>, question: &Question) -> Option<Violation> {
     Some(violation)
 }
 
-/// When a node stopped being ready, by name: the first time that is asked about.
+/// When a node stopped being ready or there, by name: the first time that is asked about.
 fn stops<'a>(history: &History<'a>, question: &Question) -> Vec<(Duration, &'a str)> {
     let mut stops = Vec::new();
     for (name, states) in history.nodes() {
         let ready = history.series(states, |node| node.ready);
         for pair in ready.points().windows(2) {
-            if let [(_, Some(true)), (t, Some(false))] = pair
+            if let [(_, Some(true)), (t, Some(false) | None)] = pair
                 && question.covers(*t)
             {
                 stops.push((*t, *name));
