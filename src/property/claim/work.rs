@@ -33,6 +33,9 @@ pub(super) fn untested(history: &History<'_>, asked: &Asked<'_>) -> Option<Strin
         within.first(|number| number.is_some_and(holds)).is_some()
     };
     let watched = end.saturating_sub(question.since);
+    if watched.is_zero() {
+        return Some("nothing was watched between the failure's marks".to_owned());
+    }
     if let Some(lasting) = question.lasting.filter(|lasting| watched < *lasting) {
         let (watched, lasting) = (watched.as_secs_f64(), lasting.as_secs_f64());
         return Some(format!(

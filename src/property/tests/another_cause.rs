@@ -179,6 +179,18 @@ fn revisions() -> Timeline {
     still(draft, 40.0).end()
 }
 
+/// Each entry comes twice.
+fn told_twice(mut timeline: Timeline) -> Timeline {
+    let end = timeline.entries.pop();
+    timeline.entries = timeline
+        .entries
+        .into_iter()
+        .flat_map(|entry| [entry.clone(), entry])
+        .collect();
+    timeline.entries.extend(end);
+    timeline
+}
+
 /// Two nodes stop because the scenario stops them, the second under the pod of the first.
 fn stopped_by_hand(both: bool) -> Timeline {
     let draft = stays_up::settled().at(9.0).step("stop w1");
@@ -334,6 +346,8 @@ super::drawings! {
     a_loop_that_was_complete_before_it_was_scaled_was_one:
         EVICTS, still(rounds(&[10.0, 20.0, 30.0], "w1", &evict_for("RemoveDuplicates")).at(40.0).deployment("web", 1, 3), 90.0).end()
             => Said::Reproduced;
+    a_loop_that_is_told_twice_has_as_many_rounds:
+        EVICTS, told_twice(still(rounds(&[10.0, 20.0], "w1", &evict_for("RemoveDuplicates")), 90.0).end()) => Said::Absent;
     places_that_come_back_to_another_revision_are_no_loop:
         SWAPS, revisions() => Said::Inconclusive("it is a replicaset-explosion, and no placement-swap");
     nodes_that_the_scenario_stops_are_no_cascade:

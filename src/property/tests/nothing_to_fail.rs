@@ -48,6 +48,13 @@ fn gone_hpa(draft: Draft, at: f64) -> Draft {
     }))
 }
 
+fn removed(name: &str) -> What {
+    What::Node(Sighting {
+        change: Change::Gone,
+        state: node(name, 8_000),
+    })
+}
+
 /// An autoscaler that never says anything.
 fn dumb_hpa(draft: Draft) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
@@ -140,6 +147,19 @@ super::drawings! {
     what_takes_longer_than_it_was_watched_is_not_seen:
         "failure: {keeps-floor: violated, of: deployment/web, floor: 2, for: 90s}", still(settled(), 60.0).end()
             => Said::Inconclusive("watched for 60.0 s of a failure that lasts 90.0 s");
+    where_the_second_mark_comes_first_nothing_was_watched:
+        "failure: {keeps-floor: violated, of: deployment/web, floor: 2, from: late, to: early}",
+        still(settled().at(20.0).mark("early").at(30.0).mark("late"), 60.0).end() => Said::Inconclusive("nothing was watched");
+    a_promise_of_nothing_is_none:
+        "failure: {keeps-floor: violated, of: deployment/web, floor: 0}", still(settled(), 60.0).end()
+            => Said::Inconclusive("nothing was promised");
+    a_node_that_shrinks_below_its_pods_is_asked_for_too_much:
+        "failure: {fits: violated, of: deployment/web}", still(settled().at(5.0).what(What::Node(seen(node("w1", 3_000)))), 60.0).end()
+            => Said::Inconclusive("at the end w1 is asked for more cpu than it has");
+    a_node_that_vanishes_did_not_stay_up:
+        stays_up::CASCADE, still(stays_up::settled().at(10.0).what(removed("w2")), 90.0).end() => Said::Inconclusive("w2 stopped");
+    a_node_that_the_scenario_removes_may:
+        stays_up::CASCADE, still(stays_up::settled().at(9.0).step("remove w2").at(10.0).what(removed("w2")), 90.0).end() => Said::Absent;
     a_floor_that_nobody_promised_is_not_kept:
         UNDERCUT, still(web(5).at(1.0).deployment("web", 5, 5), 30.0).end() => Said::Inconclusive("nothing was promised");
     nor_is_one_that_is_no_longer_promised:
