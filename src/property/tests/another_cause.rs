@@ -179,6 +179,21 @@ fn revisions() -> Timeline {
     still(draft, 40.0).end()
 }
 
+/// A rollout that waits for a pod, while an autoscaler writes with what it read too long ago.
+fn conflicting() -> Timeline {
+    let draft = web(3).at(1.0).workload("deployment", "web", |web| {
+        (web.wanted, web.replicas, web.updated, web.available) = (3, 3, 2, 2);
+    });
+    let conflict = |draft: Draft, at: f64| {
+        draft.at(at).asked((HPA, "update deployments/scale", "web"), |r| {
+            r.code = 409;
+            r.refusal =
+                Some("Conflict: Operation cannot be fulfilled on deployments.apps \"web\"".to_owned());
+        })
+    };
+    still([10.0, 20.0, 30.0].into_iter().fold(draft, conflict), 90.0).end()
+}
+
 /// Each entry comes twice.
 fn told_twice(mut timeline: Timeline) -> Timeline {
     let end = timeline.entries.pop();
@@ -356,6 +371,10 @@ super::drawings! {
         "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}", stopped_by_hand(false) => Said::Reproduced;
     evictions_that_are_forbidden_are_not_held_up_by_a_budget:
         progresses::DRAIN, forbidden_evictions() => Said::Inconclusive("cannot create resource");
+    a_write_that_comes_too_late_and_is_done_again_holds_no_rollout_up:
+        "failure: {progresses: violated, of: deployment/web, for: 60s}", conflicting() => Said::Inconclusive("2 of 3 pods are of the newest template");
+    replicas_that_go_to_nothing_and_come_back_oscillate:
+        TWO_AUTOSCALERS, still(in_turns(&[(HPA, 0), (HPA, 5), (HPA, 0), (HPA, 5), (HPA, 0), (HPA, 5)]), 70.0).end() => Said::Reproduced;
     replica_sets_that_somebody_else_makes_are_no_explosion:
         EXPLODES, foreign_replica_sets() => Said::Absent;
     a_fall_that_nobody_is_known_to_have_made_is_not_an_earlier_ones:
