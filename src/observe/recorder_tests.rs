@@ -417,3 +417,14 @@ async fn a_kind_that_turns_out_to_own_pods_is_watched_from_then_on_and_so_is_its
     let gaps = recording.gaps();
     assert!(gaps.len() == 1 && gaps[0].0 == "rollouts.argoproj.io", "{gaps:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_comes_after_the_end_whoever_has_something_to_tell() {
+    let Recording { recorder, _dir, .. } = recording(&["web-1"]).await;
+    let late = recorder.noter();
+    recorder.finish(Ending::Complete).unwrap();
+    late(What::Cycle("descheduler".to_owned()));
+    let read = crate::timeline::read(&_dir.path().join("timeline.jsonl")).unwrap();
+    assert_eq!(read.cut, None);
+    assert_eq!(read.timeline.broken_off(), None);
+}

@@ -26,6 +26,8 @@ pub(super) struct Record {
     pub(super) sink: Sink,
     /// Why the file could not be written, the first time. What comes after it is in memory only.
     pub(super) failed: Option<FormatError>,
+    /// Whether the recording has ended: nothing comes after that, whoever still has something to tell.
+    ended: bool,
 }
 
 impl Tape {
@@ -40,6 +42,7 @@ impl Tape {
                 world: World::default(),
                 sink,
                 failed: None,
+                ended: false,
             }),
             changed: watch::Sender::new(()),
         }))
@@ -62,6 +65,10 @@ impl Tape {
 
     fn put_at(&self, t: Option<Duration>, what: What) {
         let mut record = self.lock();
+        if record.ended {
+            return;
+        }
+        record.ended = matches!(what, What::End(_));
         // Under the lock, so that times ascend; and nothing is of the future, whatever the wall clock says.
         let now = self.start.elapsed();
         let entry = Entry {

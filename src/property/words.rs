@@ -84,6 +84,18 @@ pub(super) fn act(act: &Act) -> String {
     }
 }
 
+/// How many causes a sentence has; each try of a controller may have one of its own, with the name of a pod.
+const CAUSES: usize = 2;
+
+/// `a, b and 12 more`.
+fn few(causes: &[String]) -> String {
+    let told = causes[..causes.len().min(CAUSES)].join(", ");
+    match causes.len().saturating_sub(CAUSES) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
+}
+
 /// Seconds as people write them: `0.2 s`, `14 s`.
 pub(super) fn seconds(t: Duration) -> String {
     let seconds = t.as_secs_f64();
@@ -107,7 +119,7 @@ impl Violation {
             .period
             .map(|period| format!(", one every {}", seconds(period)))
             .unwrap_or_default();
-        let causes = self.causes.join(", ");
+        let causes = few(&self.causes);
         let nodes = self.nodes.join(", ");
         let figure = |name: &str| {
             self.figures
