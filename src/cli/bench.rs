@@ -100,9 +100,16 @@ pub(super) fn case(word: &str) -> Result<Case, String> {
 /// When a cluster does not come up.
 pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     match &args.what {
-        What::Ready { runs, flags } => ready(*runs, flags, progress).await,
-        What::Scale { nodes, flags } => scale::run(usize::from(*nodes), flags, progress).await,
+        What::Ready { runs, flags } => {
+            flags.with.fit([])?;
+            ready(*runs, flags, progress).await
+        }
+        What::Scale { nodes, flags } => {
+            flags.with.fit([])?;
+            scale::run(usize::from(*nodes), flags, progress).await
+        }
         What::Overhead { case, runs, flags } => {
+            flags.with.fit([case])?;
             overhead::run(&open(flags.settings(), progress).await?, case, *runs).await
         }
         What::Classify {
