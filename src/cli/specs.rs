@@ -234,6 +234,7 @@ mod tests {
             // What is read has to be there.
             "pr-12:descheduler=image:127.0.0.1:5000/d:x,descheduler-policy=manifests/c8_soft_spread_loop/policy.yaml",
             "odd:scheduler=path:./a,B=c,kwok=v0.8.0",
+            "mine:with=keeper=src:.,scheduler=path:./a,with=operator=path:./o",
         ] {
             assert_eq!(set(text).to_string(), text);
         }
@@ -256,6 +257,11 @@ mod tests {
             ("new:scheduler=", "names nothing"),
             ("new:scheduler=v1.35.0,scheduler=v1.36.0", "given twice"),
             ("new:scheduler=v1.35", "is not a release"),
+            ("new:with=keeper", "keeper"),
+            (
+                "new:with=keeper=src:.,with=keeper=path:x",
+                "\"keeper\" is given twice",
+            ),
             ("new:kubernetes=image:x/y:z", "--kubernetes is three"),
             ("new:scheduler-name=default-scheduler", "default scheduler's"),
         ] {
@@ -276,5 +282,11 @@ mod tests {
         let selection = over.components.selection();
         assert_eq!(selection.spec(ComponentName::Scheduler).to_string(), "v1.35.0");
         assert_eq!(selection.spec(ComponentName::Etcd).to_string(), "v3.5.0");
+        let words = ["--with", "keeper=src:a", "--with", "operator=src:b"];
+        let flags: RunFlags = from_arguments(&words.map(str::to_owned)).unwrap();
+        let over = set("new:with=keeper=src:c").over(&flags).unwrap();
+        assert_eq!(over.with.substitutes().to_string(), "keeper=src:c,operator=src:b");
+        let over = set("new:").over(&flags).unwrap();
+        assert_eq!(over.with.substitutes().to_string(), "keeper=src:a,operator=src:b");
     }
 }

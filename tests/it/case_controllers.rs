@@ -122,7 +122,7 @@ async fn a_controller_is_built_of_a_checkout_and_another_takes_its_place() {
         "{built}"
     );
 
-    // One that does nothing, as it is told to stop at once where the other goes on, is not the case's own.
+    // Another program in its place, which ends at once.
     let crashes = sandbox.program("crashes", "#!/bin/sh\necho 'it is another one'\nexit 7\n");
     let with = format!("keeper={crashes}");
     let other = sandbox.run(&["run", &folder, "--arm", "broken", "--with", &with]);
@@ -134,7 +134,7 @@ async fn a_controller_is_built_of_a_checkout_and_another_takes_its_place() {
         "{other}"
     );
 
-    // The other way round: what can't be run is not looked at where another takes its place.
+    // Nobody looks at what the case brings where another program takes its place.
     let folder = case(&sandbox, "x2", "path:./none");
     let with = format!("keeper={source}");
     let args = ["run", &folder, "--arm", "broken", "--format", "json"];

@@ -12,13 +12,11 @@ use super::super::question::ROUNDS;
 use super::super::{Kind, Question, Violation, as_seconds, per_minute, period, words};
 use crate::timeline::{Does, History, WorkloadRef};
 
-/// When wanted replicas changed, from the value at the beginning of the question on; numbers above 0 only.
+/// When wanted replicas changed, from the value at the beginning of the question on. None at all is a number as any other.
 fn changes(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Vec<(Duration, i64)> {
     let wanted = history.number(workload, |seen| seen.wanted).since(question.since);
     let points = wanted.points().iter().filter(|(t, _)| question.covers(*t));
-    points
-        .filter_map(|(t, wanted)| wanted.filter(|&n| n > 0).map(|n| (*t, n)))
-        .collect()
+    points.filter_map(|(t, wanted)| Some((*t, (*wanted)?))).collect()
 }
 
 /// When each number came back, by number.
