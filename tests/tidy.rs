@@ -313,6 +313,20 @@ fn decisions_are_numbered_without_gaps_and_fit_a_page() {
 }
 
 #[test]
+fn the_test_that_the_chapter_on_cases_shows_is_the_one_that_runs_here() {
+    let chapter = text("docs/cases.md");
+    let shown = chapter.split("```rust\n").nth(1).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let ours = text("tests/cases.rs");
+    let ours: String = ours
+        .lines()
+        .filter(|line| !line.starts_with("//!") && !line.contains("#[exclude("))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(shown.trim(), ours.trim());
+}
+
+#[test]
 fn links_between_the_documents_lead_somewhere() {
     let mut files: Vec<PathBuf> = names("docs/adr")
         .iter()

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::format::CaseFile;
 use crate::experiment::Arm;
 use crate::scenario::Manifest;
+use crate::verdict::Expect;
 
 /// One arm of one variant of a case, with its values put in.
 #[derive(Debug, Clone)]
@@ -29,6 +30,18 @@ pub struct Scenario {
     /// SHA-256 over what is done and how it is judged, in hexadecimal: two scenarios with the same are the same experiment.
     /// Prose is no part of it, nor is what arm and variant are called.
     pub inputs_sha256: String,
+}
+
+impl Scenario {
+    /// What it ends with where nothing has changed: broken arms reproduce, controls do not, unless the case says otherwise of its
+    /// broken arm.
+    #[must_use]
+    pub fn expected(&self) -> Expect {
+        match (self.arm, self.file.expect) {
+            (Arm::Broken, Some(said)) => said.broken,
+            (arm, _) => Expect::of(arm),
+        }
+    }
 }
 
 /// The digest of an experiment: cluster, controllers, steps, failure, premises and facts, and the files that they name.

@@ -1,5 +1,6 @@
 //! The cases that there are: the built-in ones, and those of the user's folders.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use once_cell::sync::Lazy;
@@ -11,8 +12,6 @@ use crate::case::{self, CaseError};
 #[derive(Debug, Clone)]
 pub struct Library {
     cases: Vec<Case>,
-    /// What the user should know about them, in sentences.
-    notes: Vec<String>,
 }
 
 /// What is wrong with the cases of the user's folders.
@@ -29,16 +28,37 @@ pub enum FoldersError {
         /// Why.
         why: String,
     },
-    /// Two cases of one name.
-    #[error("two cases are called \"{name}\": in \"{}\" and in \"{}\"", .first.display(), .second.display())]
-    Twice {
-        /// The name.
-        name: String,
-        /// The one.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-    },
+    /// Cases of one name.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Twice(Vec<Twice>),
+}
+
+/// Two cases of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twice {
+    /// The name.
+    pub name: String,
+    /// The folder of the one; `None` of a built-in one.
+    pub first: Option<PathBuf>,
+    /// The folder of the other.
+    pub second: PathBuf,
+}
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, second) = (&self.name, self.second.display());
+        match &self.first {
+            Some(first) => write!(
+                f,
+                "two cases are called \"{name}\": in \"{}\" and in \"{second}\"",
+                first.display()
+            ),
+            None => write!(
+                f,
+                "two cases are called \"{name}\": a built-in one, and another in \"{second}\", which needs a name of its own"
+            ),
+        }
+    }
 }
 
 /// The name of a case's file.
@@ -74,76 +94,63 @@ impl Library {
     pub fn builtin() -> Self {
         Self {
             cases: BUILTIN.clone(),
-            notes: Vec::new(),
         }
     }
 
-    /// The built-in cases, and those of folders: each the folder of a case, or one of several. A case of the same name takes the
-    /// built-in one's place.
+    /// The built-in cases, and those of folders: each the folder of a case, or one of several. A folder with a built-in case takes
+    /// its place where it is the same experiment: a checkout of this repository, say.
     ///
     /// # Errors
-    /// All mistakes in the folders' cases together; a folder without a case; two cases of one name.
+    /// All mistakes in the folders' cases together; a folder without a case; cases of one name, of which all are told.
     pub fn with(dirs: &[PathBuf]) -> Result<Self, FoldersError> {
         let mut library = Self::builtin();
-        let mut wrong = Vec::new();
-        let mut from: Vec<(String, PathBuf)> = Vec::new();
+        let (mut wrong, mut twice) = (Vec::new(), Vec::new());
+        let mut seen: Vec<PathBuf> = Vec::new();
         for dir in dirs {
             for folder in folders(dir)? {
-                let case = match case::Case::read(&folder) {
-                    Ok(case) => case,
-                    Err(error) => {
-                        wrong.push(error);
-                        continue;
-                    }
-                };
-                for name in [case.id(), case.folder()] {
-                    if let Some((name, first)) =
-                        from.iter().find(|(known, path)| known == name && *path != folder)
-                    {
-                        return Err(FoldersError::Twice {
-                            name: name.clone(),
-                            first: first.clone(),
-                            second: folder,
-                        });
-                    }
-                }
-                if from.iter().any(|(_, path)| *path == folder) {
+                // However it is written: a folder is the same through a link.
+                let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+                if seen.contains(&real) {
                     continue;
                 }
-                from.push((case.id().to_owned(), folder.clone()));
-                from.push((case.folder().to_owned(), folder.clone()));
-                library.add(case, &folder);
+                seen.push(real);
+                match case::Case::read(&folder) {
+                    Ok(case) => twice.extend(library.add(case, &folder).err()),
+                    Err(error) => wrong.push(error),
+                }
             }
         }
-        if wrong.is_empty() {
-            Ok(library)
-        } else {
+        if !wrong.is_empty() {
             Err(FoldersError::Cases(wrong))
+        } else if !twice.is_empty() {
+            Err(FoldersError::Twice(twice))
+        } else {
+            Ok(library)
         }
     }
 
-    fn add(&mut self, case: case::Case, folder: &Path) {
-        let taken = self
-            .cases
-            .iter()
-            .position(|known| known.folder() == case.folder() || known.id() == case.id());
-        match taken {
-            Some(at) => {
-                let builtin = self.cases[at].folder().to_owned();
-                self.notes.push(format!(
-                    "\"{}\" takes the place of the built-in {builtin}",
-                    folder.display()
-                ));
-                self.cases[at] = Case(Make::Folder(case));
-            }
-            None => self.cases.push(Case(Make::Folder(case))),
+    fn add(&mut self, case: case::Case, folder: &Path) -> Result<(), Twice> {
+        let same_name = |known: &Case| known.folder() == case.folder() || known.id() == case.id();
+        let Some(at) = self.cases.iter().position(same_name) else {
+            self.cases.push(Case(Make::Folder(case)));
+            return Ok(());
+        };
+        let known = &self.cases[at];
+        let source = known.as_folder().and_then(case::Case::source);
+        if source.is_none() && known.as_folder().is_some_and(|known| is_same(known, &case)) {
+            self.cases[at] = Case(Make::Folder(case));
+            return Ok(());
         }
-    }
-
-    /// What the user should know about the cases, in sentences: which take a built-in one's place.
-    #[must_use]
-    pub fn notes(&self) -> &[String] {
-        &self.notes
+        let name = if known.id() == case.id() {
+            case.id()
+        } else {
+            case.folder()
+        };
+        Err(Twice {
+            name: name.to_owned(),
+            first: source.map(Path::to_owned),
+            second: folder.to_owned(),
+        })
     }
 
     /// All of them, in order.
@@ -189,6 +196,23 @@ impl<'a> IntoIterator for &'a Library {
     }
 }
 
+/// Whether two cases are called the same and are the same experiment, whatever their prose says.
+fn is_same(one: &case::Case, other: &case::Case) -> bool {
+    let arms = |case: &case::Case| -> Vec<_> {
+        let scenarios = case.scenarios().iter();
+        let arm = |of: &case::Scenario| {
+            (
+                of.arm,
+                of.variant.clone(),
+                of.file.expect,
+                of.inputs_sha256.clone(),
+            )
+        };
+        scenarios.map(arm).collect()
+    };
+    one.folder() == other.folder() && arms(one) == arms(other)
+}
+
 /// Whether a folder is one of a case.
 #[must_use]
 pub fn is_case(dir: &Path) -> bool {
@@ -216,3 +240,7 @@ fn folders(dir: &Path) -> Result<Vec<PathBuf>, FoldersError> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+#[path = "library_tests.rs"]
+mod tests;

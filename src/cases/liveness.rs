@@ -33,7 +33,7 @@ pub(super) fn load(study: &Study) -> Result<Folder, LibraryError> {
         found.and_then(|file| file.contents_utf8()).unwrap_or_default()
     };
     let mut mistakes = Vec::new();
-    let card = Card::parse(study.folder, text("case.yaml"));
+    let card = Card::parse(study.folder, text("card.yaml"));
     let card = card
         .map_err(|CardError { mistakes: found }| mistakes.extend(found))
         .ok();

@@ -1,13 +1,14 @@
 //! The cases that there are: folders, built in or the user's, and one experiment that is still written in Rust.
 //!
 //! A folder in `manifests/` is a built-in case; nothing else has to be edited. `l1` asks for what the format does not say (an API
-//! server that is bounded, probed and restarted), and is Rust until it becomes an experiment of the load test.
+//! server that is bounded, probed and restarted), and is Rust until it becomes an experiment of the load test. Its folder has a
+//! `card.yaml` in place of a `case.yaml`.
 
 mod l1_apiserver_liveness_loop;
 mod library;
 mod liveness;
 
-pub use library::{FoldersError, Library, is_case};
+pub use library::{FoldersError, Library, Twice, is_case};
 pub use liveness::{Folder, LibraryError};
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use globset::Glob;
 use include_dir::{Dir, include_dir};
 
 use crate::case::format::Step;
-use crate::case::{self, CaseError, Files, Mistake};
+use crate::case::{self, CaseError, Files, Mistake, Scenario};
 use crate::property::claim;
 use crate::scenario::Arm;
 use crate::timeline::Timeline;
@@ -151,15 +152,11 @@ impl Case {
         }
     }
 
-    /// What an arm is expected to end with where nothing has changed: broken arms reproduce, controls do not, unless the case says
-    /// otherwise of its broken arm.
+    /// What an arm is expected to end with where nothing has changed.
     #[must_use]
     pub fn expected(&self, arm: Arm, variant: Option<&str>) -> Expect {
-        let said = self
-            .as_folder()
-            .filter(|_| arm == Arm::Broken)
-            .and_then(|case| Some(case.scenario(arm, variant)?.file.expect?.broken));
-        said.unwrap_or_else(|| Expect::of(arm))
+        let scenario = self.as_folder().and_then(|case| case.scenario(arm, variant));
+        scenario.map_or_else(|| Expect::of(arm), Scenario::expected)
     }
 
     /// What is to be said of a timeline of this case. A pure function.

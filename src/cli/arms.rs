@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
@@ -19,7 +18,7 @@ use crate::exit;
 use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::provider::Provider;
+use crate::provider::{Provider, cores};
 use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
 
@@ -51,7 +50,7 @@ pub enum Arms {
 /// How often and how many at once.
 #[derive(Debug, Clone, Args)]
 pub struct TimesFlags {
-    /// How many arms run side by side [default: two a core, as far as memory goes; on kind one]
+    /// How many arms run side by side [default: four a core, as far as memory goes; on kind one]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
     /// Run each arm so many times, in rounds; its verdict is that on which all of them agree
@@ -100,8 +99,16 @@ impl ArmFlags {
     /// # Errors
     /// All mistakes in the folders' cases together.
     pub fn library(&self) -> Result<Library, Failure> {
-        let folders: Vec<PathBuf> = self.cases.iter().filter_map(|word| folder_of(word)).collect();
-        self.cases_flags.library_with(&folders)
+        self.found_in().library()
+    }
+
+    /// Where cases are found: the folders of `--cases`, and those that are named.
+    #[must_use]
+    pub fn found_in(&self) -> CasesFlags {
+        let named = self.cases.iter().filter_map(|word| folder_of(word));
+        CasesFlags {
+            dirs: self.cases_flags.dirs.iter().cloned().chain(named).collect(),
+        }
     }
 
     /// The arms that were asked for, in the order in which they are listed.
@@ -187,15 +194,14 @@ pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Fa
 /// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
 pub(super) const ARM_MEMORY: u64 = 700 << 20;
 
-/// Two arms a core: they mostly wait. Fewer where there is no memory for so many.
+/// Four arms a core: they mostly wait. Fewer where there is no memory for so many.
 pub(super) fn default_jobs() -> usize {
     use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let system = System::new_with_specifics(
         RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
     );
     let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
-    (2 * cores).min(room).max(1)
+    (4 * cores()).min(room).max(1)
 }
 
 /// Says that something is left of killed runs.

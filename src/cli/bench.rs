@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 
 use self::kwokctl::Kwokctl;
 use super::Failure;
+use super::cases::CasesFlags;
 use super::flags::RunFlags;
-use crate::cases::{Case, Library};
 use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
 use crate::progress::Progress;
@@ -59,8 +59,11 @@ pub enum What {
     #[command(after_help = "Example:\n  kubeclash bench overhead c7 --runs 5 --pace recorded")]
     Overhead {
         /// The case whose broken arm is run
-        #[arg(value_name = "CASE", default_value = "c7", value_parser = case)]
-        case: Case,
+        #[arg(value_name = "CASE", default_value = "c7")]
+        case: String,
+        /// Where cases are found
+        #[command(flatten)]
+        cases: CasesFlags,
         /// How often each
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=100))]
         runs: u16,
@@ -83,21 +86,10 @@ pub enum What {
     },
 }
 
-/// The one case that a word names.
-pub(super) fn case(word: &str) -> Result<Case, String> {
-    let library = Library::builtin();
-    let called: Vec<&Case> = library.called(word).collect();
-    match called[..] {
-        [case] => Ok(case.clone()),
-        [] => Err("no case is called so: see \"kubeclash list\"".to_owned()),
-        _ => Err("more than one case is called so".to_owned()),
-    }
-}
-
 /// Measures, and prints a line a run and the medians.
 ///
 /// # Errors
-/// When a cluster does not come up.
+/// When a cluster does not come up, or no case is called as was said.
 pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     match &args.what {
         What::Ready { runs, flags } => {
@@ -108,9 +100,15 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
             flags.with.fit([])?;
             scale::run(usize::from(*nodes), flags, progress).await
         }
-        What::Overhead { case, runs, flags } => {
-            flags.with.fit([case])?;
-            overhead::run(&open(flags.settings(), progress).await?, case, *runs).await
+        What::Overhead {
+            case,
+            cases,
+            runs,
+            flags,
+        } => {
+            let case = cases.only(case)?;
+            flags.with.fit([&case])?;
+            overhead::run(&open(flags.settings(), progress).await?, &case, *runs).await
         }
         What::Classify {
             megabytes,

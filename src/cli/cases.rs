@@ -11,8 +11,7 @@ use crate::exit;
 /// Where cases are found.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CasesFlags {
-    /// A folder of cases beside the built-in ones, or one case's folder; can be given several times. One with the name of a
-    /// built-in case takes its place
+    /// A folder of cases beside the built-in ones, or one case's folder; can be given several times
     #[arg(
         long = "cases",
         id = "case-dirs",
@@ -80,5 +79,9 @@ pub(super) fn names(word: &str, case: &Case) -> bool {
         return case.is_called(word);
     };
     let source = case.as_folder().and_then(|case| case.source());
-    source.is_some_and(|source| source == folder || source.parent() == Some(&folder))
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    source.map(real).is_some_and(|source| {
+        let folder = real(&folder);
+        source == folder || source.parent() == Some(&*folder)
+    })
 }

@@ -148,7 +148,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
         refused: skew::too_old(&versions),
         machine: Machine {
             platform: Platform::host().to_string(),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: crate::provider::cores(),
             memory_bytes: system.total_memory(),
             memory_available_bytes: system.available_memory(),
             jobs: default_jobs(),

@@ -80,7 +80,7 @@ struct Job<'a> {
     set: Option<&'a SpecSet>,
     weight: u64,
     /// Where its case is found.
-    cases: &'a CasesFlags,
+    cases: CasesFlags,
 }
 
 /// What a job runs.
@@ -207,7 +207,7 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
                     what: what.clone(),
                     set,
                     weight,
-                    cases: &args.arms.cases_flags,
+                    cases: args.arms.found_in(),
                 }),
             }
         }
@@ -414,6 +414,21 @@ mod tests {
             let words = std::iter::once("kubeclash".to_owned()).chain(command);
             <crate::cli::Cli as clap::Parser>::try_parse_from(words).unwrap_or_else(|e| panic!("{e}"));
         }
+    }
+
+    #[test]
+    fn a_job_finds_a_case_that_was_named_by_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("x1_mine");
+        std::fs::create_dir(&folder).unwrap();
+        for (file, text) in crate::case::template::files("x1") {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        let folder = folder.display().to_string();
+        let jobs = objects(&[&folder, "--arm", "broken"]);
+        assert_eq!(jobs[0]["name"], "x1 broken");
+        let command = format!("run x1_mine --arm broken --cases {folder}");
+        assert_eq!(jobs[0]["command"], command);
     }
 
     #[test]

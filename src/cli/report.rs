@@ -1,5 +1,6 @@
 //! `kubeclash report`: reports of evidence that is there; and the files that `run` writes its reports to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use clap::Args;
 
 use super::Failure;
 use super::cases::CasesFlags;
-use crate::cases::Library;
+use crate::cases::{Case, Library};
 use crate::disk;
 use crate::evidence::{self, Evidence};
 use crate::exit;
@@ -222,10 +223,22 @@ pub(super) fn material(dirs: &[PathBuf], all: bool, library: &Library) -> Materi
         (library.place(&id.case), id.clone())
     };
     material.arms.sort_by_cached_key(place);
+    material.titles = titles(&material.arms, library);
     material.took = material.arms.iter().fold(Duration::ZERO, |sum, arm| {
         sum.saturating_add(Duration::from_millis(arm.outcome.elapsed_ms))
     });
     material
+}
+
+/// What goes wrong in the cases of some arms, by the cases' names: as a library says it, or the copy that is among the evidence.
+pub(super) fn titles(arms: &[Evidence], library: &Library) -> BTreeMap<String, String> {
+    let title = |arm: &Evidence| {
+        let name = &arm.outcome.id.case;
+        let copy = || Case::copied(name, &arm.outcome.evidence.join(evidence::CASE)).ok();
+        let case = library.find(name).cloned().or_else(copy)?;
+        Some((name.clone(), case.card().title))
+    };
+    arms.iter().filter_map(title).collect()
 }
 
 /// Keeps the last run of each arm and build; runs are in the order of their names, which are their times.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
+use super::cases::CasesFlags;
 use crate::evidence;
 use crate::exit;
 use crate::report::results::{notes, page};
@@ -24,6 +25,9 @@ pub struct ResultsArgs {
     /// What was found out about releases: a list of case, component, release, text, source
     #[arg(long, value_name = "FILE")]
     pub notes: Option<PathBuf>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
 }
 
 /// Prints the page on standard output.
@@ -32,13 +36,14 @@ pub struct ResultsArgs {
 /// When there is no evidence, or it or the notes can't be read.
 pub fn run(args: &ResultsArgs) -> Result<(), Failure> {
     let usage = |why: String| Failure::new(exit::USAGE, why);
+    let library = args.cases.library()?;
     let notes = match &args.notes {
         None => Vec::new(),
         Some(file) => {
             let name = file.display().to_string();
             let text = std::fs::read_to_string(file)
                 .map_err(|e| usage(format!("--notes: \"{name}\" can't be read: {e}")))?;
-            notes(&name, &text).map_err(|e| usage(e.to_string()))?
+            notes(&name, &text, &library).map_err(|e| usage(e.to_string()))?
         }
     };
     let mut outcomes = Vec::new();
@@ -53,6 +58,6 @@ pub fn run(args: &ResultsArgs) -> Result<(), Failure> {
         }
         outcomes.extend(found);
     }
-    super::say(&page(&outcomes, &notes));
+    super::say(&page(&outcomes, &notes, &library));
     Ok(())
 }

@@ -75,9 +75,6 @@ pub enum RunFormat {
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let library = args.arms.library()?;
     let selected = args.arms.on(args.flags.provider, &library, progress)?;
-    for note in library.notes() {
-        progress.println(format!("note: {note}"));
-    }
     args.flags.with.fit(selected.iter().map(|chosen| &chosen.case))?;
     announce(&selected, &args.flags.with.substitutes(), progress);
     let expectations = args
@@ -127,6 +124,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
             }
         }
     }
+    material.titles = report::titles(&material.arms, &library);
     let outcomes = material.outcomes();
     match args.format {
         RunFormat::Text => super::say(&terminal::summary(&material.summary(&outcomes), style)),

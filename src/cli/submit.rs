@@ -1,14 +1,17 @@
 //! `kubeclash submit`: steps as Kubernetes Jobs on a cluster that the user names.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod steps;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::Failure;
+use super::cases::CasesFlags;
 use super::report::{ReportFiles, material};
-use super::{Cli, Failure, Verb};
+use crate::cases::Library;
 use crate::exit;
 use crate::progress::{Progress, elapsed};
 use crate::report::{Attempt, HarnessFailure, Style, terminal};
@@ -26,12 +29,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(100);
 /// privileges, without a token, tried once. Results come back by "exec", checked by their digest, and are what a run here leaves;
 /// then the Job is removed, as it is after a failure, after its deadline and after Ctrl-C.
 ///
+/// A case of your own goes along: the Job carries the files that it is made of, of the cases that the step runs and no others.
+///
 /// Which steps run when, and where, is the cluster's business. The cluster is the one of --context, whatever is current.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash submit --context staging --image registry.example.org/me/kubeclash:pr-12 -- run c7\n  \
                   kubeclash matrix --format json | kubeclash submit --context staging --image me/kubeclash:pr-12 --from -\n  \
                   kubeclash submit --context kind-mine --image me/kubeclash:pr-12 --cpu 500m --dry-run -- run c5 c8\n  \
+                  kubeclash submit --context staging --image me/kubeclash:pr-12 -- run ./mine\n  \
                   kubeclash submit --context staging --sweep\n\n\
                   The image is made by \"kubeclash image\"; any other with kubeclash on its PATH and a user that is not root will do.\n\
                   Exit codes are those of the steps: 6 where one has no results, 3 where a verdict differed."
@@ -55,6 +61,9 @@ pub struct SubmitArgs {
     /// A file of jobs, as "kubeclash matrix" prints them in JSON or for GitHub; "-" is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "command")]
     pub from: Option<PathBuf>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
     /// How many steps are given to the cluster at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
@@ -141,12 +150,11 @@ pub async fn run(args: &SubmitArgs, progress: &Progress, style: &Style) -> Resul
         None => vec![Step {
             name: args.command.join(" "),
             command: args.command.clone(),
+            cases: None,
         }],
-        Some(file) => steps(file)?,
+        Some(file) => steps::read(file)?,
     };
-    for step in &steps {
-        check(step)?;
-    }
+    let (steps, library) = steps::pack(steps, &args.cases)?;
     if steps.is_empty() {
         progress.println("there are no steps: nothing is submitted");
         return Ok(exit::EXPECTED);
@@ -184,7 +192,7 @@ pub async fn run(args: &SubmitArgs, progress: &Progress, style: &Style) -> Resul
     };
     let at_once = usize::from(args.jobs);
     let done = submit::submit(&target, steps, &runs, at_once, &args.out, progress, ended).await?;
-    report(args, &done, style)?;
+    report(args, &done, &library, style)?;
     if done.iter().any(|done| done.left.is_some()) {
         progress.println(format!(
             "Jobs may be left: kubeclash submit --context {} --sweep",
@@ -204,13 +212,13 @@ async fn target(args: &SubmitArgs) -> Result<Target, Failure> {
 }
 
 /// The table of the arms that came back, and the reports.
-fn report(args: &SubmitArgs, done: &[Done], style: &Style) -> Result<(), Failure> {
+fn report(args: &SubmitArgs, done: &[Done], library: &Library, style: &Style) -> Result<(), Failure> {
     let folders: Vec<PathBuf> = done
         .iter()
         .filter(|done| done.end.is_ok())
         .map(|done| done.folder.clone())
         .collect();
-    let mut material = material(&folders, true, &crate::cases::Library::builtin());
+    let mut material = material(&folders, true, library);
     let failures = done.iter().filter_map(|done| {
         let error = done.end.as_ref().err()?.to_string();
         let of = Attempt::Step(done.step.name.clone());
@@ -285,81 +293,6 @@ fn code(done: &[Done]) -> u8 {
         .unwrap_or(exit::EXPECTED)
 }
 
-/// The jobs in a file, as they are printed: one JSON object a line, or all in `{"include":[…]}`.
-fn steps(file: &Path) -> Result<Vec<Step>, Failure> {
-    let refused = |why: String| Failure::new(exit::USAGE, format!("\"{}\": {why}", file.display()));
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(file).and_then(|mut file| file.read_to_string(&mut text))
-    }
-    .map_err(|error| refused(error.to_string()))?;
-    parsed(&text).map_err(refused)
-}
-
-fn parsed(text: &str) -> Result<Vec<Step>, String> {
-    let mut steps = Vec::new();
-    for (at, value) in serde_json::Deserializer::from_str(text)
-        .into_iter::<Value>()
-        .enumerate()
-    {
-        let value = value.map_err(|error| format!("job {}: {error}", at + 1))?;
-        let jobs = match value.get("include") {
-            Some(Value::Array(jobs)) => jobs.clone(),
-            _ => vec![value],
-        };
-        for job in jobs {
-            let field = |name: &str| job.get(name).and_then(Value::as_str);
-            let number = steps.len() + 1;
-            let command = field("command").ok_or_else(|| {
-                format!("job {number} has no \"command\": it must be what \"kubeclash matrix --format json\" prints")
-            })?;
-            let words = shlex::split(command)
-                .ok_or_else(|| format!("job {number}: \"{command}\" has a quote that does not end"))?;
-            steps.push(Step {
-                name: field("name").unwrap_or(command).to_owned(),
-                command: words,
-            });
-        }
-    }
-    Ok(steps)
-}
-
-/// Whether a command can be a step: it is asked here, not by a pod minutes later.
-fn check(step: &Step) -> Result<(), Failure> {
-    let refused = |why: String| {
-        let message = format!("\"{}\" can't be a step: {why}", step.command.join(" "));
-        Failure::new(exit::USAGE, message)
-    };
-    let words = std::iter::once("kubeclash").chain(step.command.iter().map(String::as_str));
-    let parsed = Cli::try_parse_from(words).map_err(|error| {
-        let error = error.to_string();
-        let first = error.lines().next().unwrap_or_default();
-        refused(first.trim_start_matches("error: ").to_owned())
-    })?;
-    let flags = match &parsed.verb {
-        Verb::Run(args) => &args.flags,
-        Verb::Load(args) => &args.flags,
-        Verb::Compare(args) => &args.flags,
-        Verb::Bisect(args) => &args.flags,
-        _ => return Err(refused("it must be run, load, compare or bisect".to_owned())),
-    };
-    if flags.provider != crate::provider::Provider::Local {
-        return Err(refused(
-            "there is no container engine in a pod for kind".to_owned(),
-        ));
-    }
-    if step
-        .command
-        .iter()
-        .any(|word| word == "--out" || word.starts_with("--out="))
-    {
-        return Err(refused("--out is submit's own".to_owned()));
-    }
-    Ok(())
-}
-
 /// Removes what a killed submission has left.
 async fn sweep(args: &SubmitArgs) -> Result<u8, Failure> {
     let target = target(args).await?;
@@ -397,53 +330,6 @@ async fn sweep(args: &SubmitArgs) -> Result<u8, Failure> {
 mod tests {
     use super::*;
 
-    fn step(words: &str) -> Step {
-        Step {
-            name: words.to_owned(),
-            command: words.split(' ').map(str::to_owned).collect(),
-        }
-    }
-
-    #[test]
-    fn jobs_are_read_as_they_are_printed() {
-        let lines = "{\"name\":\"a\",\"command\":\"run c7 --scheduler 'path:./it'\\\\''s'\"}\n{\"command\":\"load --nodes 100\"}\n";
-        let read = parsed(lines).unwrap();
-        assert_eq!(read[0].name, "a");
-        assert_eq!(read[0].command, ["run", "c7", "--scheduler", "path:./it's"]);
-        assert_eq!(read[1].name, "load --nodes 100");
-        assert_eq!(
-            parsed("{\"include\":[{\"name\":\"a\",\"command\":\"run c7\"}]}")
-                .unwrap()
-                .len(),
-            1
-        );
-        assert_eq!(parsed("{\"include\":[]}").unwrap(), []);
-        for (bad, why) in [
-            ("{", "job 1"),
-            ("{\"name\":\"a\"}", "no \"command\""),
-            ("{\"command\":\"run 'c7\"}", "does not end"),
-        ] {
-            let said = parsed(bad).unwrap_err();
-            assert!(said.contains(why), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_command_that_is_no_step_is_refused_before_anything_is_created() {
-        check(&step("run c7 --arm broken")).unwrap();
-        check(&step("load --nodes 100")).unwrap();
-        for (bad, why) in [
-            ("run c7 --nonsense", "unexpected argument"),
-            ("sweep", "run, load, compare or bisect"),
-            ("run c7 --provider kind", "no container engine"),
-            ("run c7 --out elsewhere", "submit's own"),
-        ] {
-            let failure = check(&step(bad)).unwrap_err();
-            assert_eq!(failure.code, exit::USAGE);
-            assert!(failure.report.to_string().contains(why), "{:?}", failure.report);
-        }
-    }
-
     #[test]
     fn amounts_are_those_of_kubernetes() {
         for good in ["2", "500m", "4Gi", "1.5", "100M"] {
@@ -457,7 +343,11 @@ mod tests {
     #[test]
     fn the_worst_end_is_the_exit_code() {
         let done = |end: Result<u8, StepError>| Done {
-            step: step("run c7"),
+            step: Step {
+                name: "run c7".to_owned(),
+                command: Vec::new(),
+                cases: None,
+            },
             end,
             folder: PathBuf::new(),
             took: Duration::ZERO,

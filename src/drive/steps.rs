@@ -18,8 +18,9 @@ use crate::case::{Scenario, condition, cpu_use};
 use crate::component::ComponentName;
 use crate::observe::Recorder;
 use crate::provider::{Cluster, Controller};
-use crate::scenario::{Arm, Pace, secs};
+use crate::scenario::{Pace, secs};
 use crate::timeline::{Ending, Timeline, What, World, refusal, undone};
+use crate::verdict::Expect;
 
 pub use self::check::check;
 
@@ -181,10 +182,10 @@ impl Steps<'_> {
 
     /// Watches. The last time ends as soon as the failure is complete; at the recorded pace it is watched to its end, for its rates.
     async fn observe(&self, recorder: &Recorder, window: Duration, last: bool) {
-        let window = match self.scenario.arm {
-            // At a fast pace a broken arm gets as long as a slow machine needs.
-            Arm::Broken if last => self.pace.deadline(window),
-            _ if last => self.pace.window(window),
+        let window = match self.scenario.expected() {
+            // At a fast pace a failure that is to come gets as long as a slow machine needs.
+            Expect::Reproduced if last => self.pace.deadline(window),
+            Expect::Absent if last => self.pace.window(window),
             _ => self.pace.scale(window),
         };
         let stops = last && self.pace != Pace::Recorded;

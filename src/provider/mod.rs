@@ -48,6 +48,11 @@ pub use scale::Scale;
 pub use spec::{ClusterSpec, ClusterSpecError, NodeSpec, SchedulerSpec};
 pub use tuning::{Tuning, TuningError};
 
+/// The cores that there are for this process.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Who provides clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Provider {

@@ -28,8 +28,8 @@ fn material() -> Material {
     Material {
         arms: [outcome(), control(), unexpected()].map(arm).to_vec(),
         failures: vec![failure("c7_taint_recreate_loop broken", None)],
-        left_out: Vec::new(),
         took: Duration::from_millis(131_250),
+        ..Material::default()
     }
 }
 

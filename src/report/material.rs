@@ -1,6 +1,6 @@
 //! What every report is made of: the arms of a run, live or read back from evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Material {
     pub failures: Vec<HarnessFailure>,
     /// What is left out and why, a sentence each: recordings that can't be read.
     pub left_out: Vec<String>,
+    /// What goes wrong in each of their cases, in one sentence, by the case's folder; of one that nobody knows there is none.
+    pub titles: BTreeMap<String, String>,
     /// How long everything took, by the clock on the wall; of evidence, the arms' own times together.
     pub took: Duration,
 }

@@ -52,14 +52,17 @@ pub struct NotesError {
 /// All of the control plane, as a note's component.
 const KUBERNETES: &str = "kubernetes";
 
-/// Reads a file of notes.
+/// Reads a file of notes, on the cases of a library.
 ///
 /// # Errors
 /// All mistakes together.
-pub fn notes(file: &str, text: &str) -> Result<Vec<Note>, NotesError> {
+pub fn notes(file: &str, text: &str, library: &Library) -> Result<Vec<Note>, NotesError> {
     let mut mistakes = Vec::new();
     let items = items(file, text, &mut mistakes);
-    let notes = items.into_iter().map(|item| note(item, &mut mistakes)).collect();
+    let notes = items
+        .into_iter()
+        .map(|item| note(item, library, &mut mistakes))
+        .collect();
     if mistakes.is_empty() {
         Ok(notes)
     } else {
@@ -67,10 +70,9 @@ pub fn notes(file: &str, text: &str) -> Result<Vec<Note>, NotesError> {
     }
 }
 
-fn note(mut item: Item, mistakes: &mut Vec<String>) -> Note {
+fn note(mut item: Item, library: &Library, mistakes: &mut Vec<String>) -> Note {
     let [component, version, text] = ["component", "release", "text"].map(|key| item.needed(key, mistakes));
     let [case, source] = ["case", "source"].map(|key| item.text(key, mistakes));
-    let library = Library::builtin();
     if let Some(case) = &case
         && library.called(case).next().is_none()
     {
@@ -171,9 +173,9 @@ struct Table {
     columns: Vec<(Build, Vec<Outcome>)>,
 }
 
-/// The whole page.
+/// The whole page, its cases in the order of a library.
 #[must_use]
-pub fn page(outcomes: &[Outcome], notes: &[Note]) -> String {
+pub fn page(outcomes: &[Outcome], notes: &[Note], library: &Library) -> String {
     let mut text = String::from(
         "# Results\n\n\
          What every case ended with on several releases of Kubernetes, each with a descheduler of its age. This page is\n\
@@ -184,13 +186,13 @@ pub fn page(outcomes: &[Outcome], notes: &[Note]) -> String {
     let mut used = vec![false; notes.len()];
     for table in tables(outcomes) {
         let _ = write!(text, "\n## At {} pace\n\n", table.pace);
-        verdicts(&table, &mut text);
+        verdicts(&table, library, &mut text);
         let _ = write!(
             text,
             "\n### What changed between releases ({} pace)\n\n",
             table.pace
         );
-        changes(&table, notes, &mut used, &mut text);
+        changes(&table, notes, library, &mut used, &mut text);
     }
     let left: Vec<&Note> = notes
         .iter()
@@ -246,14 +248,13 @@ fn tables(outcomes: &[Outcome]) -> Vec<Table> {
 
 impl Table {
     /// The arms that some column has, in the order of the cases.
-    fn rows(&self) -> Vec<&Outcome> {
+    fn rows(&self, library: &Library) -> Vec<&Outcome> {
         let mut rows: Vec<&Outcome> = Vec::new();
         for outcome in self.columns.iter().flat_map(|(_, arms)| arms) {
             if !rows.iter().any(|known| known.id == outcome.id) {
                 rows.push(outcome);
             }
         }
-        let library = Library::builtin();
         rows.sort_by_key(|row| (library.place(&row.id.case), row.id.clone()));
         rows
     }
@@ -263,7 +264,7 @@ fn of<'a>(arms: &'a [Outcome], row: &Outcome) -> Option<&'a Outcome> {
     arms.iter().find(|outcome| outcome.id == row.id)
 }
 
-fn verdicts(table: &Table, text: &mut String) {
+fn verdicts(table: &Table, library: &Library, text: &mut String) {
     text.push_str("| case | arm |");
     for (build, _) in &table.columns {
         let names: Vec<String> = build.names().iter().map(|name| cell(name)).collect();
@@ -271,7 +272,7 @@ fn verdicts(table: &Table, text: &mut String) {
     }
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(table.columns.len()));
     let mut unclear = Vec::new();
-    for row in table.rows() {
+    for row in table.rows(library) {
         let case = match row.id.arm {
             Arm::Control => String::new(),
             Arm::Broken => row.id.case_name(),
@@ -310,14 +311,14 @@ fn ended(outcome: &Outcome) -> String {
     lines.join("<br>")
 }
 
-fn changes(table: &Table, notes: &[Note], used: &mut [bool], text: &mut String) {
+fn changes(table: &Table, notes: &[Note], library: &Library, used: &mut [bool], text: &mut String) {
     let mut any = false;
     for pair in table.columns.windows(2) {
         let [(from, before), (to, after)] = pair else {
             continue;
         };
         let mut lines = Vec::new();
-        for row in table.rows() {
+        for row in table.rows(library) {
             let (Some(a), Some(b)) = (of(before, row), of(after, row)) else {
                 continue;
             };
@@ -325,7 +326,7 @@ fn changes(table: &Table, notes: &[Note], used: &mut [bool], text: &mut String) 
                 let Some(change) = change(&compared) else { continue };
                 let mut line = format!("- {}: {change}", compared.id);
                 for (note, used) in notes.iter().zip(used.iter_mut()) {
-                    if explains(note, &compared, from, to) {
+                    if explains(note, &compared, library, from, to) {
                         *used = true;
                         let _ = write!(line, ". {} {}: {}", note.component, note.release, told(note));
                     }
@@ -376,12 +377,11 @@ fn change(compared: &Compared) -> Option<String> {
 }
 
 /// Whether a note is of what came in between two releases.
-fn explains(note: &Note, compared: &Compared, from: &Build, to: &Build) -> bool {
-    let of_case = note.case.as_ref().is_some_and(|word| {
-        Library::builtin()
-            .called(word)
-            .any(|case| case.folder() == compared.id.case)
-    });
+fn explains(note: &Note, compared: &Compared, library: &Library, from: &Build, to: &Build) -> bool {
+    let of_case = note
+        .case
+        .as_ref()
+        .is_some_and(|word| library.called(word).any(|case| case.folder() == compared.id.case));
     let (Some(then), Some(before), Some(after)) = (
         release(&note.release),
         from.release_of(&note.component),

@@ -37,7 +37,11 @@ fn with(outcome: Outcome, verdict: &Verdict, rate: f64) -> Outcome {
 }
 
 fn read(text: &str) -> Vec<Note> {
-    notes("n.yaml", text).unwrap_or_else(|e| panic!("{e}"))
+    notes("n.yaml", text, &Library::builtin()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn page(outcomes: &[Outcome], notes: &[Note]) -> String {
+    super::page(outcomes, notes, &Library::builtin())
 }
 
 #[test]
@@ -146,7 +150,7 @@ fn a_scheduler_of_another_release_is_another_column() {
 fn all_mistakes_of_the_notes_are_named() {
     let text = "- case: c9\n  component: scheduler\n  release: new\n  txt: x\n";
     assert_eq!(
-        notes("n.yaml", text).unwrap_err().mistakes,
+        notes("n.yaml", text, &Library::builtin()).unwrap_err().mistakes,
         [
             "n.yaml:1: text: missing",
             "n.yaml:1: case: no case is called \"c9\": there are c1, c2, c3, c5, c6, c7, c8, as1, ds1, ds2, ds3, h2, h2m, h22, k4, s1, s7, s9, sc2, wl1, wl2, l1 (see \"kubeclash list\")",

@@ -1,4 +1,4 @@
-//! A case's identity card: `manifests/<case>/case.yaml`.
+//! The identity card of an experiment that is written in Rust: `manifests/<case>/card.yaml`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Shape, yaml};
 
-/// Who a case is: what its `case.yaml` says, checked.
+/// Who a case is: what its `card.yaml` says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
     /// The folder's name, `<id>_<what goes wrong>`.
@@ -35,7 +35,7 @@ pub struct Card {
     pub observe: Duration,
 }
 
-/// Everything that is wrong with a `case.yaml`, each mistake with its file and, where it is known, its line.
+/// Everything that is wrong with a `card.yaml`, each mistake with its file and, where it is known, its line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .mistakes.join("\n"))]
 pub struct CardError {
@@ -49,7 +49,7 @@ impl Card {
     /// # Errors
     /// All mistakes together: unknown and missing fields, values of another type, an id that is not the folder's.
     pub fn parse(folder: &'static str, text: &str) -> Result<Self, CardError> {
-        let file = format!("{folder}/case.yaml");
+        let file = format!("{folder}/card.yaml");
         let map = match yaml::value(text) {
             Ok(Value::Object(map)) => map,
             Ok(_) => {
@@ -226,10 +226,10 @@ mod tests {
         assert_eq!(
             error.mistakes,
             [
-                "c8_some_loop/case.yaml: title: missing",
-                "c8_some_loop/case.yaml:6: workers: expected a whole number from 1 to 5000, found \"many\"",
-                "c8_some_loop/case.yaml:11: colour: unknown field",
-                "c8_some_loop/case.yaml:1: id: \"c9\" is not the beginning of the folder's name",
+                "c8_some_loop/card.yaml: title: missing",
+                "c8_some_loop/card.yaml:6: workers: expected a whole number from 1 to 5000, found \"many\"",
+                "c8_some_loop/card.yaml:11: colour: unknown field",
+                "c8_some_loop/card.yaml:1: id: \"c9\" is not the beginning of the folder's name",
             ]
         );
     }

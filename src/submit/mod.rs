@@ -10,12 +10,14 @@
 //!               Job removed, with its pod, however the step ended
 //! ```
 //!
-//! Which steps run at once, and where, is the cluster's business: there is no scheduler of ours.
+//! Which steps run at once, and where, is the cluster's business: there is no scheduler of ours. What a step needs of the user's own
+//! cases is in its Job (packed), and the worker makes folders of it.
 
 mod fetch;
 mod follow;
 pub mod image;
 mod leftovers;
+mod packed;
 mod step;
 pub mod worker;
 
@@ -38,6 +40,7 @@ use crate::progress::Progress;
 use crate::rundir::RunDir;
 
 pub use leftovers::{Leftover, leftovers, remove};
+pub use packed::{PackError, PackedCases};
 pub use step::{Runs, Step};
 
 /// How long the removal of a Job may take: its pod's grace period, and then some.

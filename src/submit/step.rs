@@ -7,6 +7,8 @@ use k8s_openapi::api::batch::v1::Job;
 use kube::api::ObjectMeta;
 use serde_json::json;
 
+use super::packed::{self, PackedCases};
+
 /// Who made an object, as the field has it.
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
@@ -36,8 +38,10 @@ const GRACE: Duration = Duration::from_secs(30);
 pub struct Step {
     /// What it is called: `c5 broken, new`.
     pub name: String,
-    /// What follows `kubeclash`: a verb and its arguments, without `--out`.
+    /// What follows `kubeclash`: a verb and its arguments, without `--out`, and with names where folders of cases were.
     pub command: Vec<String>,
+    /// The cases of its own that it takes along.
+    pub cases: Option<PackedCases>,
 }
 
 impl Step {
@@ -108,6 +112,13 @@ pub(super) fn job(step: &Step, number: usize, submission: &str, submitter: &str,
         .iter()
         .map(|name| json!({"name": name}))
         .collect();
+    let mut env = vec![
+        json!({"name": "HOME", "value": WORK}),
+        json!({"name": "TMPDIR", "value": format!("{WORK}/tmp")}),
+    ];
+    if let Some(cases) = &step.cases {
+        env.push(json!({"name": packed::VARIABLE, "value": cases.as_str()}));
+    }
     let spec = json!({
         "backoffLimit": 0,
         "activeDeadlineSeconds": runs.timeout.as_secs(),
@@ -128,7 +139,7 @@ pub(super) fn job(step: &Step, number: usize, submission: &str, submitter: &str,
                     "imagePullPolicy": "IfNotPresent",
                     "command": command,
                     "workingDir": WORK,
-                    "env": [{"name": "HOME", "value": WORK}, {"name": "TMPDIR", "value": format!("{WORK}/tmp")}],
+                    "env": env,
                     "readinessProbe": {
                         "exec": {"command": [PROGRAM, "worker", "ended"]},
                         "periodSeconds": 2, "timeoutSeconds": 10, "failureThreshold": 1,
@@ -164,6 +175,7 @@ mod tests {
         Step {
             name: name.to_owned(),
             command: ["run", "c5", "--arm", "broken"].map(str::to_owned).to_vec(),
+            cases: None,
         }
     }
 

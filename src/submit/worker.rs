@@ -13,11 +13,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use super::packed::{self, PackedCases};
 use crate::component::Sha256;
 use crate::exit;
+use crate::session;
 
 /// Where a step's results are, in the folder in which it works.
 pub(super) const OUT: &str = "out";
+
+/// Where a step's own cases are, in the folder in which it works.
+const CASES: &str = "cases";
 
 /// What says that it has ended.
 const ENDED: &str = "ended.json";
@@ -29,17 +34,25 @@ pub struct Ended {
     pub code: u8,
 }
 
-/// Runs a command of this program, says how it ended, and waits to be told to go. Gives the command's exit code.
+/// Runs a command of this program, with the cases that the step has brought, says how it ended, and waits to be told to go. Gives
+/// the command's exit code.
 ///
 /// # Errors
-/// When it can't be started, or the folder not be written.
+/// When it can't be started, the folder not be written, or the cases not be unpacked.
 pub async fn run(command: &[String]) -> io::Result<u8> {
     let interrupt = crate::interrupt::token();
     if let Some(tmp) = std::env::var_os("TMPDIR") {
         fs::create_dir_all(tmp)?;
     }
     fs::create_dir_all(OUT)?;
-    let mut child = tokio::process::Command::new(std::env::current_exe()?)
+    let mut program = tokio::process::Command::new(std::env::current_exe()?);
+    if let Ok(cases) = std::env::var(packed::VARIABLE) {
+        PackedCases::read(cases).unpack(Path::new(CASES))?;
+        program
+            .env_remove(packed::VARIABLE)
+            .env(session::CASES, std::path::absolute(CASES)?);
+    }
+    let mut child = program
         .args(command)
         .args(["--out", OUT])
         .stdin(Stdio::null())

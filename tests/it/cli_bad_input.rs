@@ -102,6 +102,32 @@ fn a_folder_of_cases_that_is_not_there_is_told_by_its_flag() {
 }
 
 #[test]
+fn a_case_of_a_built_in_ones_name_is_told_with_its_place_and_a_copy_of_one_is_not() {
+    let sandbox = Sandbox::without_components();
+    let dir = manifests(&sandbox);
+    let shown = dir.display().to_string();
+    let list = ["list", "--cases", &shown, "--format", "json"];
+    let copies = sandbox.run(&list);
+    copies.assert(exit::EXPECTED, &[]);
+    let builtin = sandbox.run(&["list", "--format", "json"]);
+    assert_eq!(copies.stdout, builtin.stdout);
+    for case in ["c7_taint_recreate_loop", "h22_apply_undoes_scale_up"] {
+        spoil(&dir.join(case).join("case.yaml"), "observe: ", "observe: 1");
+    }
+    sandbox.run(&list).assert(
+        exit::USAGE,
+        &[
+            &format!("two cases are called \"c7\": a built-in one, and another in \"{shown}/c7_taint_recreate_loop\""),
+            "two cases are called \"h22\"",
+        ],
+    );
+    let l1 = format!("{shown}/l1_apiserver_liveness_loop");
+    sandbox
+        .run(&["run", &l1])
+        .assert(exit::USAGE, &["l1_apiserver_liveness_loop\" has no case in it"]);
+}
+
+#[test]
 fn a_component_that_can_not_be_one_is_told_by_its_flag() {
     let sandbox = Sandbox::without_components();
     let text = sandbox.path("text");
@@ -208,20 +234,23 @@ async fn so_is_one_that_the_first_start_waits_for() {
 async fn a_policy_that_the_descheduler_refuses_fails_its_arm_and_no_other() {
     let sandbox = Sandbox::new().await;
     let dir = manifests(&sandbox);
-    let policy = dir.join("c5_remove_duplicates_loop/policy.yaml");
+    // Under a name of its own.
+    let (builtin, mine) = (dir.join("c5_remove_duplicates_loop"), dir.join("x5_mine"));
+    fs::rename(builtin, &mine).unwrap();
+    spoil(&mine.join("case.yaml"), "id: c5", "id: x5");
     spoil(
-        &policy,
+        &mine.join("policy.yaml"),
         "enabled: [RemoveDuplicates]",
         "enabled: [RemoveTriplicates]",
     );
-    let dir = dir.join("c5_remove_duplicates_loop").display().to_string();
+    let mine = mine.display().to_string();
     let ended = sandbox.run(&[
-        "run", "c5", "c7", "--arm", "broken", "--cases", &dir, "--format", "json",
+        "run", "x5", "c7", "--arm", "broken", "--cases", &mine, "--format", "json",
     ]);
     ended.assert(
         exit::UNAVAILABLE,
         &[
-            "c5 broken: \"descheduler\" exited",
+            "x5 broken: \"descheduler\" exited",
             "RemoveTriplicates",
             "descheduler.log",
         ],

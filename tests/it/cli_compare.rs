@@ -15,7 +15,7 @@ use kubeclash::verdict::{Expect, Judgement, Verdict};
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::cli_sandbox::{Ended, Sandbox};
+use crate::cli_sandbox::{Ended, Sandbox, ended};
 
 /// The evidence of one arm: the outcome that the judge has for its recording, in `<dir>/<case>/<arm>/<run>`.
 fn evidence(dir: &Path, case: &Case, arm: Arm, run: &str, change: impl FnOnce(&mut Outcome)) {
@@ -309,6 +309,46 @@ fn a_page_of_results_is_made_of_evidence_and_notes() {
     );
 }
 
+#[test]
+fn a_page_of_results_knows_the_cases_outside() {
+    let sandbox = Sandbox::without_components();
+    let dirs = ["x1_one", "x2_two"].map(|name| sandbox.path(name).display().to_string());
+    for (id, dir) in [("x1", &dirs[0]), ("x2", &dirs[1])] {
+        sandbox
+            .run(&["case", "new", id, "--out", dir])
+            .assert(exit::EXPECTED, &[]);
+    }
+    let evidence_dir = sandbox.path("evidence");
+    for name in ["x1_one", "x2_two"] {
+        evidence(
+            &evidence_dir.join(name),
+            &case("c5"),
+            Arm::Broken,
+            "20260101T000000Z-aaaaaa",
+            |outcome| name.clone_into(&mut outcome.id.case),
+        );
+    }
+    let notes = sandbox.path("notes.yaml");
+    let note = "- {case: x1, component: descheduler, release: v0.30.0, text: mine}\n";
+    fs::write(&notes, note).unwrap();
+    let [evidence, notes] = [&evidence_dir, &notes].map(|path| path.display().to_string());
+    let page = ["results", &evidence, "--notes", &notes];
+    sandbox
+        .run(&page)
+        .assert(exit::USAGE, &["notes.yaml:1: case: no case is called \"x1\""]);
+    let order = |ended: &Ended| {
+        ended.assert(exit::EXPECTED, &[]);
+        let at = |case: &str| ended.stdout.find(&format!("| {case} |")).unwrap();
+        at("x1_one") < at("x2_two")
+    };
+    // The cases stand as the folders were given.
+    let turned = sandbox.run(&[&page[..], &["--cases", &dirs[1], "--cases", &dirs[0]]].concat());
+    assert!(!order(&turned), "{turned}");
+    let mut command = sandbox.command(&page);
+    command.env("KUBECLASH_CASES", dirs.join(":"));
+    assert!(order(&ended(command)));
+}
+
 #[tokio::test]
 async fn two_sets_are_run_in_turn_and_their_evidence_can_be_compared_again() {
     let sandbox = Sandbox::new().await;
@@ -334,7 +374,12 @@ async fn two_sets_are_run_in_turn_and_their_evidence_can_be_compared_again() {
 fn the_notes_of_this_repository_are_on_its_page() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let read = |file: &str| fs::read_to_string(docs.join(file)).unwrap();
-    let notes = notes("results-notes.yaml", &read("results-notes.yaml")).unwrap_or_else(|e| panic!("{e}"));
+    let notes = notes(
+        "results-notes.yaml",
+        &read("results-notes.yaml"),
+        &Library::builtin(),
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
     let page = read("results.md");
     for note in notes {
         let told = format!("{} {}", note.component, note.release);

@@ -194,11 +194,17 @@ async fn steps_run_as_jobs_and_nothing_of_them_stays() {
     sandbox.assert_nothing_left();
 }
 
-/// Both arms of a case and a load test, as "kubeclash matrix" lists them; one pod after the other, on a small machine.
+/// Both arms of a case, one of the user's own and a load test, as "kubeclash matrix" lists them; one pod after the other, on a
+/// small machine.
 async fn steps_of_a_matrix_come_back(theirs: &Theirs) {
+    let mine = theirs.sandbox.path("x1_mine").display().to_string();
+    theirs
+        .sandbox
+        .run(&["case", "new", "x1", "--out", &mine])
+        .assert(exit::EXPECTED, &[]);
     let matrix = theirs
         .sandbox
-        .run(&["matrix", "c7", "--load", "10", "--format", "json"]);
+        .run(&["matrix", "c7", &mine, "--load", "10", "--format", "json"]);
     let file = theirs.sandbox.path("jobs.jsonl").display().to_string();
     fs::write(&file, matrix.stdout).unwrap();
     let ended = theirs.submit("matrix", &["--image", IMAGE, "--from", &file, "--jobs", "1"]);
@@ -210,19 +216,24 @@ async fn steps_of_a_matrix_come_back(theirs: &Theirs) {
         .iter()
         .map(|step| (step["name"].clone(), step["code"].clone()))
         .collect();
-    let names = ["c7 broken", "c7 control", "load 10"];
+    let names = ["c7 broken", "c7 control", "load 10", "x1 broken", "x1 control"];
     assert_eq!(
         said,
         names.map(|name| (json!(name), json!(exit::EXPECTED))),
         "{ended}"
     );
-    for (step, verdict) in steps.iter().zip(["reproduced", "absent"]) {
+    let arms = [("c7_taint_recreate_loop", 0), ("x1_mine", 3)];
+    let arms = arms
+        .into_iter()
+        .flat_map(|(case, at)| [(case, at, "reproduced"), (case, at + 1, "absent")]);
+    for (case, at, verdict) in arms {
+        let step = &steps[at];
         let folder = PathBuf::from(step["results"].as_str().unwrap());
         let verdicts = verdicts(&folder);
         assert_eq!(verdicts.len(), 1, "{verdicts:?}");
         assert_eq!(read(&verdicts[0])["verdict"], verdict);
         let log = fs::read_to_string(folder.join("console.log")).unwrap();
-        assert!(log.contains("c7_taint_recreate_loop"), "{log}");
+        assert!(log.contains(case), "{log}");
     }
     let load = PathBuf::from(steps[2]["results"].as_str().unwrap());
     let mut runs = cli_sandbox::files_below(&load);
@@ -232,10 +243,10 @@ async fn steps_of_a_matrix_come_back(theirs: &Theirs) {
     let out = theirs.sandbox.path("matrix").display().to_string();
     let reported = theirs.sandbox.run(&["report", &out]);
     reported.assert(exit::EXPECTED, &[]);
-    assert!(reported.stdout.contains("2 arms"), "{reported}");
+    assert!(reported.stdout.contains("4 arms"), "{reported}");
     let ledger = theirs.sandbox.path("ledger.jsonl").display().to_string();
     let added = theirs.sandbox.run(&["ledger", "add", &out, "--ledger", &ledger]);
-    added.assert(exit::EXPECTED, &["3 of 3 runs added"]);
+    added.assert(exit::EXPECTED, &["5 of 5 runs added"]);
 }
 
 async fn what_can_not_run_says_why(theirs: &Theirs) {

@@ -1,16 +1,21 @@
 //! `kubeclash submit` and `kubeclash image` without a kubelet: what is refused, what is printed, what is in an image.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
-use kubeclash::exit;
 use kubeclash::scenario::yaml;
+use kubeclash::{evidence, exit};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::cli_sandbox::Sandbox;
+use crate::cli_sandbox::{Sandbox, within};
 use crate::component_site::write_executable;
 use crate::conformance::{local, up};
 
@@ -86,6 +91,155 @@ fn jobs_are_printed_and_nothing_is_asked() {
     }
 }
 
+/// A case of the user's, in a folder of cases: the folder, and the case's own.
+fn outside(sandbox: &Sandbox) -> (String, String) {
+    let case = sandbox.path("mine/x1_mine").display().to_string();
+    sandbox
+        .run(&["case", "new", "x1", "--out", &case])
+        .assert(exit::EXPECTED, &[]);
+    (sandbox.path("mine").display().to_string(), case)
+}
+
+#[test]
+fn a_case_that_no_job_can_carry_is_told_before_anything_is_created() {
+    let sandbox = Sandbox::without_components();
+    let (mine, case) = outside(&sandbox);
+    let submit = |more: &[&str]| {
+        let ours = ["submit", "--context", "nowhere", "--image", "a:1"];
+        sandbox.run(&[&ours, more].concat())
+    };
+    let dry = submit(&["--cases", &mine, "--dry-run", "--", "run", "c7"]);
+    dry.assert(exit::EXPECTED, &[]);
+    assert!(!dry.stdout.contains("KUBECLASH_PACKED_CASES"), "{dry}");
+    let file = Path::new(&case).join("case.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    // Not one word of it stands there twice: nothing makes it small.
+    let large: String = (0..20_000_u64)
+        .map(|number| format!("# {:x}\n", (number + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    fs::write(&file, format!("{text}{large}")).unwrap();
+    submit(&["--", "run", &case]).assert(exit::USAGE, &["the files of x1_mine are", "a Job carries 92 KiB"]);
+    fs::write(&file, text.replace("observe: ", "obsrve: ")).unwrap();
+    submit(&["--cases", &mine, "--", "run", "c7"]).assert(exit::USAGE, &["case.yaml:", "\"obsrve\""]);
+    sandbox.assert_clean();
+}
+
+/// What a pod of a printed Job does, in a folder of this machine: until its results can be fetched.
+struct Container {
+    sandbox: Sandbox,
+    folder: PathBuf,
+    command: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Container {
+    fn of(sandbox: Sandbox, printed: &str) -> Self {
+        let job: Job = serde_json::from_value(yaml::value(printed).unwrap()).unwrap();
+        let pod = job.spec.unwrap().template.spec.unwrap();
+        let folder = sandbox.path("work");
+        fs::create_dir(&folder).unwrap();
+        let container = pod.containers.into_iter().next().unwrap();
+        let here = |value: String| value.replace("/work", folder.to_str().unwrap());
+        let env = container.env.unwrap_or_default().into_iter();
+        // Run directories are where the sandbox looks for what is left.
+        let env = env.filter(|variable| variable.name != "TMPDIR");
+        Self {
+            env: env
+                .map(|variable| (variable.name, here(variable.value.unwrap())))
+                .collect(),
+            command: container.command.unwrap(),
+            folder,
+            sandbox,
+        }
+    }
+
+    fn program(&self, command: &[&str]) -> Command {
+        let mut program = self.sandbox.command(command);
+        program.current_dir(&self.folder).envs(self.env.iter().cloned());
+        program
+    }
+
+    /// Runs its command to the end, fetches its results as `submit` does, and ends it.
+    fn results(&self) -> PathBuf {
+        let command: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        assert_eq!(command[0], "kubeclash");
+        let mut running = self.sandbox.started(self.program(&command[1..]));
+        within(Duration::from_secs(180), "the end of a step's command", || {
+            running.assert_runs();
+            let ended = self.program(&["worker", "ended"]).status().unwrap();
+            ended.success().then_some(())
+        });
+        let fetched = self.program(&["worker", "fetch"]).output().unwrap();
+        assert!(fetched.status.success());
+        let to = self.sandbox.path("fetched");
+        tar::Archive::new(GzDecoder::new(&*fetched.stdout))
+            .unpack(&to)
+            .unwrap();
+        running.signal(Signal::SIGTERM);
+        let status = within(Duration::from_secs(60), "the end of a container", || {
+            running.child.try_wait().unwrap()
+        });
+        // Its command had ended: the signal ends what waited for it.
+        assert!(status.code().is_some(), "{status}: {}", running.said());
+        to
+    }
+}
+
+/// The digest of the only experiment below a folder, and what it ended with.
+fn experiment(folder: &Path) -> (String, String) {
+    let [run] = &evidence::runs(folder)[..] else {
+        panic!("{:?}", evidence::runs(folder))
+    };
+    let evidence = evidence::read(run).unwrap();
+    let header = evidence.timeline.unwrap().header;
+    assert_eq!(header.case, "x1_mine");
+    (header.inputs_sha256, evidence.outcome.verdict.to_string())
+}
+
+/// The folder is in the Job, and nowhere else where the step runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_outside_is_the_same_experiment_in_a_job_as_here() {
+    let sandbox = Sandbox::new().await;
+    let (mine, case) = outside(&sandbox);
+    let submit = ["submit", "--context", "nowhere", "--image", "a:1", "--dry-run"];
+    let printed = sandbox.run(&[&submit[..], &["--", "run", &case, "--arm", "broken"]].concat());
+    printed.assert(exit::EXPECTED, &[]);
+    assert!(!printed.stdout.contains(&mine), "{printed}");
+    let here = sandbox.run(&["run", "x1", "--cases", &mine, "--arm", "broken"]);
+    here.assert(exit::EXPECTED, &[]);
+    let container = Container::of(sandbox, &printed.stdout);
+    assert_eq!(
+        container.command.join(" "),
+        "kubeclash worker run -- run x1_mine --arm broken"
+    );
+    fs::rename(&mine, container.sandbox.path("elsewhere")).unwrap();
+    let results = container.results();
+    let sandbox = &container.sandbox;
+    assert_eq!(experiment(&results), experiment(&sandbox.path("out")));
+    assert_eq!(experiment(&results).1, "reproduced");
+
+    // What came back is as good as that of a built-in case, also where the folder is not.
+    let folder = results.display().to_string();
+    let ledger = sandbox.path("ledger.jsonl").display().to_string();
+    let added = sandbox.run(&["ledger", "add", &folder, "--ledger", &ledger]);
+    added.assert(exit::EXPECTED, &["1 of 1 runs added"]);
+    let shown = sandbox.run(&["ledger", "show", &ledger]);
+    assert!(shown.stdout.contains("x1_mine broken"), "{shown}");
+    let html = sandbox.path("report.html");
+    let reported = sandbox.run(&["report", &folder, "--html", html.to_str().unwrap()]);
+    reported.assert(exit::EXPECTED, &[]);
+    let elsewhere = sandbox.path("elsewhere/x1_mine/case.yaml");
+    let text = yaml::value(&fs::read_to_string(elsewhere).unwrap()).unwrap();
+    let title = text["title"].as_str().unwrap();
+    assert!(fs::read_to_string(html).unwrap().contains(title), "{title}");
+    let results = sandbox.run(&["results", &folder]);
+    assert!(
+        results.stdout.contains("| x1_mine | broken | reproduced"),
+        "{results}"
+    );
+    sandbox.assert_clean();
+}
+
 /// A hollow kubelet says that a pod is ready and can't run anything in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_that_gives_no_results_is_named_and_removed() {
@@ -97,6 +251,7 @@ async fn a_pod_that_gives_no_results_is_named_and_removed() {
     let sandbox = Sandbox::without_components();
     let kubeconfig = cluster.kubeconfig().display().to_string();
     let out = sandbox.path("out").display().to_string();
+    let (mine, _) = outside(&sandbox);
     let ended = sandbox.run(&[
         "submit",
         "--kubeconfig",
@@ -113,9 +268,11 @@ async fn a_pod_that_gives_no_results_is_named_and_removed() {
         "json",
         "--out",
         &out,
+        "--cases",
+        &mine,
         "--",
         "run",
-        "c7",
+        "x1",
     ]);
     ended.assert(exit::UNAVAILABLE, &[]);
     let step: Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -158,6 +158,7 @@ async fn the_action_and_the_workflow_report_what_was_expected() {
     fs::rename(&out, folder.join("parts/kubeclash-part-0")).unwrap();
     fs::copy(PROGRAM, folder.join("kubeclash")).unwrap();
     fs::copy(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
+    fs::create_dir(folder.join("caller")).unwrap();
     let plan = shell_steps(&workflow["jobs"]["build"]["steps"]);
     let plan = plan.iter().find(|step| step["id"] == "plan").unwrap();
     let end = runner.run(plan, &folder);
@@ -259,6 +260,62 @@ async fn a_sweep_lists_runs_and_merges() {
     let ledger = fs::read_to_string(folder.join("ledger.jsonl")).unwrap();
     assert_eq!(ledger.lines().count(), 1, "{ledger}");
     assert!(folder.join("report.html").is_file());
+}
+
+/// Folders of cases are those of the calling repository, wherever a step runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn cases_of_the_calling_repository_are_found() {
+    let mine = |folder: &Path| {
+        let case = folder.join("cases/x1_mine").display().to_string();
+        let made = Command::new(PROGRAM)
+            .args(["case", "new", "x1", "--out", &case])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    };
+    let given = [("case-dirs", "cases"), ("matrix", "x1 --arm broken")];
+    let workflow = read(".github/workflows/sweep.yml");
+    let mut runner = Runner::new(&workflow["on"]["workflow_call"]["inputs"], &given).await;
+    let folder = runner.sandbox.path("home");
+    std::os::unix::fs::symlink(PROGRAM, folder.join("kubeclash")).unwrap();
+    mine(&folder.join("caller"));
+    let end = runner.run(&step(&workflow, "list", "List"), &folder);
+    assert_eq!(end.code, Some(0), "{end}");
+    let command = text(&jobs(&runner)[0]["command"]);
+    assert_eq!(command, "run x1_mine --arm broken --cases cases");
+    runner.context.insert("matrix.command".to_owned(), command);
+    for (of, name) in [("run", "Run"), ("merge", "Merge")] {
+        let end = runner.run(&step(&workflow, of, name), &folder);
+        assert_eq!(end.code, Some(0), "{end}");
+    }
+    assert!(runner.summary().contains("x1_mine"), "{}", runner.summary());
+
+    let workflow = read(".github/workflows/regression.yml");
+    let inputs = &workflow["on"]["workflow_call"]["inputs"];
+    let mut runner = Runner::new(inputs, &[("cases", "x1"), ("case-dirs", "cases")]).await;
+    let folder = runner.sandbox.path("home");
+    fs::create_dir_all(folder.join("target/release")).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
+    mine(&folder.join("caller"));
+    let end = runner.run(&step(&workflow, "build", "Plan"), &folder);
+    assert_eq!(end.code, Some(0), "{end}");
+    assert!(end.stdout.contains("run x1_mine"), "{end}");
+
+    let action = read("action.yml");
+    let given = [
+        ("binary", PROGRAM),
+        ("cases", "x1"),
+        ("case-dirs", "cases"),
+        ("arm", "broken"),
+    ];
+    let mut runner = Runner::new(&action["inputs"], &given).await;
+    let folder = runner.sandbox.path("home");
+    mine(&folder);
+    for step in shell_steps(&action["runs"]["steps"]) {
+        let end = runner.run(&step, &folder);
+        assert_eq!(end.code, Some(0), "{end}");
+    }
+    assert!(runner.summary().contains("x1_mine"), "{}", runner.summary());
 }
 
 #[tokio::test(flavor = "multi_thread")]

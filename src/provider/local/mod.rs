@@ -20,7 +20,9 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use kube::Client;
+use once_cell::sync::Lazy;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::guarded::{Care, Guarded};
@@ -42,6 +44,9 @@ use crate::scenario::CpuUse;
 
 /// How long the controller-manager may take to open a node for pods, where there are many.
 const PATIENCE_A_NODE: Duration = Duration::from_millis(60);
+
+/// The clusters that may start now. A start is work, unlike what comes after it, which is mostly waiting.
+static STARTS: Lazy<Semaphore> = Lazy::new(|| Semaphore::new(2 * super::cores()));
 
 /// A cluster of the local provider.
 ///
@@ -87,8 +92,10 @@ impl std::fmt::Debug for LocalCluster {
 impl LocalCluster {
     /// Brings a cluster up.
     ///
-    /// The API server starts first and alone: on two cores, everything at once makes everything late.
+    /// The API server starts first and alone: on two cores, everything at once makes everything late. So do many clusters, of which
+    /// two a core start at a time.
     pub(super) async fn up(order: Order) -> Result<Self, ProviderError> {
+        let _turn = STARTS.acquire().await;
         let site = Arc::new(Site::create(
             Some(order.logs.clone()),
             order.ready_timeout,

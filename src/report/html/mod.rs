@@ -4,7 +4,7 @@
 //! JSON, and its policy (CSP) allows no request at all and no script but this one. What was recorded can say what it
 //! likes: the data can't end its element, and the script makes text of it, never HTML.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,6 @@ use sha2::{Digest, Sha256};
 
 use super::builds::Build;
 use super::{Drawing, HarnessFailure, Material, facts, seconds};
-use crate::cases::Library;
 use crate::evidence::Outcome;
 
 const PAGE: &str = include_str!("page.html");
@@ -28,7 +27,7 @@ struct Data<'a> {
     version: &'static str,
     counts: String,
     /// What goes wrong in each case, in a sentence.
-    titles: BTreeMap<&'a str, String>,
+    titles: &'a BTreeMap<String, String>,
     builds: Vec<Build>,
     runs: Vec<Run<'a>>,
     /// What failed for the harness's own reasons: title and error.
@@ -138,7 +137,7 @@ pub fn data(material: &Material) -> String {
         version: env!("CARGO_PKG_VERSION"),
         counts: material.summary(&outcomes).counts(),
         runs: runs.collect(),
-        titles: titles(material),
+        titles: &material.titles,
         builds: builds.all,
         errors: material.failures.iter().map(error).collect(),
         left_out: &material.left_out,
@@ -148,20 +147,6 @@ pub fn data(material: &Material) -> String {
 
 fn error(failure: &HarnessFailure) -> (String, &str) {
     (failure.of.to_string(), &failure.error)
-}
-
-fn titles(material: &Material) -> BTreeMap<&str, String> {
-    let names: BTreeSet<&str> = material
-        .arms
-        .iter()
-        .map(|arm| arm.outcome.id.case.as_str())
-        .collect();
-    let library = Library::builtin();
-    let title = |name: &str| Some(library.find(name)?.card().title);
-    names
-        .into_iter()
-        .filter_map(|name| Some((name, title(name)?)))
-        .collect()
 }
 
 fn times(outcome: &Outcome) -> Vec<(&'static str, String)> {
