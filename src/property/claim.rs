@@ -2,7 +2,8 @@
 //!
 //! *Reproduced* takes a violation that is all that the claim names: the property, the kind, the workload, the node, each actor, the
 //! cause every time, how often, how long, what held meanwhile, and what came then. Another violation of the same property in its
-//! place is neither the failure nor its absence, and is told. *Absent* takes a whole recording, and components that worked.
+//! place is neither the failure nor its absence, and is told. *Absent* takes a whole recording, components that worked, and
+//! something that could have failed.
 //!
 //! What is complete stays so: the judgement of a recording's beginning that says *reproduced* is that of the whole.
 
@@ -38,7 +39,7 @@ pub fn judge(scenario: &Scenario, timeline: &Timeline) -> Judgement {
         .map(|asked| asked.question.since)
         .min()
         .unwrap_or_default();
-    let mut judgement = concluded(scenario, &history, &answers, since);
+    let mut judgement = concluded(scenario, &history, &asked, &answers, since);
     judgement.watched = timeline.end().saturating_sub(since);
     judgement.facts = facts::of(scenario, &history, &asked, &answers);
     for asked in &asked {
@@ -67,7 +68,7 @@ pub fn reproduced(scenario: &Scenario, timeline: &Timeline) -> bool {
         .map(|asked| asked.question.since)
         .min()
         .unwrap_or_default();
-    concluded(scenario, &history, &answers, since).verdict == Verdict::Reproduced
+    concluded(scenario, &history, &asked, &answers, since).verdict == Verdict::Reproduced
 }
 
 /// The numbers that the verdict hangs on, as they stand: for a progress line.
@@ -105,7 +106,13 @@ fn examined<'c>(scenario: &'c Scenario, history: &History<'_>, fully: bool) -> R
 }
 
 /// The verdict of what the claims are answered with.
-fn concluded(scenario: &Scenario, history: &History<'_>, answers: &[Answer], since: Duration) -> Judgement {
+fn concluded(
+    scenario: &Scenario,
+    history: &History<'_>,
+    asked: &[Asked<'_>],
+    answers: &[Answer],
+    since: Duration,
+) -> Judgement {
     let timeline = history.timeline;
     let met = |answer: &&Answer| matches!(answer, Answer::Met { .. });
     let claimed = scenario.file.failure.claims().len();
@@ -144,6 +151,7 @@ fn concluded(scenario: &Scenario, history: &History<'_>, answers: &[Answer], sin
     let bars = premises::unmet(scenario, history, history.end())
         .into_iter()
         .chain(work::undone(scenario, history, since))
+        .chain(asked.iter().filter_map(|asked| work::untested(history, asked)))
         .chain(gap(timeline, since, history.end()));
     let bars: Vec<String> = bars.collect();
     if bars.is_empty() {

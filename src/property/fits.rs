@@ -146,6 +146,27 @@ fn overcommitted(history: &History<'_>, question: &Question, workloads: &[Worklo
     found
 }
 
+/// That no pod was on a node, or that a node shrank below its pods, where none was rejected and no node overcommitted by a pod.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    let bound = history.pods_of(workload).any(|pod| {
+        pod.bound.is_some_and(|bound| bound <= end) && pod.gone.is_none_or(|gone| gone >= question.since)
+    });
+    if !bound {
+        return Some(format!("no pod of {workload} was bound"));
+    }
+    let mut rooms = Rooms::default();
+    let entries = history.timeline.entries.iter();
+    entries
+        .take_while(|entry| entry.t <= end)
+        .for_each(|entry| rooms.see(&entry.what));
+    history.nodes().keys().find_map(|name| {
+        let short = rooms.over(rooms.node(name)?, None)?;
+        Some(format!("at the end {name} is asked for more {short} than it has"))
+    })
+}
+
 /// `rejected_pods`.
 pub(super) fn figures(
     history: &History<'_>,

@@ -5,6 +5,7 @@
 //! that rises above what is there is no fall, and neither is a workload that never was that large. A dip is complete at once, and
 //! what brings it back is for whoever asks to say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ struct Dip {
     back: Option<Duration>,
     least: i64,
     floor: i64,
+    /// How many it had lost when it fell below, since it last rose.
+    lost: i64,
 }
 
 /// All dips, of each promise the first.
@@ -84,6 +87,27 @@ fn promise(history: &History<'_>, workload: &WorkloadRef, floor: Floor) -> Optio
     }
 }
 
+/// That replicas are below the promise at the end, or that there is none, where they did not fall below it.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    let value = *looked_at(history, question, workload).at(end);
+    let promised = floors(question)
+        .into_iter()
+        .filter_map(|floor| promise(history, workload, floor))
+        .map(|promised| promised.since(question.since).until(end))
+        // A promise of nothing is none.
+        .filter(|promised| promised.first(|n| n.is_some_and(|n| n > 0)).is_some())
+        .filter_map(|promised| *promised.last());
+    match (value, promised.max()) {
+        (_, None) => Some(format!("nothing was promised of {workload} at the end")),
+        (Some(value), Some(floor)) if value < floor => Some(format!(
+            "at the end {workload} had {value} of {floor} that were promised"
+        )),
+        _ => None,
+    }
+}
+
 fn looked_at(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Series<Option<i64>> {
     let wanted = question.wanted;
     history.number(workload, |seen| if wanted { seen.wanted } else { seen.available })
@@ -99,7 +123,12 @@ fn dips(
     let mut dips: Vec<Dip> = Vec::new();
     let mut open = false;
     let mut before: Option<i64> = None;
+    let mut high: i64 = 0;
     for (t, (value, floor)) in both.points() {
+        if let Some(value) = value {
+            let rises = before.is_none_or(|before| *value > before);
+            high = if rises { *value } else { high };
+        }
         let (Some(value), Some(floor)) = (value, floor) else {
             before = *value;
             open = false;
@@ -115,6 +144,7 @@ fn dips(
                     back: None,
                     least: *value,
                     floor: *floor,
+                    lost: high - *value,
                 });
                 open = true;
             }
@@ -141,6 +171,13 @@ fn violation(
     note(&mut violation.causes, promised(history, workload, floor));
     let causers = causers(history, question, workload, dip);
     violation.acted(causers.iter().copied());
+    // What was taken away is less than what is missing: something else took the rest.
+    if !question.wanted {
+        let pods: BTreeSet<usize> = causers.iter().filter_map(|act| act.pod).collect();
+        if (pods.len() as i64) < dip.lost {
+            note(&mut violation.actors, words::SOMEBODY);
+        }
+    }
     violation.cycle = causers.iter().map(|act| words::act(act)).collect();
     violation.figures = figures(history, question, workload);
     violation.figures.insert("least".to_owned(), dip.least.into());

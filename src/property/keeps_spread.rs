@@ -63,6 +63,50 @@ fn constraints(history: &History<'_>, question: &Question, workload: &WorkloadRe
     asked
 }
 
+/// How long a skew must last.
+fn lasting(history: &History<'_>, question: &Question) -> Duration {
+    question.lasting.unwrap_or(match question.until {
+        Some(_) => question.end(history).saturating_sub(question.since),
+        None => history.timeline.header.pace.scale(LASTING),
+    })
+}
+
+/// That there was nothing to spread over, or no rest in which to look, where no skew lasted.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    for spread in constraints(history, question, workload) {
+        let values = history.timeline.series(|world| {
+            let open = world.nodes.values().filter(|node| node.ready && !node.cordoned);
+            open.filter_map(|node| value(node, &spread.key))
+                .collect::<BTreeSet<_>>()
+                .len()
+        });
+        if values.since(question.since).until(end).max() < 2 {
+            return Some(format!("no two open nodes differ in {}", spread.key));
+        }
+    }
+    let rest = at_rest(history, workload).since(question.since).until(end);
+    let longest = rest
+        .longest(|rest| *rest)
+        .map_or(Duration::ZERO, |span| span.length());
+    let lasting = lasting(history, question);
+    (question.until.is_none() && longest < lasting).then(|| {
+        format!(
+            "{workload} was never at rest for {}",
+            super::words::seconds(lasting)
+        )
+    })
+}
+
+/// What a node has for a key.
+fn value<'a>(node: &'a NodeSeen, key: &str) -> Option<&'a str> {
+    match key {
+        HOSTNAME => Some(node.name.as_str()),
+        key => node.labels.get(key).map(String::as_str),
+    }
+}
+
 fn violation(
     history: &History<'_>,
     question: &Question,
@@ -76,10 +120,7 @@ fn violation(
         skewed = skewed.with(&at_rest(history, workload), |skewed, rest| *skewed && *rest);
     }
     let spans = stretches(history, question, &skewed);
-    let lasting = question.lasting.unwrap_or(match question.until {
-        Some(_) => end.saturating_sub(question.since),
-        None => history.timeline.header.pace.scale(LASTING),
-    });
+    let lasting = lasting(history, question);
     let long = spans.iter().find(|span| span.length() >= lasting);
     let goes_on = spans
         .last()
@@ -180,10 +221,7 @@ fn between<'a>(
     pods: impl Iterator<Item = &'a PodSeen>,
     key: &str,
 ) -> i64 {
-    let value = |node: &'a NodeSeen| match key {
-        HOSTNAME => Some(node.name.as_str()),
-        key => node.labels.get(key).map(String::as_str),
-    };
+    let value = |node: &'a NodeSeen| value(node, key);
     let open = nodes.values().filter(|node| node.ready && !node.cordoned);
     let mut domains: BTreeMap<&str, i64> = open
         .filter_map(|node| value(node))

@@ -206,6 +206,20 @@ impl Property {
         }
     }
 
+    /// Why it was not kept, or not put to the test, although no violation of it was seen; `None` where it was kept.
+    pub(self) fn doubt(self, history: &History<'_>, question: &Question) -> Option<String> {
+        match self {
+            Self::KeepsFloor => keeps_floor::doubt(history, question),
+            Self::KeepsSpread => keeps_spread::doubt(history, question),
+            Self::ScalesWithLoad => scales_with_load::doubt(history, question),
+            Self::Progresses => progresses::doubt(history, question),
+            Self::Fits => fits::doubt(history, question),
+            Self::StaysUp => stays_up::doubt(history, question),
+            // Who left a pod unplaced, or a loop undone, is asked of the components.
+            Self::Rests | Self::Schedules => None,
+        }
+    }
+
     /// Its numbers of a workload, by the names that reports have for them, whether or not it is violated.
     #[must_use]
     pub fn figures(

@@ -5,7 +5,8 @@
 //! - a workload that is not what it should be (not all pods of its newest template, or more than are wanted), of which nothing
 //!   moves, while requests for it are refused or its controller says that it can't go on.
 //!
-//! What stood still for [`LASTING`] stays a violation. It leaves out what is slow, and what nobody tries any more.
+//! What stood still for [`LASTING`] stays a violation. It leaves out what is slow, and what nobody tries any more;
+//! but what has not ended at the end was not kept either.
 
 use std::time::Duration;
 
@@ -89,16 +90,65 @@ fn refused(
     let pod = history.pods[pod].last();
     note(&mut violation.nodes, pod.node.clone().unwrap_or_default());
     let budgets: Vec<&str> = history.budgets_of(workload).map(|(name, _)| name).collect();
-    note(
-        &mut violation.causes,
-        match budgets[..] {
-            [] => words::cause(first),
-            _ => format!("disruption budget {}", budgets.join(", ")),
-        },
-    );
+    for act in &attempts {
+        let cause = words::cause(act);
+        // A budget says 429, and its name where the API server tells its words.
+        let by_a_budget = act.refused == Some(429) && !budgets.is_empty();
+        let silent = act.refusal.is_none() || cause.contains("disruption budget");
+        note(
+            &mut violation.causes,
+            if by_a_budget && silent {
+                format!("disruption budget {}", budgets.join(", "))
+            } else {
+                cause
+            },
+        );
+    }
     violation.cycle = vec![words::refusal(first), waits_for_a_disruption(history, workload)];
     violation.figures = figures(history, question, workload);
     Some(violation)
+}
+
+/// What had not ended, or whether nothing was there to end, where nothing stood still while somebody tried.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    let rolls_out = |seen: &WorkloadSeen| {
+        if under_way(seen) && seen.updated < seen.wanted {
+            Some((seen.updated, seen.wanted, "of the newest template"))
+        } else if under_way(seen) {
+            Some((seen.replicas, seen.wanted, "there"))
+        } else if is_rolled_out(seen) && seen.available < seen.wanted {
+            Some((seen.available, seen.wanted, "available"))
+        } else {
+            None
+        }
+    };
+    let way = history.number(workload, rolls_out);
+    if let Some(Some((some, all, what))) = way.at(end) {
+        return Some(format!(
+            "at the end {workload} was under way: {some} of {all} pods are {what}"
+        ));
+    }
+    let evictions = |pod: usize| {
+        let acts = history.acts_on_pod(pod);
+        acts.filter(|act| act.does == Does::Evicts && question.covers(act.t))
+    };
+    let members = history.members(workload);
+    let left = members.iter().find(|&&pod| {
+        let refused = evictions(pod).last().is_some_and(|act| act.refused.is_some());
+        refused && history.pods[pod].terminating.is_none()
+    });
+    if let Some(&left) = left {
+        let name = &history.pods[left].last().name;
+        return Some(format!("{name} was refused its eviction, and is still there"));
+    }
+    let began = way
+        .since(question.since)
+        .until(end)
+        .first(|way| matches!(way, Some(Some(_))));
+    let tried = members.iter().any(|&pod| evictions(pod).next().is_some());
+    (began.is_none() && !tried).then(|| format!("nothing was under way with {workload}"))
 }
 
 fn waits_for_a_disruption(history: &History<'_>, workload: &WorkloadRef) -> String {
@@ -114,8 +164,12 @@ fn waits_for_a_disruption(history: &History<'_>, workload: &WorkloadRef) -> Stri
 
 /// Whether a workload is on its way: not all of its pods are of the newest template, or there are too many.
 fn under_way(seen: &WorkloadSeen) -> bool {
-    let rolls_out = matches!(seen.kind.as_str(), "deployment" | "statefulset" | "daemonset");
-    (rolls_out && seen.updated < seen.wanted) || seen.replicas > seen.wanted
+    (is_rolled_out(seen) && seen.updated < seen.wanted) || seen.replicas > seen.wanted
+}
+
+/// Whether a workload is of a kind that rolls its newest template out.
+fn is_rolled_out(seen: &WorkloadSeen) -> bool {
+    matches!(seen.kind.as_str(), "deployment" | "statefulset" | "daemonset")
 }
 
 fn stalled(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Option<Violation> {

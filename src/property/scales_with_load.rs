@@ -34,6 +34,38 @@ pub(super) fn violations(history: &History<'_>, question: &Question) -> Vec<Viol
     found
 }
 
+/// That nothing could have scaled it, where nothing scaled it wrongly.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let workload = question.of.as_ref()?;
+    let end = question.end(history);
+    let mut there = history
+        .hpas_of(workload)
+        .map(|(_, states)| history.series(states, Clone::clone))
+        .filter(|hpa| hpa.at(end).is_some())
+        .peekable();
+    if there.peek().is_none() {
+        return Some(format!("no autoscaler of {workload} was there at the end"));
+    }
+    let spoke = |hpa: &Option<HpaSeen>| {
+        let hpa = hpa.as_ref();
+        hpa.is_some_and(|hpa| hpa.desired > 0 || hpa.cpu_percent.is_some())
+    };
+    if !there.any(|hpa| hpa.until(end).first(spoke).is_some()) {
+        return Some(format!(
+            "the autoscaler of {workload} never said how many it wants"
+        ));
+    }
+    let level = level(history, question, workload)?;
+    let wanted = history
+        .number(workload, |seen| seen.wanted)
+        .since(question.since)
+        .until(end);
+    wanted
+        .first(|wanted| wanted.is_none_or(|wanted| wanted < level))
+        .is_none()
+        .then(|| format!("{workload} wanted {level} all the while, and could not rise to it"))
+}
+
 /// Each change of wanted replicas that is asked about, from what to what.
 fn changes(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Vec<(Duration, i64, i64)> {
     let wanted = history.number(workload, |seen| seen.wanted);
@@ -69,17 +101,28 @@ fn around<'a>(
     (before, after)
 }
 
-/// Who changed wanted replicas to a number, of the changes that were asked for before a time; the last one.
+/// Who changed wanted replicas to a number, as it was seen at a time: the last who asked for it since the change before.
 fn changer<'h>(history: &'h History<'_>, workload: &'h WorkloadRef, t: Duration, to: i64) -> Option<&'h Act> {
     let tail = format!("→{to}");
+    let wanted = history.number(workload, |seen| seen.wanted);
+    let before = wanted.points().iter().rfind(|(at, _)| *at < t);
+    let since = before.map_or(Duration::ZERO, |(at, _)| *at);
     let made = |act: &&Act| {
         let to = act
             .detail
             .as_deref()
             .is_some_and(|detail| detail.ends_with(&tail));
-        act.does == Does::Scales && act.refused.is_none() && act.t <= t && to
+        act.does == Does::Scales && act.refused.is_none() && act.t >= since && act.t <= t && to
     };
     history.acts_on(workload).filter(made).last()
+}
+
+/// The largest minimum that an autoscaler had at a time.
+fn least_allowed(history: &History<'_>, workload: &WorkloadRef, t: Duration) -> i64 {
+    let minimums = history
+        .hpas_of(workload)
+        .filter_map(|(_, states)| *history.series(states, |hpa| hpa.min).at(t));
+    minimums.max().unwrap_or(0)
 }
 
 fn utilisation(history: &History<'_>, workload: &WorkloadRef, from: Duration, to: Duration) -> Option<i64> {
@@ -119,7 +162,9 @@ fn risen(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> 
     let (t, complete, to) = rises.into_iter().find_map(|(t, from, to)| {
         first = first.or(Some(t));
         match level {
-            Some(level) => (from < level && to >= level).then_some((t, t, to)),
+            // To its minimum an autoscaler goes whatever the load.
+            Some(level) => (from < level && to >= level && to > least_allowed(history, workload, t))
+                .then_some((t, t, to)),
             None => unexplained(history, workload, t, to).map(|complete| (t, complete, to)),
         }
     })?;

@@ -85,13 +85,13 @@ fn restarted(history: &History<'_>, question: &Question) -> Option<Violation> {
     Some(violation)
 }
 
-/// When a node stopped being ready, by name: the first time that is asked about.
+/// When a node stopped being ready or there, by name: the first time that is asked about.
 fn stops<'a>(history: &History<'a>, question: &Question) -> Vec<(Duration, &'a str)> {
     let mut stops = Vec::new();
     for (name, states) in history.nodes() {
         let ready = history.series(states, |node| node.ready);
         for pair in ready.points().windows(2) {
-            if let [(_, Some(true)), (t, Some(false))] = pair
+            if let [(_, Some(true)), (t, Some(false) | None)] = pair
                 && question.covers(*t)
             {
                 stops.push((*t, *name));
@@ -102,10 +102,34 @@ fn stops<'a>(history: &History<'a>, question: &Question) -> Vec<(Duration, &'a s
     stops
 }
 
+/// Those of them that no step of the scenario stopped. A step that picks its node by a description takes the next one that stops.
+fn fallen<'a>(history: &History<'a>, question: &Question) -> Vec<(Duration, &'a str)> {
+    let mut fallen = stops(history, question);
+    for entry in &history.timeline.entries {
+        let What::Step(step) = &entry.what else { continue };
+        let Some(node) = step.strip_prefix("stop ").or(step.strip_prefix("remove ")) else {
+            continue;
+        };
+        let its = |(t, name): &(Duration, &str)| *t >= entry.t && (*name == node || node.starts_with("the "));
+        if let Some(at) = fallen.iter().position(its) {
+            fallen.remove(at);
+        }
+    }
+    fallen
+}
+
+/// The nodes that stopped, where no cascade says it.
+pub(super) fn doubt(history: &History<'_>, question: &Question) -> Option<String> {
+    let fallen = fallen(history, question);
+    let names: Vec<&str> = fallen.into_iter().map(|(_, name)| name).collect();
+    (!names.is_empty()).then(|| format!("{} stopped", names.join(" and ")))
+}
+
 fn cascade(history: &History<'_>, question: &Question) -> Option<Violation> {
     let at_least = question.at_least.unwrap_or(TWO).max(TWO);
     // By workload, the nodes that fell, each after one of its pods had come to it from one that fell before.
     let mut chains: BTreeMap<&WorkloadRef, Vec<(Duration, &str)>> = BTreeMap::new();
+    let fallen = fallen(history, question);
     for (t, node) in stops(history, question) {
         let on_it = |pod: &&PodHistory<'_>| {
             let there = pod.bound.is_some_and(|at| at < t) && pod.gone.is_none_or(|gone| gone > t);
@@ -113,6 +137,10 @@ fn cascade(history: &History<'_>, question: &Question) -> Option<Violation> {
         };
         for pod in history.pods.iter().filter(on_it) {
             let chain = chains.entry(&pod.workload).or_default();
+            // A cascade may begin with a node that the scenario stops; the others fall by themselves.
+            if !chain.is_empty() && !fallen.contains(&(t, node)) {
+                continue;
+            }
             let moved = chain
                 .last()
                 .is_none_or(|(fell, _)| pod.bound.is_some_and(|bound| bound > *fell));

@@ -6,7 +6,7 @@ use super::{Kind, Violation};
 use crate::timeline::{Act, Does, History, PodHistory};
 
 /// Who nothing tells the name of.
-const SOMEBODY: &str = "somebody";
+pub(super) const SOMEBODY: &str = "somebody";
 
 /// `descheduler evicts web-a from w1 (RemoveDuplicates)`.
 pub(super) fn taking(act: Option<&Act>, pod: &str, node: &str, cause: &str) -> String {

@@ -97,6 +97,7 @@ impl Draft {
             name: name.to_owned(),
             wanted,
             replicas: wanted,
+            updated: wanted,
             ready: available,
             available,
             ..WorkloadSeen::default()

@@ -76,8 +76,8 @@ pub struct History<'a> {
     nodes: BTreeMap<&'a str, States<'a, NodeSeen>>,
     hpas: BTreeMap<String, States<'a, HpaSeen>>,
     budgets: BTreeMap<String, States<'a, BudgetSeen>>,
-    /// Which plugin a descheduler says it evicted a pod for, by the pod's name.
-    plugins: HashMap<&'a str, &'a str>,
+    /// Which plugins a descheduler says it evicted a pod for, and when, by the pod's name: names are used again.
+    plugins: HashMap<&'a str, Vec<(Duration, &'a str)>>,
 }
 
 impl<'a> History<'a> {
@@ -127,7 +127,7 @@ impl<'a> History<'a> {
                 }
                 What::Event(event) if event.source.contains("descheduler") => {
                     if let Some(pod) = event.about.strip_prefix("Pod/") {
-                        history.plugins.entry(pod).or_insert(&event.reason);
+                        history.plugins.entry(pod).or_default().push((t, &event.reason));
                     }
                 }
                 What::Request(_) => history.audited = true,
@@ -388,8 +388,11 @@ impl<'a> History<'a> {
     }
 
     /// The plugin that evicted a pod, as a descheduler's Event says it that does not say it in the eviction itself.
-    pub(super) fn plugin(&self, pod: &str) -> Option<String> {
-        self.plugins.get(pod).map(|&plugin| plugin.to_owned())
+    /// A name is used again: what was said before the pod was there was said of another one.
+    pub(super) fn plugin(&self, pod: &PodHistory<'_>) -> Option<String> {
+        let said = self.plugins.get(pod.last.name.as_str())?;
+        let first = said.iter().find(|(t, _)| *t >= pod.created)?;
+        Some(first.1.to_owned())
     }
 
     /// The acts that concern a workload: on itself, and on its pods.

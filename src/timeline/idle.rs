@@ -46,6 +46,12 @@ fn waiting(world: &World) -> Option<String> {
             ));
         }
     }
+    if let Some(behind) = world.workloads.values().find(|workload| workload.behind) {
+        let (kind, name) = (&behind.kind, &behind.name);
+        return Some(format!(
+            "kube-controller-manager has not seen the last change of {kind} \"{name}\""
+        ));
+    }
     let mut ignored: BTreeMap<&str, usize> = BTreeMap::new();
     for pod in world.pods.values().filter(|pod| pod.active()) {
         if pod.node.is_none() && pod.unschedulable.is_none() {
@@ -53,13 +59,24 @@ fn waiting(world: &World) -> Option<String> {
             *ignored.entry(scheduler).or_default() += 1;
         }
     }
-    let (scheduler, count) = ignored.pop_first()?;
+    let Some((scheduler, count)) = ignored.pop_first() else {
+        return not_run(world);
+    };
     let pods = if count == 1 {
         "a pod".to_owned()
     } else {
         format!("{count} pods")
     };
     Some(format!("{scheduler} neither bound nor refused {pods}"))
+}
+
+/// A pod that stands on a ready node, and that its kubelet neither runs nor rejects.
+fn not_run(world: &World) -> Option<String> {
+    world.pods.values().find_map(|pod| {
+        let node = world.nodes.get(pod.node.as_deref()?)?;
+        let stands = pod.active() && pod.phase == "Pending" && node.ready;
+        stands.then(|| format!("the kubelet of \"{}\" neither ran nor rejected a pod", node.name))
+    })
 }
 
 /// What a scheduler says of a pod that it refuses.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::question::Asked;
 use super::violations;
 use crate::case::format::{Claim, OneOrMany, Scalar, Then};
-use crate::property::{Property, Question, Violation};
-use crate::timeline::{Does, History, WorkloadRef};
+use crate::property::words::SOMEBODY;
+use crate::property::{Kind, Property, Question, Violation};
+use crate::timeline::{Does, History, WorkloadRef, controller_of};
 
 /// What a claim is answered with.
 pub(super) enum Answer {
@@ -163,10 +164,13 @@ fn differences(history: &History<'_>, asked: &Asked<'_>, violation: &Violation) 
     {
         all.push(format!("on {}, not on {on}", or_nothing(nodes, "no node")));
     }
-    all.extend(by_others(history, &claim.by, &violation.actors));
+    all.extend(by_others(history, &claim.by, violation));
     all.extend(for_another_cause(claim, violation));
     if asked.question.no_load && asked.load_offered {
         all.push("load was offered".to_owned());
+    }
+    if violation.kind == Kind::ReplicaOscillation && asked.load_changes {
+        all.push("the load that was offered changed".to_owned());
     }
     if let Some(complete) = violation.complete {
         all.extend(not_meanwhile(history, asked, violation, complete));
@@ -203,20 +207,46 @@ fn is_called(history: &History<'_>, actor: &str, name: &str) -> bool {
     actor == name || in_its_place()
 }
 
-/// Where there is an audit log, everybody who is named must have acted; without one, nobody can be told apart.
-fn by_others(history: &History<'_>, named: &[String], actors: &[String]) -> Option<String> {
+/// Where there is an audit log, everybody who is named must have acted, and of those who took pods away or scaled nobody else, if
+/// one of them is named; without one, nobody can be told apart.
+fn by_others(history: &History<'_>, named: &[String], violation: &Violation) -> Option<String> {
+    if !history.audited {
+        return None;
+    }
+    let actors = &violation.actors;
     let missing: Vec<&str> = named
         .iter()
         .map(String::as_str)
         .filter(|name| !actors.iter().any(|actor| is_called(history, bare(actor), name)))
         .collect();
-    (history.audited && !missing.is_empty()).then(|| {
-        format!(
+    if !missing.is_empty() {
+        return Some(format!(
             "by {}, without {}",
             or_nothing(actors, "nobody"),
             missing.join(" and ")
-        )
-    })
+        ));
+    }
+    let takers = actors.iter().filter(|actor| takes(history, violation, actor));
+    let (mine, others): (Vec<&String>, Vec<&String>) =
+        takers.partition(|actor| named.iter().any(|name| is_called(history, bare(actor), name)));
+    let others: Vec<&str> = others.into_iter().map(String::as_str).collect();
+    (!mine.is_empty() && !others.is_empty()).then(|| format!("also by {}", others.join(" and ")))
+}
+
+/// Whether somebody takes pods of a workload away, or scales it, until the violation is complete. What a pod's own controller does
+/// follows from that.
+fn takes(history: &History<'_>, violation: &Violation, actor: &str) -> bool {
+    let to = violation.complete.unwrap_or(history.end());
+    actor == SOMEBODY
+        || history.acts_on(&violation.workload).any(|act| {
+            let own = act
+                .pod
+                .is_some_and(|pod| controller_of(history.pods[pod].last()) == Some(&*act.actor));
+            matches!(act.does, Does::Evicts | Does::Deletes | Does::Scales)
+                && !own
+                && act.t <= to
+                && act.actor_told() == actor
+        })
 }
 
 /// Each cause must be one of those that are named, or have one of them among its words.
@@ -365,14 +395,15 @@ fn by_whom(
         .map(String::as_str)
         .filter(|name| after.iter().all(|act| act.actor != *name))
         .collect();
-    if missing.is_empty() || !history.audited {
-        return Ok(at);
-    }
     let mut others: Vec<String> = Vec::new();
     for act in after {
         if !others.contains(&act.actor) {
             others.push(act.actor.clone());
         }
+    }
+    let alone = then.by.is_empty() || others.iter().all(|other| then.by.contains(other));
+    if (missing.is_empty() && alone) || !history.audited {
+        return Ok(at);
     }
     // Whose request is not written down yet may still come.
     Err(match others[..] {
@@ -383,7 +414,11 @@ fn by_whom(
         _ => Missing::Differs(format!(
             "but {} brought it back, not {}",
             others.join(" and "),
-            missing.join(" and ")
+            if missing.is_empty() {
+                format!("{} alone", then.by.join(" and "))
+            } else {
+                missing.join(" and ")
+            }
         )),
     })
 }

@@ -26,6 +26,8 @@ pub(super) struct Asked<'c> {
     pub(super) held: Option<Series<bool>>,
     /// Whether the scenario offers the workload a load.
     pub(super) load_offered: bool,
+    /// Whether that load changes over time.
+    pub(super) load_changes: bool,
     /// The node that it is about, where it is about one.
     pub(super) node: Option<String>,
 }
@@ -94,13 +96,14 @@ pub(super) fn asked<'c>(
             .and_then(|meanwhile| meanwhile.no_load)
             .unwrap_or_default(),
     };
-    let load_offered = of.as_ref().is_some_and(|of| load_is_offered(scenario, of));
+    let loads = of.as_ref().map_or(0, |of| loads_offered(scenario, of));
     Ok(Asked {
         claim,
         property,
         question,
         held,
-        load_offered,
+        load_offered: loads > 0,
+        load_changes: loads > 1,
         node,
     })
 }
@@ -144,12 +147,14 @@ fn interval(scenario: &Scenario) -> Option<Duration> {
     })
 }
 
-/// Whether a step gives a workload a load over time: CPU that comes from its pods' own start is none.
-fn load_is_offered(scenario: &Scenario, of: &WorkloadRef) -> bool {
-    scenario.file.steps.iter().any(|step| match step {
-        Step::Cpu(step) => step.cpu.of == *of && step.cpu.all_pods.is_some(),
-        _ => false,
-    })
+/// How many loads the steps offer a workload, one after the other: CPU that comes from its pods' own start is none.
+fn loads_offered(scenario: &Scenario, of: &WorkloadRef) -> usize {
+    let steps = scenario.file.steps.iter();
+    let loads = steps.filter_map(|step| match step {
+        Step::Cpu(step) if step.cpu.of == *of => step.cpu.all_pods.as_ref().map(Vec::len),
+        _ => None,
+    });
+    loads.sum()
 }
 
 fn floor(text: &str) -> Result<Floor, String> {

@@ -1,12 +1,13 @@
-//! That those who could have made the failure worked: without that, its absence says nothing.
+//! That those who could have made the failure worked, and that there was something to fail: without that, its absence says nothing.
 
 use std::time::Duration;
 
-use super::question;
+use super::question::Asked;
+use super::{numbers, question};
 use crate::case::Scenario;
 use crate::case::format::Step;
 use crate::property::question::ROUNDS;
-use crate::timeline::{History, What};
+use crate::timeline::{History, Object, Series, What};
 
 /// Why an absence says nothing, in words: what broke off, what releases lack, who hangs.
 pub(super) fn undone(scenario: &Scenario, history: &History<'_>, since: Duration) -> Vec<String> {
@@ -20,6 +21,51 @@ pub(super) fn undone(scenario: &Scenario, history: &History<'_>, since: Duration
         why.extend(unbalanced(scenario, history, since));
     }
     why
+}
+
+/// Why what a claim is about could not have failed, in words: it was not there, or not what it should be.
+pub(super) fn untested(history: &History<'_>, asked: &Asked<'_>) -> Option<String> {
+    let question = &asked.question;
+    let end = question.end(history);
+    let meanwhile = asked.claim.meanwhile.as_ref();
+    let ever = |number: &Series<Option<i64>>, holds: &dyn Fn(i64) -> bool| {
+        let within = number.since(question.since).until(end);
+        within.first(|number| number.is_some_and(holds)).is_some()
+    };
+    let watched = end.saturating_sub(question.since);
+    if watched.is_zero() {
+        return Some("nothing was watched between the failure's marks".to_owned());
+    }
+    if let Some(lasting) = question.lasting.filter(|lasting| watched < *lasting) {
+        let (watched, lasting) = (watched.as_secs_f64(), lasting.as_secs_f64());
+        return Some(format!(
+            "watched for {watched:.1} s of a failure that lasts {lasting:.1} s"
+        ));
+    }
+    if let Some(workload) = asked.workload() {
+        let wanted = history.number(workload, |seen| seen.wanted);
+        if wanted.at(end).is_none() {
+            return Some(format!("{workload} was not there at the end"));
+        }
+        // A cron job wants its pods by jobs.
+        let wants = ever(&wanted, &|wanted| wanted > 0) || !history.members(workload).is_empty();
+        if !wants {
+            return Some(format!("{workload} never wanted a pod"));
+        }
+        if let Some(range) = meanwhile.and_then(|meanwhile| meanwhile.wanted)
+            && !ever(&wanted, &|wanted| range.contains(wanted))
+        {
+            return Some(format!("{workload} never wanted {range}"));
+        }
+    }
+    if let Some(range) = meanwhile.and_then(|meanwhile| meanwhile.open_nodes)
+        && !ever(&numbers::of(history, &Object::Nodes, "open"), &|open| {
+            range.contains(open)
+        })
+    {
+        return Some(format!("there never were {range} nodes open"));
+    }
+    asked.property.doubt(history, question)
 }
 
 /// A descheduler that was started and did not go through its cycles.

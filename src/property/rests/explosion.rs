@@ -22,7 +22,7 @@ fn unexplained(
     let sets = history.owned_by(workload);
     let mut made: Vec<Duration> = sets
         .iter()
-        .filter(|name| name.kind == "replicaset")
+        .filter(|name| name.kind == "replicaset" && !made_by_another(history, name))
         .filter_map(|name| history.workload(name).first().map(|(t, _)| *t))
         .filter(|t| question.covers(*t))
         .collect();
@@ -50,6 +50,13 @@ fn unexplained(
         }
     }
     (free, grown)
+}
+
+/// Whether somebody else than the controller-manager made a replica set, or changed it.
+fn made_by_another(history: &History<'_>, set: &WorkloadRef) -> bool {
+    history
+        .acts_on(set)
+        .any(|act| act.does == Does::Writes && act.refused.is_none())
 }
 
 /// When somebody else than its controller wrote the workload; without an audit log, when the scenario did anything.

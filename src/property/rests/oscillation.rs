@@ -12,7 +12,7 @@ use super::super::question::ROUNDS;
 use super::super::{Kind, Question, Violation, as_seconds, per_minute, period, words};
 use crate::timeline::{Does, History, WorkloadRef};
 
-/// When wanted replicas changed, from the value at the beginning of the question on. None at all is a number as any other.
+/// When wanted replicas changed, from the value at the beginning of the question on.
 fn changes(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Vec<(Duration, i64)> {
     let wanted = history.number(workload, |seen| seen.wanted).since(question.since);
     let points = wanted.points().iter().filter(|(t, _)| question.covers(*t));

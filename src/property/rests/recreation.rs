@@ -1,6 +1,7 @@
 //! Recreation: pods of a workload are made and thrown away, and none of them ever gets ready.
 //!
-//! A pod is thrown away when a kubelet rejects it (`Failed`), or when it is deleted before it was ready. One that gets ready
+//! A pod is thrown away when a kubelet rejects it (`Failed`), or when it is deleted before it was ready and before it has done
+//! what it should (`Succeeded`). One that gets ready
 //! begins the count anew, and so does a change of what is wanted. The loop is complete when so many were made, and all but as many
 //! as are wanted thrown away: a last pod that still waits is the loop's own.
 
@@ -58,7 +59,7 @@ pub(super) fn violation(
         }
     }
     let last = *thrown.last()?;
-    let until = thrown_away(&history.pods[last]).unwrap_or_default();
+    let until = thrown_away(history, &history.pods[last]).unwrap_or_default();
     if complete.is_none() && (thrown.len() < 2 || question.quiet(history, until)) {
         return None;
     }
@@ -134,9 +135,12 @@ pub(super) fn figures(
 }
 
 /// When a pod was thrown away, of one that never got ready before that.
-fn thrown_away(pod: &PodHistory<'_>) -> Option<Duration> {
+fn thrown_away(history: &History<'_>, pod: &PodHistory<'_>) -> Option<Duration> {
     let end = pod.failed.into_iter().chain(pod.terminating).min()?;
-    pod.ready.is_none_or(|ready| ready > end).then_some(end)
+    let done = history
+        .state_at(pod, end)
+        .is_some_and(|state| state.phase == "Succeeded");
+    (!done && pod.ready.is_none_or(|ready| ready > end)).then_some(end)
 }
 
 /// What happens to a workload's pods, in order of time.
@@ -151,7 +155,7 @@ fn steps(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> 
             });
         steps.push((pod.created, Step::Created(index)));
         steps.extend(pod.ready.map(|t| (t, Step::Ready)));
-        let end = thrown_away(pod).filter(|_| !deleted_by_its_own || pod.failed.is_some());
+        let end = thrown_away(history, pod).filter(|_| !deleted_by_its_own || pod.failed.is_some());
         steps.extend(end.map(|t| (t, Step::ThrownAway(index))));
     }
     let wanted = history.number(workload, |seen| seen.wanted);
@@ -168,7 +172,7 @@ fn steps(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> 
 
 fn describe(violation: &mut Violation, history: &History<'_>, index: usize, to: Duration) {
     let pod = &history.pods[index];
-    if thrown_away(pod).is_none_or(|at| at > to) {
+    if thrown_away(history, pod).is_none_or(|at| at > to) {
         return;
     }
     let Some(state) = history.state_at(pod, to) else {

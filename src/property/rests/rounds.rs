@@ -1,17 +1,17 @@
 //! Rounds: pods of a workload are taken away and made anew, and everything stands as it stood before.
 //!
 //! A round is complete when as many pods as are wanted are bound, none of them terminating, and the multiset of pods by node is
-//! one that was there before; the scheduler has had its say, whether or not containers already run. A change of what is wanted
-//! begins anew. What takes a pod away tells the kind: a preemption, an eviction (or the taint eviction), or anything else.
+//! one that was there before; the scheduler has had its say, whether or not containers already run. A change of what is wanted,
+//! in number or in revision, begins anew. What takes a pod away tells the kind: a preemption, an eviction (or the taint eviction), or anything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::super::question::ROUNDS;
 use super::super::{Kind, Question, Violation, as_seconds, note, per_minute, period};
-use crate::timeline::{Act, Does, History, Series, WorkloadRef, controller_of};
+use crate::timeline::{Act, Does, History, PodSeen, Series, WorkloadRef, controller_of};
 
 /// A pod that was taken away.
 struct Taking<'h> {
@@ -33,13 +33,19 @@ struct Round {
     kind: Kind,
 }
 
+/// The revision of all pods, and how many are on each node, greatest number first.
+type Whole = (String, Vec<usize>);
+
+/// The pods on each node, greatest number first, after so many changes of what is wanted.
+type Placement = (usize, Vec<usize>);
+
 /// All that is known of a workload's rounds.
 struct Rounds<'h> {
     takings: Vec<Taking<'h>>,
-    /// By the placement that comes back, greatest number first.
-    by_placement: BTreeMap<Vec<usize>, Vec<Round>>,
-    /// The placement when the question begins; empty where not all pods were placed.
-    first: Vec<usize>,
+    /// By the placement that comes back.
+    by_placement: BTreeMap<Placement, Vec<Round>>,
+    /// The placement when the question begins; `None` where not all pods were placed.
+    first: Option<Placement>,
 }
 
 /// The loops of a workload: at most one of each kind, and one of refused evictions.
@@ -65,7 +71,9 @@ pub(super) fn figures(
     workload: &WorkloadRef,
 ) -> Map<String, Value> {
     let rounds = rounds(history, question, workload);
-    let by_count = |(placement, back): &(&Vec<usize>, &Vec<Round>)| (back.len(), **placement == rounds.first);
+    let by_count = |(placement, back): &(&Placement, &Vec<Round>)| {
+        (back.len(), Some(*placement) == rounds.first.as_ref())
+    };
     let most = rounds.by_placement.iter().max_by_key(by_count);
     told(history, question, &rounds, most.map(|(placement, _)| placement))
 }
@@ -74,21 +82,23 @@ fn told(
     history: &History<'_>,
     question: &Question,
     rounds: &Rounds<'_>,
-    placement: Option<&Vec<usize>>,
+    placement: Option<&Placement>,
 ) -> Map<String, Value> {
     let times: Vec<Duration> = rounds.takings.iter().map(|taking| taking.t).collect();
-    let placement = placement.unwrap_or(&rounds.first);
-    let back = rounds.by_placement.get(placement).map_or(&[][..], Vec::as_slice);
+    let placement = placement.or(rounds.first.as_ref());
+    let back = placement
+        .and_then(|placement| rounds.by_placement.get(placement))
+        .map_or(&[][..], Vec::as_slice);
     let mut figures = Map::new();
     figures.insert("rounds".to_owned(), back.len().into());
     figures.insert("evictions".to_owned(), times.len().into());
     if let Some(rate) = per_minute(&times) {
         figures.insert("evictions_per_min".to_owned(), rate.into());
     }
-    if !placement.is_empty() {
+    if let Some((_, counts)) = placement {
         // Nodes without a pod are part of the picture.
-        let mut padded = placement.clone();
-        padded.resize(placement.len().max(history.nodes().len()), 0);
+        let mut padded = counts.clone();
+        padded.resize(counts.len().max(history.nodes().len()), 0);
         figures.insert("placement".to_owned(), padded.into());
     }
     if let Some(first) = times.first() {
@@ -97,8 +107,11 @@ fn told(
             as_seconds(first.saturating_sub(question.since)),
         );
     }
-    let began: Vec<Duration> = back.iter().map(|round| round.began).collect();
-    if let Some(period) = period(&began) {
+    // From one cycle's first eviction to the next one's: a placement that comes back may take more than one.
+    let apart = question.cycle.unwrap_or_default() / 2;
+    let mut cycles = times;
+    cycles.dedup_by(|next, before| next.saturating_sub(*before) < apart);
+    if let Some(period) = period(&cycles) {
         figures.insert("period_s".to_owned(), as_seconds(period));
     }
     figures
@@ -107,26 +120,28 @@ fn told(
 fn rounds<'h>(history: &'h History<'_>, question: &Question, workload: &WorkloadRef) -> Rounds<'h> {
     let takings = takings(history, question, workload);
     let placements = placements(history, workload);
-    let (_, first) = placements.at(question.since).clone();
+    let (wanted, first) = placements.at(question.since);
     let mut rounds = Rounds {
         takings,
         by_placement: BTreeMap::new(),
-        first: first.clone().unwrap_or_default(),
+        first: first.as_ref().map(|(_, counts)| (0, counts.clone())),
     };
     // How many takings lay before the last time that each placement was there.
-    let mut seen: BTreeMap<Vec<usize>, usize> = first.into_iter().map(|first| (first, 0)).collect();
-    let mut wanted = placements.at(question.since).0;
+    let mut seen: BTreeMap<Placement, usize> = BTreeMap::new();
+    let (mut wanted, mut revision) = (*wanted, first.as_ref().map(|(revision, _)| revision));
+    seen.extend(rounds.first.clone().map(|first| (first, 0)));
+    let mut changes = 0;
     for (t, (now, placement)) in placements
         .points()
         .iter()
         .filter(|(t, _)| *t > question.since && question.covers(*t))
     {
-        if *now != wanted {
-            wanted = *now;
-            seen.clear();
-            rounds.by_placement.clear();
-        }
-        let Some(placement) = placement else { continue };
+        changes += usize::from(*now != wanted);
+        wanted = *now;
+        let Some((its, counts)) = placement else { continue };
+        changes += usize::from(revision.is_some_and(|before| before != its));
+        revision = Some(its);
+        let placement = (changes, counts.clone());
         let until = rounds.takings.partition_point(|taking| taking.t <= *t);
         let Some(counted) = seen
             .insert(placement.clone(), until)
@@ -153,25 +168,36 @@ fn rounds<'h>(history: &'h History<'_>, question: &Question, workload: &Workload
     rounds
 }
 
-/// How many are wanted, and the placement where all of them are placed.
-fn placements(history: &History<'_>, workload: &WorkloadRef) -> Series<(Option<i64>, Option<Vec<usize>>)> {
+/// How many are wanted, and the revision and the placement where all of them are placed. While pods of two revisions are there, a
+/// rollout is under way, and there is no placement to come back to.
+fn placements(history: &History<'_>, workload: &WorkloadRef) -> Series<(Option<i64>, Option<Whole>)> {
     let placed = history.over_time(history.pods_of(workload), |pods| {
         let mut by_node: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut revisions: BTreeSet<&str> = BTreeSet::new();
         for pod in pods.values().filter(|pod| pod.active()) {
             *by_node.entry(pod.node.as_deref()?).or_default() += 1;
+            revisions.insert(revision(pod));
         }
+        let revision = revisions.pop_first().filter(|_| revisions.is_empty())?;
         let mut counts: Vec<usize> = by_node.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        Some(counts)
+        Some((revision.to_owned(), counts))
     });
     let wanted = history.number(workload, |seen| seen.wanted);
     wanted.with(&placed, |wanted, placed| {
-        let whole = placed.as_ref().filter(|counts| {
+        let whole = placed.as_ref().filter(|(_, counts)| {
             let there = counts.iter().sum::<usize>() as i64;
             there > 0 && wanted.is_some_and(|wanted| wanted == there)
         });
         (*wanted, whole.cloned())
     })
+}
+
+/// Which revision of its workload a pod is of: the replica set that made it, or what a stateful or a daemon set calls it.
+fn revision(pod: &PodSeen) -> &str {
+    let label = pod.labels.get("controller-revision-hash");
+    let owner = pod.owner.as_ref().map(|owner| &owner.name);
+    label.or(owner).map_or("", String::as_str)
 }
 
 /// The pods that had a place and were told to go, by somebody else than their own controller.
@@ -188,7 +214,10 @@ fn takings<'h>(history: &'h History<'_>, question: &Question, workload: &Workloa
 fn taking<'h>(history: &'h History<'_>, index: usize) -> Option<Taking<'h>> {
     let pod = &history.pods[index];
     let t = pod.terminating?;
-    let had_a_place = pod.bound.is_some_and(|bound| bound <= t) && pod.failed.is_none_or(|failed| failed > t);
+    let finished = history
+        .state_at(pod, t)
+        .is_some_and(|state| state.phase == "Succeeded" || state.phase == "Failed");
+    let had_a_place = pod.bound.is_some_and(|bound| bound <= t) && !finished;
     let act = history
         .acts_on_pod(index)
         .find(|act| act.refused.is_none() && matches!(act.does, Does::Evicts | Does::Deletes));
@@ -244,7 +273,7 @@ fn looped(
         .by_placement
         .iter()
         .map(|(placement, back)| (placement, apart(back, kind, interval)));
-    let loops: Vec<(&Vec<usize>, Vec<&Round>)> = loops.filter(|(_, back)| !back.is_empty()).collect();
+    let loops: Vec<(&Placement, Vec<&Round>)> = loops.filter(|(_, back)| !back.is_empty()).collect();
     let complete = |back: &[&Round]| back.get(at_least.max(1) - 1).map(|round| round.restored);
     let first = loops
         .iter()

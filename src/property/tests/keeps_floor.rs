@@ -2,7 +2,7 @@ use super::{HPA, KUBECTL, RS, Said, replicas, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{BudgetSeen, HpaSeen, What};
 
-const UNDERCUT: &str = "
+pub(super) const UNDERCUT: &str = "
 failure:
   keeps-floor: violated
   of: deployment/web
@@ -12,11 +12,11 @@ failure:
   then: {back-at: hpa.min, by: [horizontal-pod-autoscaler]}
 ";
 
-const DRAINED: &str = "
+pub(super) const DRAINED: &str = "
 failure: {keeps-floor: violated, of: deployment/web, floor: replicas - 1, by: [kubectl drain]}
 ";
 
-fn hpa(draft: Draft, min: i64) -> Draft {
+pub(super) fn hpa(draft: Draft, min: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
         namespace: "default".to_owned(),
         name: "web".to_owned(),
@@ -29,7 +29,7 @@ fn hpa(draft: Draft, min: i64) -> Draft {
     })))
 }
 
-fn apply(draft: Draft, number: i64) -> Draft {
+pub(super) fn apply(draft: Draft, number: i64) -> Draft {
     let draft = draft.asked((KUBECTL, "patch deployments", "web"), |r| {
         r.manager = Some("kubectl-client-side-apply".to_owned());
         r.replicas = Some(number);
@@ -38,12 +38,12 @@ fn apply(draft: Draft, number: i64) -> Draft {
 }
 
 /// Five wanted by an autoscaler whose minimum is three.
-fn scaled() -> Draft {
+pub(super) fn scaled() -> Draft {
     hpa(web(5).at(1.0).deployment("web", 5, 5), 3)
 }
 
 /// Applied down to a number at 10 s, and brought back to five by somebody at 20 s.
-fn undercut(number: i64, mender: &str) -> Draft {
+pub(super) fn undercut(number: i64, mender: &str) -> Draft {
     apply(scaled().at(10.0), number)
         .at(20.0)
         .asked((mender, "update deployments/scale", "web"), replicas(5))
@@ -90,10 +90,11 @@ super::drawings! {
             => Said::Inconclusive("by keeper, without kubectl apply");
     a_fall_to_the_floor_is_no_dip:
         UNDERCUT, still(undercut(3, HPA), 30.0).end() => Said::Absent;
-    a_floor_that_rises_above_what_is_there_is_no_dip:
-        UNDERCUT, still(hpa(scaled().at(10.0), 6), 30.0).end() => Said::Absent;
+    a_floor_that_rises_above_what_is_there_is_neither_a_dip_nor_kept:
+        UNDERCUT, still(hpa(scaled().at(10.0), 6), 30.0).end() => Said::Inconclusive("5 of 6 that were promised");
     a_workload_that_grows_up_to_its_floor_has_no_dip:
-        UNDERCUT, still(hpa(web(1).at(1.0).deployment("web", 1, 0), 3).at(5.0).deployment("web", 2, 1), 30.0).end() => Said::Absent;
+        UNDERCUT, still(hpa(web(1).at(1.0).deployment("web", 1, 0), 3).at(5.0).deployment("web", 2, 1)
+            .at(9.0).deployment("web", 3, 1), 30.0).end() => Said::Absent;
     what_is_available_may_be_low_where_what_is_wanted_is_not:
         UNDERCUT, still(scaled().at(10.0).deployment("web", 5, 1), 30.0).end() => Said::Absent;
     a_drain_that_takes_two_of_three_at_once_is_a_dip:

@@ -2,9 +2,11 @@
 //!
 //! Every drawing is also judged beginning by beginning (`prefix`): what is once *reproduced* stays so.
 
+mod another_cause;
 mod fits;
 mod keeps_floor;
 mod keeps_spread;
+mod nothing_to_fail;
 mod prefix;
 mod progresses;
 mod recorded;

@@ -16,6 +16,8 @@ fn drawings() -> Vec<Drawing> {
         super::progresses::all(),
         super::fits::all(),
         super::stays_up::all(),
+        super::another_cause::all(),
+        super::nothing_to_fail::all(),
     ]
     .into_iter()
     .flatten()

@@ -2,9 +2,9 @@ use super::{HPA, KUBECTL, NODES, RS, SCHEDULER, Said, replicas, still, web};
 use crate::timeline::drawn::Draft;
 use crate::timeline::{OwnerRef, Timeline};
 
-const DESCHEDULER: &str = "descheduler";
+pub(super) const DESCHEDULER: &str = "descheduler";
 
-const EVICTS: &str = "
+pub(super) const EVICTS: &str = "
 failure:
   rests: violated
   as: evict-loop
@@ -22,10 +22,11 @@ failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler]
 
 const PREEMPTS: &str =
     "failure: {rests: violated, as: preemption-loop, of: deployment/web, by: [kube-scheduler]}";
-const SWAPS: &str = "failure: {rests: violated, as: placement-swap, of: deployment/web, by: [keeper]}";
+pub(super) const SWAPS: &str =
+    "failure: {rests: violated, as: placement-swap, of: deployment/web, by: [keeper]}";
 
 /// Three pods, two of them on the first node.
-fn settled() -> Draft {
+pub(super) fn settled() -> Draft {
     web(3)
         .at(1.0)
         .pods(&[("a", "w1"), ("b", "w1"), ("c", "w2")])
@@ -33,7 +34,7 @@ fn settled() -> Draft {
 }
 
 /// `old` goes at a time, as `take` says it, and `new` comes in its place two seconds later.
-fn round(
+pub(super) fn round(
     draft: Draft,
     at: f64,
     old: &str,
@@ -56,7 +57,7 @@ fn round(
         .pod(new, Some(node))
 }
 
-fn rounds(times: &[f64], node: &str, take: &impl Fn(Draft, &str) -> Draft) -> Draft {
+pub(super) fn rounds(times: &[f64], node: &str, take: &impl Fn(Draft, &str) -> Draft) -> Draft {
     let names = ["a", "d", "e", "f", "g", "h"];
     let pairs = names.windows(2).zip(times);
     pairs.fold(settled(), |draft, (pair, &at)| {
@@ -64,7 +65,7 @@ fn rounds(times: &[f64], node: &str, take: &impl Fn(Draft, &str) -> Draft) -> Dr
     })
 }
 
-fn evict_for(why: &'static str) -> impl Fn(Draft, &str) -> Draft {
+pub(super) fn evict_for(why: &'static str) -> impl Fn(Draft, &str) -> Draft {
     move |draft, pod| {
         draft.asked((DESCHEDULER, "create pods/eviction", pod), |r| {
             r.why = Some(why.to_owned())
@@ -72,7 +73,7 @@ fn evict_for(why: &'static str) -> impl Fn(Draft, &str) -> Draft {
     }
 }
 
-fn by(agent: &'static str, what: &'static str) -> impl Fn(Draft, &str) -> Draft {
+pub(super) fn by(agent: &'static str, what: &'static str) -> impl Fn(Draft, &str) -> Draft {
     move |draft, pod| draft.request((agent, what, pod))
 }
 
@@ -99,7 +100,7 @@ fn of_another() -> Timeline {
     timeline
 }
 
-fn without_requests(mut timeline: Timeline) -> Timeline {
+pub(super) fn without_requests(mut timeline: Timeline) -> Timeline {
     timeline
         .entries
         .retain(|entry| !matches!(entry.what, crate::timeline::What::Request(_)));
@@ -149,7 +150,7 @@ fn preempted() -> Timeline {
     still(draft, 40.0).end()
 }
 
-const RECREATES: &str = "
+pub(super) const RECREATES: &str = "
 failure:
   rests: violated
   as: recreate-loop
@@ -162,7 +163,7 @@ failure:
 ";
 
 /// Pods that a kubelet rejects one after the other, each for a reason.
-fn thrown_away(reasons: &[&str], node: &str) -> Draft {
+pub(super) fn thrown_away(reasons: &[&str], node: &str) -> Draft {
     let mut draft = web(1).deployment("web", 1, 0);
     for (n, reason) in reasons.iter().enumerate() {
         let (uid, at) = (format!("p{n}"), 1.0 + n as f64);
@@ -198,7 +199,7 @@ fn thrown_away(reasons: &[&str], node: &str) -> Draft {
     draft
 }
 
-const TAINT: &str = "TaintToleration";
+pub(super) const TAINT: &str = "TaintToleration";
 
 /// One that is deleted by the taint manager before a kubelet looks at it, and then others.
 fn deleted_first() -> Timeline {
@@ -236,7 +237,7 @@ failure:
 ";
 
 /// Replicas that are set in turns, from 5 on.
-fn in_turns(turns: &[(&str, i64)]) -> Draft {
+pub(super) fn in_turns(turns: &[(&str, i64)]) -> Draft {
     let mut draft = web(5).at(1.0).deployment("web", 5, 5);
     for (n, (agent, number)) in turns.iter().enumerate() {
         draft = draft
@@ -247,19 +248,19 @@ fn in_turns(turns: &[(&str, i64)]) -> Draft {
     draft
 }
 
-const KEEPER: &str = "keeper";
+pub(super) const KEEPER: &str = "keeper";
 
 fn contested(rounds: usize) -> Draft {
     let turns: Vec<(&str, i64)> = (0..rounds).flat_map(|_| [(KEEPER, 3), (HPA, 5)]).collect();
     in_turns(&turns)
 }
 
-const EXPLODES: &str = "
+pub(super) const EXPLODES: &str = "
 failure: {rests: violated, as: replicaset-explosion, of: deployment/web, by: [deployment-controller], at-least: 3 replicasets}
 ";
 
 /// Replica sets that are made one after the other; with a write of the deployment before each, or not.
-fn replica_sets(count: usize, written: bool) -> Draft {
+pub(super) fn replica_sets(count: usize, written: bool) -> Draft {
     let mut draft = web(1).deployment("web", 1, 1);
     for n in 2..2 + count {
         draft = draft.at(n as f64);

@@ -2,7 +2,7 @@ use super::{HPA, KUBECTL, Said, replicas, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{HpaSeen, Timeline, What};
 
-const OVERSCALED: &str = "
+pub(super) const OVERSCALED: &str = "
 failure:
   scales-with-load: violated
   as: over-scale
@@ -26,7 +26,7 @@ const REMEMBERED: &str = "
 failure: {scales-with-load: violated, as: over-scale, of: deployment/web, by: [horizontal-pod-autoscaler]}
 ";
 
-const UNDONE: &str = "
+pub(super) const UNDONE: &str = "
 failure:
   scales-with-load: violated
   as: unexplained-fall
@@ -35,7 +35,7 @@ failure:
   then: {back-at: 6, by: [horizontal-pod-autoscaler]}
 ";
 
-fn hpa(draft: Draft, desired: i64, percent: i64) -> Draft {
+pub(super) fn hpa(draft: Draft, desired: i64, percent: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
         namespace: "default".to_owned(),
         name: "web".to_owned(),
@@ -50,7 +50,7 @@ fn hpa(draft: Draft, desired: i64, percent: i64) -> Draft {
     })))
 }
 
-fn scaled(draft: Draft, at: f64, agent: &str, number: i64) -> Draft {
+pub(super) fn scaled(draft: Draft, at: f64, agent: &str, number: i64) -> Draft {
     draft
         .at(at)
         .asked((agent, "update deployments/scale", "web"), replicas(number))
@@ -90,7 +90,7 @@ fn undone(agent: &'static str, desired: i64) -> Timeline {
 }
 
 /// Three replicas that rise to six at a utilisation that the autoscaler tells before and after.
-fn raised(before: i64, after: i64, agent: &str) -> Timeline {
+pub(super) fn raised(before: i64, after: i64, agent: &str) -> Timeline {
     let draft = hpa(web(3).at(1.0).deployment("web", 3, 3), 3, before);
     still(hpa(scaled(draft, 10.0, agent, 6), 6, after), 20.0).end()
 }

@@ -3,17 +3,17 @@ use crate::experiment::LivenessChange;
 use crate::timeline::What;
 use crate::timeline::drawn::{Draft, node, seen};
 
-const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
+pub(super) const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
 const RESTARTS: &str = "failure: {stays-up: violated, as: restarts, since: load}";
 
-fn stops(draft: Draft, at: f64, name: &str) -> Draft {
+pub(super) fn stops(draft: Draft, at: f64, name: &str) -> Draft {
     let mut state = node(name, 8_000);
     state.ready = false;
     draft.at(at).what(What::Node(seen(state)))
 }
 
 /// A pod goes from a node that stopped, and another comes to the next.
-fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
+pub(super) fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
     draft
         .at(at)
         .request((NODES, "delete pods", &format!("web-{}", old.0)))
@@ -24,7 +24,7 @@ fn moves(draft: Draft, at: f64, old: (&str, &str), new: (&str, &str)) -> Draft {
         .pod(new.0, Some(new.1))
 }
 
-fn settled() -> Draft {
+pub(super) fn settled() -> Draft {
     web(1).at(1.0).pod("a", Some("w1")).deployment("web", 1, 1)
 }
 
@@ -64,12 +64,12 @@ fn kills(count: usize) -> Draft {
 super::drawings! {
     nodes_that_stop_one_after_the_other_under_the_pods_of_the_last_are_a_cascade:
         CASCADE, still(three(), 60.0).end() => Said::Reproduced;
-    two_of_three_nodes_are_none_once_it_is_quiet:
-        CASCADE, still(two(), 60.0).end() => Said::Absent;
+    two_of_three_nodes_are_neither_once_it_is_quiet:
+        CASCADE, still(two(), 60.0).end() => Said::Inconclusive("w1 and w2 stopped");
     two_of_three_nodes_are_neither_while_it_goes_on:
         CASCADE, still(two(), 30.0).end() => Said::Inconclusive("has begun");
     nodes_that_stop_each_for_itself_are_no_cascade:
-        CASCADE, still(apart(), 90.0).end() => Said::Absent;
+        CASCADE, still(apart(), 90.0).end() => Said::Inconclusive("w1 and w2 and w3 stopped");
     a_cascade_may_be_of_a_node:
         "failure: {stays-up: violated, as: cascade, of: node/w3, at-least: 2 nodes}",
         still(three(), 60.0).end() => Said::Inconclusive("not of node w3");

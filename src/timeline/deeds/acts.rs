@@ -165,7 +165,7 @@ impl Asked<'_, '_> {
             ("pods/binding", "create") => (Does::Binds, request.node.clone()),
             ("pods/eviction", "create") => {
                 let why = request.why.clone();
-                (Does::Evicts, why.or_else(|| self.history.plugin(&request.name)))
+                (Does::Evicts, why.or_else(|| self.history.plugin(life)))
             }
             // Whoever finds a pod already going only clears it away.
             ("pods", "delete") if life.terminating.is_none_or(|at| at >= t) => (Does::Deletes, None),
@@ -367,7 +367,7 @@ fn pod_shown(history: &History<'_>, index: usize, acts: &mut Vec<Act>) {
     let (actor, does, detail) = match pod.disruption.as_deref() {
         Some(names::BY_TAINT) => ("taint-eviction-controller", Does::Deletes, None),
         Some(names::BY_PREEMPTION) => (names::A_SCHEDULER, Does::Deletes, pod.disruption.clone()),
-        Some("EvictionByEvictionAPI") => (names::SOMEBODY, Does::Evicts, history.plugin(&pod.name)),
+        Some("EvictionByEvictionAPI") => (names::SOMEBODY, Does::Evicts, history.plugin(life)),
         _ => (names::SOMEBODY, Does::Deletes, None),
     };
     put(life.terminating, actor, does, detail);
