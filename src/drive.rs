@@ -19,6 +19,7 @@ use self::of_case::CaseArm;
 use self::of_liveness::LivenessArm;
 use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
+use crate::case::Substitutes;
 use crate::cases::{Case, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName, Resolver};
 use crate::evidence::{Outcome, RunContext, VERDICT};
@@ -60,6 +61,8 @@ pub struct Plan {
     pub kit: Option<Kit>,
     /// What finds the programs of the case's controllers.
     pub resolver: Resolver,
+    /// What takes the place of some of them.
+    pub substitutes: Substitutes,
     /// The link to the other arm of the case, where both are run together.
     pub sibling: Option<Sibling>,
 }

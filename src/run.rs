@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
+use crate::case::{Substitute, SubstituteError};
 use crate::cases::{Case, FoldersError, Library};
 use crate::component::ComponentName;
 use crate::drive::{ArmRun, DriveError, drive};
@@ -75,6 +76,9 @@ pub enum RunError {
     /// A text that is no value of a setting.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// A program that can't take the place of a controller of the case.
+    #[error("with: {0}")]
+    Substitute(#[from] SubstituteError),
     /// What can't be run as it was asked for was not run; why.
     #[error("not run: {0}")]
     NotRun(String),
@@ -241,6 +245,18 @@ impl Run {
         descheduler_arg => Setting::DeschedulerArg;
         /// The node image of a cluster of kind.
         kind_image => Setting::KindImage;
+    }
+
+    /// Runs a program in place of a controller that the case brings: `path:FILE`, `src:DIR`, `go:…`, `image:…`. Paths are seen from
+    /// where this process is. Arguments, environment and readiness stay as the case has them.
+    ///
+    /// # Errors
+    /// When the case brings no such controller, another program has its place already, or the spec is none.
+    pub fn with(mut self, controller: &str, spec: &str) -> Result<Self, RunError> {
+        let substitute = Substitute::new(controller, spec)?;
+        self.settings.substitutes = self.settings.substitutes.and(substitute)?;
+        self.settings.substitutes.fit(self.case.as_folder())?;
+        Ok(self)
     }
 
     /// On whose cluster; local by default.

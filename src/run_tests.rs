@@ -76,3 +76,22 @@ async fn what_a_provider_can_not_run_is_no_outcome_and_starts_nothing() {
         "not run: l1_apiserver_liveness_loop runs on the local provider only, not on kind"
     );
 }
+
+#[test]
+fn a_program_takes_the_place_of_a_controller_of_the_case_once() {
+    let case = || Run::case("docs/cases/operator").unwrap();
+    let run = case().with("sample-controller", "path:./mine").unwrap();
+    let settings = run.settings.clone().build();
+    assert_eq!(settings.substitutes.to_string(), "sample-controller=path:./mine");
+    assert_eq!(
+        refused(run.with("sample-controller", "src:.")),
+        "with: \"sample-controller\" is given twice"
+    );
+    assert_eq!(
+        refused(case().with("sample-controler", "src:.")),
+        "with: \"sample-controler\" is no controller of the cases that are run (did you mean \"sample-controller\"?): they bring \
+         sample-controller"
+    );
+    assert!(refused(case().with("sample-controller", "v1.2.3")).contains("of what nobody knows"));
+    assert!(refused(Run::case("c7").unwrap().with("keeper", "src:.")).ends_with("they bring none"));
+}

@@ -86,6 +86,20 @@ fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
 }
 
 #[test]
+fn every_case_of_the_documents_is_one_and_is_linked() {
+    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    let folders = std::fs::read_dir(docs().join("cases")).unwrap();
+    for folder in folders.map(|entry| entry.unwrap().path()) {
+        Case::read(&folder).unwrap_or_else(|error| panic!("{error}"));
+        let name = folder.file_name().unwrap().to_string_lossy();
+        assert!(
+            text.contains(&format!("(cases/{name}/case.yaml)")),
+            "docs/cases.md: {name}"
+        );
+    }
+}
+
+#[test]
 fn every_step_of_the_tutorial_is_a_case_and_shows_what_is_in_it() {
     let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
     for step in 1..=5 {

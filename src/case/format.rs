@@ -252,7 +252,8 @@ pub struct ControllerFile {
     pub name: String,
     /// Where it comes from: `path:`, `src:`, `go:`, `image:` or `image+extract:`. Paths are seen from the case's folder.
     pub run: String,
-    /// Its arguments. `${kubeconfig}` is the file of its kubeconfig; `KUBECONFIG` has it as well.
+    /// Its arguments. `${kubeconfig}` is the file of its kubeconfig (`KUBECONFIG` has it as well), `${port}` a port that is free, and
+    /// `${certs}` a folder with `ca.crt`, `tls.crt` and `tls.key`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// Its environment.

@@ -19,6 +19,7 @@ pub use condition::condition;
 pub use cpu::cpu_use;
 pub mod schema;
 pub mod shape;
+mod substitute;
 pub mod template;
 pub mod tree;
 pub mod values;
@@ -27,6 +28,7 @@ pub mod words;
 pub use files::Files;
 pub use mistake::{CaseError, Mistake, Place};
 pub use scenario::Scenario;
+pub use substitute::{Substitute, SubstituteError, Substitutes};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -92,8 +92,14 @@ pub enum What {
 /// When a cluster does not come up, or no case is called as was said.
 pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
     match &args.what {
-        What::Ready { runs, flags } => ready(*runs, flags, progress).await,
-        What::Scale { nodes, flags } => scale::run(usize::from(*nodes), flags, progress).await,
+        What::Ready { runs, flags } => {
+            flags.with.fit([])?;
+            ready(*runs, flags, progress).await
+        }
+        What::Scale { nodes, flags } => {
+            flags.with.fit([])?;
+            scale::run(usize::from(*nodes), flags, progress).await
+        }
         What::Overhead {
             case,
             cases,
@@ -101,6 +107,7 @@ pub async fn run(args: &BenchArgs, progress: &Progress) -> Result<(), Failure> {
             flags,
         } => {
             let case = cases.only(case)?;
+            flags.with.fit([&case])?;
             overhead::run(&open(flags.settings(), progress).await?, &case, *runs).await
         }
         What::Classify {

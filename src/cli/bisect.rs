@@ -195,6 +195,7 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
             profile: profile.clone(),
         })),
     }
+    args.flags.with.fit(questions.iter().filter_map(Question::case))?;
     if let Some(machines) = args.next {
         let jobs = steps(&mut asking, &questions, machines.into(), progress)?;
         matrix::print(args.format, &jobs)?;

@@ -163,7 +163,9 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
     }
     let mut settings = Vec::new();
     for set in &sets {
-        let mut own = set.over(&args.flags).map_err(usage)?.settings();
+        let flags = set.over(&args.flags).map_err(usage)?;
+        flags.with.fit(selected.iter().map(|chosen| &chosen.case))?;
+        let mut own = flags.settings();
         own.out = own.out.join(&set.name);
         // Each of the two keeps its clusters for itself.
         let sets = if args.flags.reuse { 2 } else { 1 };

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Failure;
+use crate::case::{SubstituteError, Substitutes};
+use crate::cases::Case;
 use crate::component::{ComponentName, Selection, Spec};
+use crate::exit;
 use crate::provider::tuning::{SchedulerConfig, descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
 use crate::scenario::{Pace, Policy};
@@ -133,6 +137,55 @@ impl TuningFlags {
     }
 }
 
+/// Which programs take part in place of those that cases bring.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Components")]
+pub struct WithFlags {
+    /// A program in place of the controller NAME that a case brings: path:FILE, src:DIR, go:…, image:… or image+extract:…; can be
+    /// given several times. Its arguments stay as the case has them
+    #[arg(long = "with", value_name = "NAME=SPEC", env = Setting::With.variable())]
+    pub with: Vec<Substitutes>,
+}
+
+impl WithFlags {
+    /// All together; [`fit`](Self::fit) says whether they can be.
+    #[must_use]
+    pub fn substitutes(&self) -> Substitutes {
+        let all = self.with.iter();
+        all.fold(Substitutes::default(), Substitutes::over)
+    }
+
+    /// These, and of others those that are for other controllers.
+    #[must_use]
+    pub fn over(self, others: &Self) -> Self {
+        Self {
+            with: vec![self.substitutes().over(&others.substitutes())],
+        }
+    }
+
+    /// That no two are for one controller.
+    ///
+    /// # Errors
+    /// When two are.
+    pub fn each_once(&self) -> Result<Substitutes, SubstituteError> {
+        let mut all = self.with.iter().flat_map(Substitutes::iter).cloned();
+        all.try_fold(Substitutes::default(), Substitutes::and)
+    }
+
+    /// That each is for a controller that one of these cases brings, and no two for one.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn fit<'a>(&self, cases: impl IntoIterator<Item = &'a Case>) -> Result<(), Failure> {
+        let all = self.each_once();
+        let fitting = all.and_then(|all| all.fit(cases.into_iter().filter_map(Case::as_folder)));
+        fitting.map_err(|why| {
+            let variable = Setting::With.variable();
+            Failure::new(exit::USAGE, format!("--with (or {variable}): {why}"))
+        })
+    }
+}
+
 /// What is run, on what, and where its evidence goes: flags of `run`. The environment of `cargo test` is read by [`crate::session::Environment`].
 #[derive(Debug, Clone, Args)]
 pub struct RunFlags {
@@ -165,6 +218,9 @@ pub struct RunFlags {
     /// Which build of each component
     #[command(flatten)]
     pub components: ComponentFlags,
+    /// Which programs take part in place of those that cases bring
+    #[command(flatten)]
+    pub with: WithFlags,
     /// What a fork needs besides its binary
     #[command(flatten)]
     pub tuning: TuningFlags,
@@ -178,6 +234,7 @@ impl RunFlags {
             kubernetes: self.components.kubernetes.clone(),
             components: self.components.chosen(),
             tuning: self.tuning.tuning(),
+            substitutes: self.with.substitutes(),
             provider: self.provider,
             kind_image: self.kind_image.clone(),
             reuse: self.reuse,
@@ -244,6 +301,7 @@ mod tests {
             ("kwok", "v0.7.0"),
             ("scheduler-arg", "--v=5"),
             ("scheduler-name", "mine"),
+            ("with", "keeper=path:./a,b,operator=src:."),
             ("provider", "kind"),
             ("kind-image", "kindest/node:v1.35.0"),
             ("pace", "recorded"),

@@ -123,6 +123,7 @@ pub async fn run(args: &LoadArgs, progress: &Progress, style: &Style) -> Result<
         super::say(&profile.text);
         return Ok(exit::EXPECTED);
     }
+    args.flags.with.fit([])?;
     let settings = args.flags.settings();
     if settings.provider != Provider::Local {
         return Err(Failure::with_help(

@@ -8,7 +8,7 @@ use super::arms::{ArmFlags, Selected};
 use super::cases::CasesFlags;
 use super::notes;
 use super::shard::Shard;
-use super::specs::SpecSet;
+use super::specs::{self, SpecSet};
 use crate::cases::Case;
 use crate::exit;
 use crate::load::profile::Profile;
@@ -186,6 +186,9 @@ fn jobs(args: &MatrixArgs) -> Result<Vec<Job<'_>>, Failure> {
     } else {
         Vec::new()
     };
+    for set in &args.specs {
+        set.fits(selected.iter().map(|chosen| &chosen.case))?;
+    }
     let arms = selected.into_iter().map(|chosen| {
         let weight = chosen.weight();
         let Selected { case, id } = chosen;
@@ -236,8 +239,16 @@ impl Job<'_> {
             }
             What::Load { nodes } => ["--nodes".to_owned(), nodes.to_string()].to_vec(),
         };
-        let specs = self.set.into_iter().flat_map(SpecSet::arguments);
-        own.into_iter().chain(specs).collect()
+        own.into_iter().chain(specs::arguments(&self.said())).collect()
+    }
+
+    /// What its set says of it.
+    fn said(&self) -> Vec<(&'static str, String)> {
+        let case = match &self.what {
+            What::Arm { case, .. } => Some(case),
+            What::Load { .. } => None,
+        };
+        self.set.map(|set| set.of_case(case)).unwrap_or_default()
     }
 
     fn listed(&self) -> Listed {
@@ -261,8 +272,14 @@ impl Job<'_> {
         put("spec", self.set.map_or("", |set| &set.name).into());
         put("args", line(&self.arguments()).into());
         put("weight", self.weight.into());
-        for (key, value) in self.set.into_iter().flat_map(|set| &set.said) {
-            put(&key.replace('-', "_"), value.clone().into());
+        for (key, value) in self.said() {
+            let field = key.replace('-', "_");
+            // Of several controllers each has its say.
+            let before = more
+                .get(&field)
+                .and_then(Value::as_str)
+                .map(|before| format!("{before},"));
+            more.insert(field, format!("{}{value}", before.unwrap_or_default()).into());
         }
         Listed {
             name: self.name(),

@@ -15,6 +15,7 @@ use super::flags::RunFlags;
 use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
+use crate::case::Substitutes;
 use crate::evidence::{Evidence, Outcome};
 use crate::exit;
 use crate::expectation::Expectations;
@@ -26,7 +27,8 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash run c7\n  kubeclash run c5 c8 --arm broken --pace recorded\n  \
-                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n  \
+                        kubeclash run '*loop' --scheduler path:./kube-scheduler\n  \
+                        kubeclash run ./mine --with keeper=src:.\n  kubeclash run --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n  \
                         kubeclash run --html report.html --junit junit.xml"
 )]
 pub struct RunArgs {
@@ -73,7 +75,8 @@ pub enum RunFormat {
 pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u8, Failure> {
     let library = args.arms.library()?;
     let selected = args.arms.on(args.flags.provider, &library, progress)?;
-    announce(&selected, progress);
+    args.flags.with.fit(selected.iter().map(|chosen| &chosen.case))?;
+    announce(&selected, &args.flags.with.substitutes(), progress);
     let expectations = args
         .expect
         .read(&library)
@@ -145,8 +148,8 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     Ok(code)
 }
 
-/// Says which programs the cases bring, before any is started.
-fn announce(selected: &[Selected], progress: &Progress) {
+/// Says which programs the cases bring, and which take their places, before any is started.
+fn announce(selected: &[Selected], substitutes: &Substitutes, progress: &Progress) {
     let mut told: Vec<&str> = Vec::new();
     for case in selected.iter().map(|chosen| &chosen.case) {
         if told.contains(&case.folder()) {
@@ -155,9 +158,14 @@ fn announce(selected: &[Selected], progress: &Progress) {
         told.push(case.folder());
         for program in case.as_folder().map(|case| case.brings()).unwrap_or_default() {
             let (folder, name, spec) = (case.folder(), &program.name, &program.spec);
-            progress.println(format!(
-                "note: {folder} brings a program, which is run: {name} ({spec})"
-            ));
+            progress.println(match substitutes.of(name) {
+                None => format!("note: {folder} brings a program, which is run: {name} ({spec})"),
+                Some(other) => {
+                    format!(
+                        "note: {folder} brings a program: {name} ({spec}); {other} takes its place and is run"
+                    )
+                }
+            });
         }
     }
 }

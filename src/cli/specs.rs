@@ -5,15 +5,18 @@
 //! NAME:                   what the flags say, and nothing else
 //! ```
 //!
-//! `scheduler-config`, `scheduler-name` and `descheduler-policy` can be in it as well. What a set does not say is as the
-//! flags have it.
+//! `scheduler-config`, `scheduler-name` and `descheduler-policy` can be in it as well, and `with=CONTROLLER=SPEC`. What a set does
+//! not say is as the flags have it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
 
+use super::Failure;
 use super::flags::{RunFlags, from_arguments};
+use crate::cases::Case;
+use crate::exit;
 use crate::scenario::Policy;
 
 /// A set of specs, with its name.
@@ -26,7 +29,7 @@ pub struct SpecSet {
 }
 
 /// What a set can say.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "kubernetes",
     "apiserver",
     "controller-manager",
@@ -39,15 +42,46 @@ const KEYS: [&str; 12] = [
     "scheduler-config",
     "scheduler-name",
     "descheduler-policy",
+    WITH,
 ];
+
+/// What a set can say more than once: of each controller.
+const WITH: &str = "with";
 
 impl SpecSet {
     /// The command line that it stands for: `--scheduler`, `path:./a`, …
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
-        let said = self.said.iter();
-        said.flat_map(|(key, value)| [format!("--{key}"), value.clone()])
-            .collect()
+        arguments(&self.said)
+    }
+
+    /// What it says of the components, and of the controllers that a case brings: nothing of those of other cases, or of all where
+    /// there is no case.
+    #[must_use]
+    pub fn of_case(&self, case: Option<&Case>) -> Vec<(&'static str, String)> {
+        let brought = case.and_then(Case::as_folder).map(|case| case.brings());
+        let brought = brought.unwrap_or_default();
+        let counts = |(key, value): &&(&'static str, String)| {
+            let is_brought = |name: &str| brought.iter().any(|program| program.name == name);
+            *key != WITH
+                || value
+                    .split('=')
+                    .next()
+                    .is_some_and(|name| is_brought(name.trim()))
+        };
+        self.said.iter().filter(counts).cloned().collect()
+    }
+
+    /// That what it says of controllers is of controllers that these cases bring.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn fits<'a>(&self, cases: impl IntoIterator<Item = &'a Case>) -> Result<(), Failure> {
+        let flags: RunFlags = self.read().map_err(|why| Failure::new(exit::USAGE, why))?;
+        match self.said.iter().any(|(key, _)| *key == WITH) {
+            true => flags.with.fit(cases),
+            false => Ok(()),
+        }
     }
 
     /// The flags with what the set says in place of what they said.
@@ -73,6 +107,7 @@ impl SpecSet {
                     .tuning
                     .scheduler_config
                     .clone_from(&own.tuning.scheduler_config),
+                WITH => flags.with = own.with.clone().over(&flags.with),
                 "scheduler-name" => flags.tuning.scheduler_name.clone_from(&own.tuning.scheduler_name),
                 _ => flags
                     .tuning
@@ -95,6 +130,13 @@ impl SpecSet {
     fn read<F: Args>(&self) -> Result<F, String> {
         from_arguments(&self.arguments()).map_err(|e| format!("\"{self}\": {}", first_line(&e)))
     }
+}
+
+/// Flags with their values.
+pub(super) fn arguments(said: &[(&'static str, String)]) -> Vec<String> {
+    let said = said.iter();
+    said.flat_map(|(key, value)| [format!("--{key}"), value.clone()])
+        .collect()
 }
 
 /// clap's message without its usage, and without its name for itself.
@@ -140,7 +182,7 @@ impl FromStr for SpecSet {
             if value.trim().is_empty() {
                 return Err(format!("\"{known}=\" names nothing: {form}"));
             }
-            if said.iter().any(|(before, _)| *before == known) {
+            if known != WITH && said.iter().any(|(before, _)| *before == known) {
                 return Err(format!("\"{known}\" is given twice in \"{text}\""));
             }
             said.push((known, value.trim().to_owned()));
@@ -149,7 +191,13 @@ impl FromStr for SpecSet {
             name: name.to_owned(),
             said,
         };
-        set.read::<RunFlags>()?;
+        let flags: RunFlags = set.read()?;
+        if set.said.iter().any(|(key, _)| *key == WITH) {
+            flags
+                .with
+                .each_once()
+                .map_err(|why| format!("\"{text}\": {why}"))?;
+        }
         Ok(set)
     }
 }
@@ -186,6 +234,7 @@ mod tests {
             // What is read has to be there.
             "pr-12:descheduler=image:127.0.0.1:5000/d:x,descheduler-policy=manifests/c8_soft_spread_loop/policy.yaml",
             "odd:scheduler=path:./a,B=c,kwok=v0.8.0",
+            "mine:with=keeper=src:.,scheduler=path:./a,with=operator=path:./o",
         ] {
             assert_eq!(set(text).to_string(), text);
         }
@@ -208,6 +257,11 @@ mod tests {
             ("new:scheduler=", "names nothing"),
             ("new:scheduler=v1.35.0,scheduler=v1.36.0", "given twice"),
             ("new:scheduler=v1.35", "is not a release"),
+            ("new:with=keeper", "keeper"),
+            (
+                "new:with=keeper=src:.,with=keeper=path:x",
+                "\"keeper\" is given twice",
+            ),
             ("new:kubernetes=image:x/y:z", "--kubernetes is three"),
             ("new:scheduler-name=default-scheduler", "default scheduler's"),
         ] {
@@ -228,5 +282,11 @@ mod tests {
         let selection = over.components.selection();
         assert_eq!(selection.spec(ComponentName::Scheduler).to_string(), "v1.35.0");
         assert_eq!(selection.spec(ComponentName::Etcd).to_string(), "v3.5.0");
+        let words = ["--with", "keeper=src:a", "--with", "operator=src:b"];
+        let flags: RunFlags = from_arguments(&words.map(str::to_owned)).unwrap();
+        let over = set("new:with=keeper=src:c").over(&flags).unwrap();
+        assert_eq!(over.with.substitutes().to_string(), "keeper=src:c,operator=src:b");
+        let over = set("new:").over(&flags).unwrap();
+        assert_eq!(over.with.substitutes().to_string(), "keeper=src:a,operator=src:b");
     }
 }

@@ -22,12 +22,13 @@ pub(super) async fn check_in(
 ) -> Result<Binary, ComponentError> {
     let path = std::path::absolute(&path).unwrap_or(path);
     check(&path, platform).map_err(|reason| {
-        let help = reason.contains("does not exist").then(|| {
-            format!(
+        let help = reason.contains("does not exist").then(|| match name {
+            ComponentName::Controller => "name a file that is there".to_owned(),
+            _ => format!(
                 "name a file that is there, or leave {} out to use {}",
                 name.flag(),
                 Selection::pinned(name.module()).shown(name)
-            )
+            ),
         });
         ComponentError::Given {
             flag: name.flag(),

@@ -235,6 +235,14 @@ pub enum ComponentError {
 }
 
 impl ComponentError {
+    /// The same, where another flag has asked for it.
+    fn asked_by(mut self, by: &'static str, variable: &'static str) -> Self {
+        if let Self::Given { flag, env, .. } | Self::Image { flag, env, .. } = &mut self {
+            (*flag, *env) = (by, variable);
+        }
+        self
+    }
+
     /// One error out of all, if there is any. A cache that cannot be written fails every component alike: once is
     /// enough.
     pub(crate) fn all(errors: Vec<Self>) -> Option<Self> {

@@ -185,6 +185,16 @@ impl Resolver {
         Ok(found.remove(&name).expect("it was asked for and is there"))
     }
 
+    /// The same in place of one that a case brings.
+    ///
+    /// # Errors
+    ///
+    /// As [`controller`](Self::controller); it names the flag that asked for it.
+    pub async fn substitute(&self, spec: &Spec) -> Result<Binary, ComponentError> {
+        let found = self.controller(spec).await;
+        found.map_err(|error| error.asked_by("--with", "KUBECLASH_WITH"))
+    }
+
     /// What is no release and no file.
     async fn fork(
         &self,

@@ -1,10 +1,10 @@
-//! The programs that take part as controllers of a case: found, fetched or built before there is a cluster.
+//! The programs that take part as controllers of a case, or in their place: found, fetched or built before there is a cluster.
 
 use std::path::Path;
 
 use super::{DriveError, Plan};
 use crate::case::format::ControllerFile;
-use crate::component::{ComponentError, Resolver, Spec};
+use crate::component::Spec;
 use crate::provider::{Controller, ProviderError};
 
 /// Those of one arm.
@@ -19,17 +19,28 @@ pub(super) async fn of(plan: &Plan) -> Result<Vec<Controller>, DriveError> {
     let files = scenario.map_or(&[][..], |scenario| &scenario.file.controllers);
     let mut controllers = Vec::new();
     for file in files {
-        controllers.push(one(&plan.resolver, file, case.source()).await?);
+        let binary = match plan.substitutes.of(&file.name) {
+            None => plan.resolver.controller(&brought(file, case.source())?).await,
+            Some(substitute) => plan.resolver.substitute(substitute).await,
+        };
+        let binary = binary.map_err(|error| DriveError::Component(Box::new(error)))?;
+        let env = file
+            .env
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_string()));
+        controllers.push(Controller {
+            name: file.name.clone(),
+            binary,
+            args: file.args.clone(),
+            env: env.collect(),
+            ready: file.ready.clone(),
+        });
     }
     Ok(controllers)
 }
 
-/// One, whose paths are seen from the case's folder, where that is on a disk.
-async fn one(
-    resolver: &Resolver,
-    file: &ControllerFile,
-    folder: Option<&Path>,
-) -> Result<Controller, DriveError> {
+/// What the case itself says, whose paths are seen from its folder, where that is on a disk.
+fn brought(file: &ControllerFile, folder: Option<&Path>) -> Result<Spec, ProviderError> {
     let setup = |why: String| ProviderError::Setup {
         what: format!("controller \"{}\"", file.name),
         why,
@@ -46,25 +57,12 @@ async fn one(
             path.display()
         ))),
     };
-    let spec = match spec {
+    Ok(match spec {
         Spec::Path(path) => Spec::Path(seen(&path)?),
         Spec::Source { dir, package } => Spec::Source {
             dir: seen(&dir)?,
             package,
         },
         elsewhere => elsewhere,
-    };
-    let had = resolver.controller(&spec).await;
-    let binary = had.map_err(|error: ComponentError| DriveError::Component(Box::new(error)))?;
-    let env = file
-        .env
-        .iter()
-        .map(|(key, value)| (key.clone(), value.to_string()));
-    Ok(Controller {
-        name: file.name.clone(),
-        binary,
-        args: file.args.clone(),
-        env: env.collect(),
-        ready: file.ready.clone(),
     })
 }

@@ -114,6 +114,8 @@ impl Tail {
                 match parse(&self.part) {
                     Some(one) if !self.too_long && is_read(&one.request.verb) => {}
                     Some(one) if !self.too_long => heard.push(one),
+                    // Such as asking for the version, which is no object.
+                    None if !self.too_long && only_reads(&self.part) => {}
                     _ => self.passed_over += 1,
                 }
                 self.part.clear();
@@ -126,6 +128,15 @@ impl Tail {
 /// Whether a request changes nothing. Of a case's own controllers such are in the log as well, to see that they work.
 fn is_read(verb: &str) -> bool {
     ["get", "list", "watch"].contains(&verb)
+}
+
+/// Whether a line is one of a request that changes nothing, whatever else is missing in it.
+fn only_reads(line: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Asked {
+        verb: String,
+    }
+    serde_json::from_slice(line).is_ok_and(|asked: Asked| is_read(&asked.verb))
 }
 
 #[derive(Deserialize)]
@@ -239,10 +250,7 @@ fn parse(line: &[u8]) -> Option<Heard> {
             name,
             code: line.response_status.code,
             node: binding.and_then(|body| text(body, "/target/name")),
-            replicas: line
-                .response_object
-                .pointer("/spec/replicas")
-                .and_then(Value::as_i64),
+            replicas: replicas(&line.response_object),
             cordoned: (resource == "nodes" && line.response_object.is_object())
                 .then(|| line.response_object.pointer("/spec/unschedulable") == Some(&Value::Bool(true))),
             why: eviction
@@ -252,6 +260,12 @@ fn parse(line: &[u8]) -> Option<Heard> {
             resource: clean(&resource, 80),
         },
     })
+}
+
+/// How many replicas an object has asked for since; a Scale leaves them out where there are to be none.
+fn replicas(object: &Value) -> Option<i64> {
+    let told = object.pointer("/spec/replicas").and_then(Value::as_i64);
+    told.or_else(|| (object.get("kind")? == "Scale").then_some(0))
 }
 
 /// Who asked, from a user agent as client-go writes them (rest/config.go: `buildUserAgent`, `AddUserAgent`), the same

@@ -54,7 +54,12 @@ fn a_generated_name_the_replicas_and_a_closed_node_are_in_the_answer_and_a_node_
     );
     let mut scaled = line("web");
     scaled["objectRef"] = json!({"resource": "deployments", "subresource": "scale", "name": "web"});
-    scaled["responseObject"] = json!({"spec": {"replicas": 6}, "status": {"replicas": 3}});
+    // As they are written, none are left out.
+    scaled["responseObject"] = json!({"kind": "Scale", "spec": {}, "status": {"replicas": 3}});
+    assert_eq!(request(&scaled).replicas, Some(0));
+    scaled["responseObject"] = json!({"kind": "Status", "code": 409});
+    assert_eq!(request(&scaled).replicas, None);
+    scaled["responseObject"] = json!({"kind": "Scale", "spec": {"replicas": 6}, "status": {"replicas": 3}});
     assert_eq!(
         (request(&scaled).replicas, request(&scaled).cordoned),
         (Some(6), None)
@@ -230,6 +235,20 @@ fn a_log_is_read_as_it_grows_and_a_line_when_it_is_whole() {
     log.append(ends.as_bytes());
     assert_eq!(log.names(), ["c"]);
     assert_eq!(log.tail.passed_over, 0);
+}
+
+#[test]
+fn what_only_reads_and_is_of_no_object_is_none_that_was_passed_over() {
+    let mut log = Log::new();
+    let mut asked = line("");
+    for verb in ["get", "create"] {
+        asked["verb"] = json!(verb);
+        asked["requestURI"] = json!("/version");
+        asked.as_object_mut().unwrap().remove("objectRef");
+        log.append(format!("{asked}\n").as_bytes());
+    }
+    assert_eq!(log.names(), [""; 0]);
+    assert_eq!(log.tail.passed_over, 1, "only that which may have done something");
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub struct Controller {
     pub name: String,
     /// What is started.
     pub binary: Binary,
-    /// Its arguments. `${kubeconfig}` is the file of its kubeconfig, `${port}` a port that is free.
+    /// Its arguments. `${kubeconfig}` is the file of its kubeconfig, `${port}` a port that is free, and `${certs}` a folder with
+    /// `ca.crt`, `tls.crt` and `tls.key`, with which it can serve on this machine.
     pub args: Vec<String>,
     /// Its environment, with the same values in it.
     pub env: BTreeMap<String, String>,
@@ -74,6 +75,8 @@ struct Running {
     process: Process,
     /// Whether it has asked the API server for anything; nothing where that is not written down.
     asked: Option<watch::Receiver<bool>>,
+    /// Where it answers when it is well.
+    ready: Option<String>,
     _listener: Option<AbortOnDropHandle<()>>,
     _port: Port,
 }
@@ -103,8 +106,11 @@ impl Controllers {
         access::write_kubeconfig(&site.pki, &identity, api, &kubeconfig)?;
         let [port]: [Port; 1] = ports::claim()?;
         let number = port.number.to_string();
+        let certs = site.pki.file(&format!("{identity}-certs"));
+        site.pki.issue_serving(&certs)?;
         let filled = |text: &str| {
             text.replace("${kubeconfig}", &kubeconfig.display().to_string())
+                .replace("${certs}", &certs.display().to_string())
                 .replace("${port}", &number)
         };
         let args: Vec<String> = controller.args.iter().map(|arg| filled(arg)).collect();
@@ -128,11 +134,11 @@ impl Controllers {
             name: name.clone(),
             process,
             asked,
+            ready: controller.ready.as_deref().map(filled),
             _listener: listener,
             _port: port,
         };
-        let ready = controller.ready.as_deref().map(filled);
-        running.ready(site.patience, ready.as_deref()).await?;
+        running.become_ready(site.patience).await?;
         self.running.push(running);
         Ok(())
     }
@@ -149,22 +155,25 @@ impl Controllers {
         controller.process.stop(END).await;
     }
 
-    /// That each has asked the API server for something.
+    /// That each has asked the API server for something, and still answers where it said that it is ready.
     ///
     /// # Errors
-    /// Who has not, in words.
-    pub(super) fn answers(&self) -> Result<(), String> {
+    /// Who has not or does not, in words.
+    pub(super) async fn answers(&self) -> Result<(), String> {
         let idle = self
             .running
             .iter()
             .filter(|one| one.is_idle())
             .map(|one| &one.name);
-        match self.idle.iter().chain(idle).next() {
-            Some(name) => Err(format!(
+        if let Some(name) = self.idle.iter().chain(idle).next() {
+            return Err(format!(
                 "controller \"{name}\" never asked the API server for anything"
-            )),
-            None => Ok(()),
+            ));
         }
+        for controller in &self.running {
+            controller.answers().await?;
+        }
+        Ok(())
     }
 
     /// Their processes.
@@ -183,8 +192,8 @@ impl Running {
         self.asked.as_ref().is_some_and(|asked| !*asked.borrow())
     }
 
-    async fn ready(&mut self, patience: Duration, ready: Option<&str>) -> Result<(), ProviderError> {
-        let Some(place) = ready else {
+    async fn become_ready(&mut self, patience: Duration) -> Result<(), ProviderError> {
+        let Some(place) = &self.ready else {
             let asked = self.asked.clone();
             return wait::until_ready(&mut self.process, patience, || {
                 let has = asked.as_ref().is_none_or(|asked| *asked.borrow());
@@ -195,27 +204,44 @@ impl Running {
             })
             .await;
         };
-        let url = format!("http://127.0.0.1{place}");
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(|e| ProviderError::Setup {
-                what: "health checks".to_owned(),
-                why: e.to_string(),
-            })?;
-        wait::until_ready(&mut self.process, patience, || async {
-            let answer = client
-                .get(&url)
-                .send()
-                .await
-                .map_err(|e| format!("{place}: {e}"))?;
-            let status = answer.status();
-            status
-                .is_success()
-                .then_some(())
-                .ok_or_else(|| format!("{place}: {status}"))
-        })
-        .await
+        let client = client()?;
+        wait::until_ready(&mut self.process, patience, || ask(&client, place)).await
+    }
+
+    /// Whether it answers at the end of a run; if not, what it does instead.
+    async fn answers(&self) -> Result<(), String> {
+        let Some(place) = &self.ready else { return Ok(()) };
+        let name = &self.name;
+        let client = client().map_err(|error| error.to_string())?;
+        match tokio::time::timeout(wait::ANSWER, ask(&client, place)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(answer)) => Err(format!(
+                "controller \"{name}\" was not ready at the end: {answer}"
+            )),
+            Err(_) => Err(format!(
+                "controller \"{name}\" hung at the end: no answer on {place} within {} s",
+                wait::ANSWER.as_secs()
+            )),
+        }
+    }
+}
+
+fn client() -> Result<reqwest::Client, ProviderError> {
+    let client = reqwest::Client::builder().no_proxy().build();
+    client.map_err(|e| ProviderError::Setup {
+        what: "health checks".to_owned(),
+        why: e.to_string(),
+    })
+}
+
+/// Whether a place of this machine, as in `:8081/healthz`, answers that all is well; if not, what it answers.
+async fn ask(client: &reqwest::Client, place: &str) -> Result<(), String> {
+    let answer = client.get(format!("http://127.0.0.1{place}")).send().await;
+    let status = answer.map_err(|e| format!("{place}: {e}"))?.status();
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(format!("{place}: {status}"))
     }
 }
 

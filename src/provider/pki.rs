@@ -109,6 +109,22 @@ impl Pki {
         })
     }
 
+    /// Makes a folder of what a program needs that serves on this machine and trusts who else does: `ca.crt`, `tls.crt` and
+    /// `tls.key`, as a Secret of TLS has them.
+    pub(super) fn issue_serving(&self, folder: &Path) -> Result<(), ProviderError> {
+        let make = || -> Result<(), Box<dyn std::error::Error>> {
+            fs::create_dir_all(folder)?;
+            let identity = serving(&self.issuer)?;
+            write(&folder.join("ca.crt"), &self.ca)?;
+            write(&folder.join("tls.crt"), &identity.cert)?;
+            Ok(write(&folder.join("tls.key"), &identity.key)?)
+        };
+        make().map_err(|e| ProviderError::Setup {
+            what: format!("certificates in \"{}\"", folder.display()),
+            why: e.to_string(),
+        })
+    }
+
     /// Where they lie.
     pub(super) fn dir(&self) -> &Path {
         &self.dir

@@ -8,6 +8,7 @@ use super::setting::{
     Setting, SettingError, descheduler_policy, kind, kubernetes, scheduler_config, scheduler_name, time,
 };
 use super::{OnKind, Settings};
+use crate::case::{SubstituteError, Substitutes};
 use crate::component::{ComponentName, Selection, Spec};
 use crate::provider::tuning::{descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
@@ -36,6 +37,7 @@ pub struct SettingsBuilder {
     pub(crate) kubernetes: Option<Spec>,
     pub(crate) components: BTreeMap<ComponentName, Spec>,
     pub(crate) tuning: Tuning,
+    pub(crate) substitutes: Substitutes,
     pub(crate) provider: Provider,
     pub(crate) kind_image: Option<String>,
     pub(crate) reuse: bool,
@@ -54,6 +56,7 @@ impl Default for SettingsBuilder {
                 audit: true,
                 ..Tuning::default()
             },
+            substitutes: Substitutes::default(),
             provider: Provider::Local,
             kind_image: None,
             reuse: false,
@@ -96,6 +99,13 @@ impl SettingsBuilder {
             Setting::SchedulerName => self.tuning.scheduler_name = Some(scheduler_name(text)?),
             Setting::DeschedulerPolicy => self.tuning.descheduler_policy = Some(descheduler_policy(text)?),
             Setting::DeschedulerArg => self.tuning.descheduler_args = arguments(text, descheduler_arg)?,
+            Setting::With => {
+                let more: Substitutes = text.parse().map_err(|e: SubstituteError| e.to_string())?;
+                for one in more.iter() {
+                    let so_far = std::mem::take(&mut self.substitutes);
+                    self.substitutes = so_far.and(one.clone()).map_err(|e| e.to_string())?;
+                }
+            }
             Setting::Provider => self.provider = text.parse()?,
             Setting::KindImage => self.kind_image = Some(text.to_owned()),
             Setting::Pace => self.pace = text.parse()?,
@@ -163,6 +173,7 @@ impl SettingsBuilder {
         Settings {
             selection: self.selection(),
             tuning: self.tuning,
+            substitutes: self.substitutes,
             provider: self.provider,
             on_kind: OnKind {
                 image: self.kind_image,

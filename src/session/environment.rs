@@ -118,10 +118,11 @@ mod tests {
             ("KUBECLASH_PACE", "slow"),
             ("KUBECLASH_SCHEDULER", "v1.35"),
             ("KUBECLASH_READY_TIMEOUT", "0s"),
+            ("KUBECLASH_WITH", "keeper=src:.,keeper=path:./keeper"),
             ("KUBECLASH_DESCHEDULER_POLICY", "/no/such/file"),
         ];
         let mistakes = of(&wrong).unwrap_err().mistakes;
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 5, "{mistakes:?}");
         for (name, value) in wrong {
             let start = format!("{name}: \"{value}\": ");
             assert!(

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::case::Substitutes;
 use crate::cases::Case;
 use crate::component::{
     Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
@@ -35,6 +36,8 @@ pub struct Settings {
     pub selection: Selection,
     /// How scheduler and descheduler are started.
     pub tuning: Tuning,
+    /// What takes the place of controllers that cases bring; one for a controller that a case does not bring is for other cases.
+    pub substitutes: Substitutes,
     /// On whose cluster.
     pub provider: Provider,
     /// What only kind asks for.
@@ -188,6 +191,7 @@ impl Session {
             keep: self.settings.keep,
             kit: self.kit.clone(),
             resolver: self.resolver.clone(),
+            substitutes: self.settings.substitutes.clone(),
             sibling: None,
         }
     }

@@ -24,6 +24,8 @@ pub enum Setting {
     DeschedulerPolicy,
     /// More arguments of the descheduler, apart by spaces.
     DeschedulerArg,
+    /// Programs in place of controllers that cases bring: `NAME=SPEC`, apart by commas or lines.
+    With,
     /// On whose cluster.
     Provider,
     /// The node image of kind's clusters.
@@ -38,7 +40,7 @@ pub enum Setting {
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Kubernetes,
         Self::Component(ComponentName::Apiserver),
         Self::Component(ComponentName::ControllerManager),
@@ -53,6 +55,7 @@ impl Setting {
         Self::SchedulerName,
         Self::DeschedulerPolicy,
         Self::DeschedulerArg,
+        Self::With,
         Self::Provider,
         Self::KindImage,
         Self::Pace,
@@ -71,6 +74,7 @@ impl Setting {
             Self::SchedulerName => "KUBECLASH_SCHEDULER_NAME",
             Self::DeschedulerPolicy => "KUBECLASH_DESCHEDULER_POLICY",
             Self::DeschedulerArg => "KUBECLASH_DESCHEDULER_ARG",
+            Self::With => "KUBECLASH_WITH",
             Self::Provider => "KUBECLASH_PROVIDER",
             Self::KindImage => "KUBECLASH_KIND_IMAGE",
             Self::Pace => "KUBECLASH_PACE",

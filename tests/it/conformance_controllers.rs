@@ -137,6 +137,36 @@ steps:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_controller_that_hangs_is_told_at_the_end() {
+    let scratch = tempfile::tempdir().unwrap();
+    let hangs = keeper(
+        scratch.path(),
+        &["-every=100ms", "-hang-after=5", "-listen=127.0.0.1:${port}"],
+        Some(":${port}/healthz"),
+    );
+    let played = play(
+        "cluster: {nodes: [{}]}
+controllers: [{name: keeper, run: 'path:keeper'}]
+steps:
+  - apply: 10-web.yaml
+  - start: keeper
+  - observe: 30s
+",
+        &[("10-web.yaml", WEB), ("keeper", "#!/bin/sh\n")],
+        vec![hangs],
+    )
+    .await;
+    let Ok(Ending::Broken(why)) = &played.ending else {
+        panic!("{:?}", played.ending)
+    };
+    assert!(
+        why.starts_with("controller \"keeper\" hung at the end: no answer on :"),
+        "{why}"
+    );
+    played.cluster.down(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_bears_too_much_stops_and_starts_when_it_is_empty() {
     if !hollow("a_node_that_bears_too_much_stops_and_starts_when_it_is_empty").await {
         return;

@@ -9,6 +9,7 @@ mod attribution;
 mod bisect_live;
 mod bisect_steps;
 mod browser;
+mod case_controllers;
 mod classify;
 mod classify_field;
 mod classify_robust;

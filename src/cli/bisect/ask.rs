@@ -33,6 +33,16 @@ pub(super) enum Question {
     Load { profile: String },
 }
 
+impl Question {
+    /// The case that it is about, if it is.
+    pub(super) fn case(&self) -> Option<&Case> {
+        match self {
+            Self::Case { case, .. } => Some(case),
+            Self::Load { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

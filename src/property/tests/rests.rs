@@ -339,6 +339,9 @@ super::drawings! {
         RECREATES, still(thrown_away(&[TAINT; 3], "w1"), 60.0).end() => Said::Absent;
     two_that_set_replicas_in_turns_oscillate:
         OSCILLATES, still(contested(3), 70.0).end() => Said::Reproduced;
+    none_at_all_is_a_number_of_replicas_as_well:
+        OSCILLATES, still(in_turns(&[(KEEPER, 0), (HPA, 5), (KEEPER, 0), (HPA, 5), (KEEPER, 0), (HPA, 5)]), 70.0).end()
+            => Said::Reproduced;
     replicas_that_come_back_twice_are_no_oscillation_once_it_is_quiet:
         OSCILLATES, still(contested(2), 100.0).end() => Said::Absent;
     replicas_that_come_back_and_go_on_are_neither:

@@ -388,7 +388,7 @@ impl KindCluster {
         for (name, _, port) in asked.iter().filter(|(_, process, _)| process.is_some()) {
             health.answers(*name, *port).await?;
         }
-        self.controllers.answers()
+        self.controllers.answers().await
     }
 
     /// Whether its scheduler runs outside of its nodes.

@@ -387,7 +387,7 @@ impl LocalCluster {
         for (name, port) in asked {
             health.answers(name, port).await?;
         }
-        self.controllers.answers()
+        self.controllers.answers().await
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Process> {
