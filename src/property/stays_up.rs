@@ -172,7 +172,7 @@ fn cascade(history: &History<'_>, question: &Question) -> Option<Violation> {
     violation.period = period(&times);
     violation.per_minute = per_minute(&times);
     let to = complete.unwrap_or(until);
-    for (_, node) in &chain {
+    for (_, node) in chain.iter().filter(|(t, _)| *t <= to) {
         note(&mut violation.nodes, *node);
     }
     note(&mut violation.causes, "NotReady");

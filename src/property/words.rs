@@ -188,7 +188,13 @@ impl Violation {
             Kind::Deadlock => format!("{workload} goes no further for {lasted}: {causes}"),
             Kind::Rejection => format!("{rounds} pods of {workload} were rejected on {nodes}: {causes}"),
             Kind::Overcommit => format!("{nodes} is asked for more than it has: {causes}"),
-            Kind::Cascade => format!("{rounds} nodes stopped one after the other: {nodes}"),
+            Kind::Cascade => {
+                let more = match rounds.saturating_sub(self.nodes.len()) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!("{rounds} nodes stopped one after the other: {nodes}{more}")
+            }
             Kind::Restarts => format!("the API server was killed {rounds} times, {causes}"),
         }
     }

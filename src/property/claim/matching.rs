@@ -110,7 +110,12 @@ pub(super) fn answer(history: &History<'_>, asked: &Asked<'_>, fully: bool) -> A
     if let Some(why) = begun {
         return Answer::Begun(why);
     }
-    let of = asked.claim.of.as_deref().unwrap_or("every workload");
+    let of = match (asked.claim.of.as_deref(), asked.property) {
+        (Some("nodes"), _) => "every node",
+        (Some(of), _) => of,
+        (None, Property::StaysUp) => "everything",
+        (None, _) => "every workload",
+    };
     Answer::Unmet(format!("{of} {}", asked.property.kept()))
 }
 
