@@ -201,6 +201,11 @@ pub async fn run(args: &BisectArgs, progress: &Progress) -> Result<u8, Failure> 
         matrix::print(args.format, &jobs)?;
         return Ok(exit::EXPECTED);
     }
+    notes::of_cases(
+        questions.iter().filter_map(Question::case),
+        &args.flags.settings(),
+        progress,
+    );
     if let Some(build) = &args.only {
         return only(&mut asking, &questions, build, progress).await;
     }

@@ -174,6 +174,9 @@ async fn live(args: &CompareArgs, selected: &[Selected], progress: &Progress) ->
     }
     let policies = settings.iter().flat_map(|own| &own.tuning.descheduler_policy);
     notes::of_policies(policies, progress);
+    for own in &settings {
+        notes::of_cases(selected.iter().map(|chosen| &chosen.case), own, progress);
+    }
     hint_at_leftovers(progress);
     let mut sessions = Vec::new();
     for settings in settings {

@@ -15,7 +15,6 @@ use super::flags::RunFlags;
 use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
-use crate::case::Substitutes;
 use crate::evidence::{Evidence, Outcome};
 use crate::exit;
 use crate::expectation::Expectations;
@@ -76,7 +75,6 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let library = args.arms.library()?;
     let selected = args.arms.on(args.flags.provider, &library, progress)?;
     args.flags.with.fit(selected.iter().map(|chosen| &chosen.case))?;
-    announce(&selected, &args.flags.with.substitutes(), progress);
     let expectations = args
         .expect
         .read(&library)
@@ -86,6 +84,7 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
     let jobs = args.times.jobs(settings.provider);
     settings.on_kind.at_once = jobs as u64;
     notes::of_policies(&settings.tuning.descheduler_policy, progress);
+    notes::of_cases(selected.iter().map(|chosen| &chosen.case), &settings, progress);
     let of = selected.len();
     let selected = arms::part(selected, args.shard);
     if selected.is_empty() {
@@ -146,28 +145,6 @@ pub async fn run(args: &RunArgs, progress: &Progress, style: &Style) -> Result<u
         written => written?,
     }
     Ok(code)
-}
-
-/// Says which programs the cases bring, and which take their places, before any is started.
-fn announce(selected: &[Selected], substitutes: &Substitutes, progress: &Progress) {
-    let mut told: Vec<&str> = Vec::new();
-    for case in selected.iter().map(|chosen| &chosen.case) {
-        if told.contains(&case.folder()) {
-            continue;
-        }
-        told.push(case.folder());
-        for program in case.as_folder().map(|case| case.brings()).unwrap_or_default() {
-            let (folder, name, spec) = (case.folder(), &program.name, &program.spec);
-            progress.println(match substitutes.of(name) {
-                None => format!("note: {folder} brings a program, which is run: {name} ({spec})"),
-                Some(other) => {
-                    format!(
-                        "note: {folder} brings a program: {name} ({spec}); {other} takes its place and is run"
-                    )
-                }
-            });
-        }
-    }
 }
 
 /// The arms with what is expected of each.

@@ -1,12 +1,13 @@
-//! What the writer of a descheduler policy should know, told on standard error before anything is run.
+//! What somebody should know before anything is run, told on standard error: of policies, and of what cases bring.
 
 use std::collections::BTreeSet;
 
-use super::Session;
+use super::{Session, Settings};
+use crate::cases::Case;
 use crate::component::ComponentName;
 use crate::experiment::Minor;
 use crate::progress::Progress;
-use crate::provider::Tuning;
+use crate::provider::{ClusterSpec, Tuning};
 use crate::scenario::{NoteKind, Policy, PolicyNote};
 
 /// Tells what there is to know of policies, whatever descheduler gets them; of a file that is named twice once.
@@ -34,6 +35,39 @@ pub(crate) fn of_release(session: &Session, progress: &Progress) {
         .and_then(|version| Minor::of(version));
     for note in release.into_iter().flat_map(|release| policy.notes_for(release)) {
         tell(note, progress);
+    }
+}
+
+/// Tells which programs cases bring, which others take their places, and what of a case's own the user's takes the place of.
+pub(crate) fn of_cases<'a>(
+    cases: impl IntoIterator<Item = &'a Case>,
+    settings: &Settings,
+    progress: &Progress,
+) {
+    let mut told = BTreeSet::new();
+    for case in cases {
+        let Some(read) = case.as_folder() else { continue };
+        let folder = case.folder();
+        let programs = read.brings().into_iter().map(|program| {
+            let (name, spec) = (&program.name, &program.spec);
+            match settings.substitutes.of(name) {
+                None => format!("{folder} brings a program, which is run: {name} ({spec})"),
+                Some(other) => {
+                    format!("{folder} brings a program: {name} ({spec}); {other} takes its place and is run")
+                }
+            }
+        });
+        let specs = read.scenarios().iter().map(ClusterSpec::of_scenario);
+        let overruled = specs
+            .flatten()
+            .flat_map(|spec| spec.overruled_by(&settings.tuning))
+            .map(|what| format!("{folder}: {what}"));
+        for note in programs.chain(overruled) {
+            if !told.contains(&note) {
+                progress.println(format!("note: {note}"));
+                told.insert(note);
+            }
+        }
     }
 }
 

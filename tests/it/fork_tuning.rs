@@ -240,10 +240,11 @@ async fn an_api_version_that_a_release_does_not_know_is_named_before_the_run() {
     let text = "apiVersion: kubescheduler.config.k8s.io/v1beta3\nkind: KubeSchedulerConfiguration\n";
     fs::write(&file, text).unwrap();
     sandbox
-        .run(&["run", "c5", "--scheduler-config", &file.display().to_string()])
+        .run(&["run", "ds3", "--scheduler-config", &file.display().to_string()])
         .assert(
             exit::USAGE,
             &[
+                "beta.yaml takes the place of the case's \"scheduler-full.yaml\"",
                 "v1beta3, which kube-scheduler v1.36.3 does not know",
                 "up to v1.28",
             ],
