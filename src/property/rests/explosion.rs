@@ -13,6 +13,9 @@ use super::super::question::ROUNDS;
 use super::super::{Kind, Question, Violation, note, per_minute, period, words};
 use crate::timeline::{Does, History, What, WorkloadRef};
 
+/// The status of a name that is taken.
+const CONFLICT: u16 = 409;
+
 /// The replica sets that no write explains, and the collisions, each when it was seen.
 fn unexplained(
     history: &History<'_>,
@@ -118,14 +121,17 @@ pub(super) fn violation(
     violation.figures = figures(history, question, workload);
     let to = complete.unwrap_or(until);
     let sets_of = history.owned_by(workload);
+    // A name that is taken is a creation that is refused.
     let makes = history.acts.iter().filter(|act| {
-        act.does == Does::Creates
+        (act.does == Does::Creates || act.refused == Some(CONFLICT))
             && act.t <= to
             && act.workload.as_ref().is_some_and(|of| sets_of.contains(&of))
     });
     violation.acted(makes);
-    // Only a deployment's own controller makes replica sets that it owns.
-    note(&mut violation.actors, "deployment-controller");
+    if !history.audited {
+        // Nothing tells who it was, and it is a deployment's own controller that makes replica sets.
+        note(&mut violation.actors, "deployment-controller");
+    }
     if collisions.first().is_some_and(|t| *t <= to) {
         note(&mut violation.causes, "collisionCount");
     }

@@ -143,6 +143,7 @@ macro_rules! drawings {
 }
 use drawings;
 
+const DEPLOYMENTS: &str = "kube-controller-manager/deployment-controller";
 const RS: &str = "kube-controller-manager/replicaset-controller";
 const HPA: &str = "kube-controller-manager/horizontal-pod-autoscaler";
 const NODES: &str = "kube-controller-manager/node-controller";

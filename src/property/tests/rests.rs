@@ -1,4 +1,4 @@
-use super::{HPA, KUBECTL, NODES, RS, SCHEDULER, Said, replicas, still, web};
+use super::{DEPLOYMENTS, HPA, KUBECTL, NODES, RS, SCHEDULER, Said, replicas, still, web};
 use crate::timeline::drawn::Draft;
 use crate::timeline::{OwnerRef, Timeline};
 
@@ -267,7 +267,9 @@ pub(super) fn replica_sets(count: usize, written: bool) -> Draft {
         if written {
             draft = draft.asked((KUBECTL, "patch deployments", "web"), replicas(1));
         }
-        draft = draft.at(n as f64 + 0.1).replica_set(&format!("web-{n}"), 0);
+        let name = format!("web-{n}");
+        draft = draft.at(n as f64 + 0.1).replica_set(&name, 0);
+        draft = draft.asked((DEPLOYMENTS, "create replicasets", &name), replicas(0));
     }
     draft
 }
@@ -357,7 +359,8 @@ super::drawings! {
         EXPLODES, still(replica_sets(5, true), 60.0).end() => Said::Absent;
     a_collision_count_that_grows_is_an_explosion:
         EXPLODES, still((1..=3).fold(web(1).deployment("web", 1, 1), |draft, n| {
-            draft.at(f64::from(n)).workload("deployment", "web", |web| {
+            let draft = draft.at(f64::from(n)).asked((DEPLOYMENTS, "create replicasets", "web-1"), |r| r.code = 409);
+            draft.workload("deployment", "web", |web| {
                 web.wanted = 1;
                 web.collisions = Some(i64::from(n));
             })
