@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_matches::assert_matches;
+use kubeclash::case::format::{Claim, OneOrMany};
 use kubeclash::cases::{Case, Library};
 use kubeclash::experiment::LivenessChange;
 use kubeclash::scenario::Arm;
@@ -81,22 +82,21 @@ fn changed(case: &Case, variant: Option<&str>, change: impl Fn(&mut Value)) -> T
     read(file.path()).unwrap().timeline
 }
 
-/// What a case's claim says in a field.
-fn claimed(case: &Case, field: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("manifests")
-        .join(case.folder())
-        .join("case.yaml");
-    let text = fs::read_to_string(&file).unwrap_or_default();
-    let card: Value = serde_yaml::from_str(&text).unwrap_or_default();
-    card["failure"][field].clone()
+/// What a case claims of its broken arm; of several claims the first.
+fn claim(case: &Case, variant: Option<&str>) -> Claim {
+    let scenario = case
+        .as_folder()
+        .and_then(|case| case.scenario(Arm::Broken, variant));
+    scenario.map_or_else(Claim::default, |scenario| {
+        scenario.file.failure.claims()[0].clone()
+    })
 }
 
 #[test]
 fn by_somebody_else_a_failure_is_another_one() {
     let mut looked = 0;
     for (case, variant) in failures() {
-        if !claimed(&case, "by").is_array() {
+        if claim(&case, variant.as_deref()).by.is_empty() {
             continue;
         }
         let mallory = |line: &mut Value| {
@@ -118,7 +118,7 @@ fn by_somebody_else_a_failure_is_another_one() {
 fn for_another_reason_a_failure_is_another_one() {
     let mut looked = 0;
     for (case, variant) in failures() {
-        let Value::String(because) = claimed(&case, "because") else {
+        let Some(OneOrMany::One(because)) = claim(&case, variant.as_deref()).because else {
             continue;
         };
         let another = |line: &mut Value| {
