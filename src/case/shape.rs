@@ -105,7 +105,10 @@ impl<'a> Shape<'a> {
         let flaw = node.flaw(format!("expected {}, found {}", words.join(" or "), node.noun()));
         let number = matches!(node.content, Content::Number(_) | Content::Bool(_));
         self.flaws.push(if number && types.contains(&"string") {
-            flaw.help("put it in quotes")
+            let form = schema["description"]
+                .as_str()
+                .filter(|_| schema["pattern"].is_string());
+            flaw.help(form.map_or_else(|| "put it in quotes".to_owned(), |form| format!("write {form}")))
         } else if let (Some(only), true) = (schema["additionalProperties"].as_object(), name.is_empty()) {
             let _ = only;
             flaw.help("write NAME: VALUE")

@@ -135,6 +135,12 @@ impl Unit {
     ];
 }
 
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::ALL[*self as usize].2)
+    }
+}
+
 impl FromStr for Count {
     type Err = String;
 

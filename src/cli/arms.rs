@@ -121,7 +121,13 @@ impl ArmFlags {
             .iter()
             .find(|word| !library.iter().any(|case| names(word, case)))
         {
-            return Err(Failure::new(exit::NOTHING, library.no_case(word)));
+            let folder = std::path::Path::new(word).is_dir();
+            let help = folder.then(|| {
+                format!(
+                    "there is a folder \"{word}\" without a case.yaml: --cases {word} adds the cases in it"
+                )
+            });
+            return Err(Failure::with_help(exit::NOTHING, library.no_case(word), help));
         }
         let chosen = library
             .iter()

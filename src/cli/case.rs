@@ -8,12 +8,13 @@ use serde_json::json;
 
 use super::Failure;
 use crate::case::{Case, CaseError, schema, template};
+use crate::cases::Library;
 use crate::exit;
 
 const EXAMPLES: &str = "\
 Examples:
   kubeclash case new x1                        a small case that works, in ./x1, to be edited
-  kubeclash case check x1                      every mistake, with its place; runs nothing
+  kubeclash case check x1                      every mistake that shows without a cluster, with its place
   kubeclash case check cases/* --format json
   kubeclash case schema > case.v1.json         for completion in editors
 
@@ -47,7 +48,7 @@ pub enum CaseVerb {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Find every mistake of cases, with its place; nothing is run
+    /// Find every mistake of cases that shows without a cluster, with its place; nothing is run
     #[command(
         after_help = "Examples:\n  kubeclash case check x1\n  kubeclash case check cases/* --format json | jq -r .what\n\n\
                             Exit codes:\n  0 no mistake     2 mistakes"
@@ -107,6 +108,11 @@ fn new(id: &str, out: Option<&Path>) -> Result<u8, Failure> {
         let what = format!("a folder \"{name}\" can't have the case \"{id}\"");
         let help = format!("call it {id}, or {id}_WHAT_GOES_WRONG");
         return Err(Failure::with_help(exit::USAGE, what, Some(help)));
+    }
+    if Library::builtin().iter().any(|case| case.id() == id) {
+        let what = format!("\"{id}\" is the id of a built-in case");
+        let help = Some("choose another id".to_owned());
+        return Err(Failure::with_help(exit::USAGE, what, help));
     }
     if folder.symlink_metadata().is_ok() {
         let help = Some("choose another id or another --out".to_owned());

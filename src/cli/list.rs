@@ -44,6 +44,8 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
     }
     match args.format {
         ListFormat::Table => {
+            let ids = cards.iter().map(|(card, _)| card.id.len() + 1);
+            let width = ids.max().unwrap_or_default().max(4);
             for (card, variants) in &cards {
                 let variants = if variants.is_empty() {
                     String::new()
@@ -51,7 +53,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
                     format!(" ({})", variants.join(", "))
                 };
                 super::say(&format!(
-                    "{:<4}{}{variants}\n    {}\n    fix: {}\n\n",
+                    "{:<width$}{}{variants}\n    {}\n    fix: {}\n\n",
                     card.id, card.slug, card.title, card.control
                 ));
             }

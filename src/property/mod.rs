@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::case::words::Unit;
 use crate::timeline::{Act, History, WorkloadRef};
 
 pub mod claim;
@@ -296,6 +297,26 @@ impl fmt::Display for Property {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::EvictLoop,
+        Self::RecreateLoop,
+        Self::ReplicaOscillation,
+        Self::PreemptionLoop,
+        Self::ReplicasetExplosion,
+        Self::PlacementSwap,
+        Self::Unschedulable,
+        Self::Dip,
+        Self::Skew,
+        Self::OverScale,
+        Self::UnexplainedFall,
+        Self::Deadlock,
+        Self::Rejection,
+        Self::Overcommit,
+        Self::Cascade,
+        Self::Restarts,
+    ];
+
     /// The property that it violates.
     #[must_use]
     pub fn property(self) -> Property {
@@ -313,6 +334,28 @@ impl Kind {
             Self::Deadlock => Property::Progresses,
             Self::Rejection | Self::Overcommit => Property::Fits,
             Self::Cascade | Self::Restarts => Property::StaysUp,
+        }
+    }
+
+    /// What `at-least` counts of it; `None` of what is a state, which has a `for`.
+    #[must_use]
+    pub fn counted_in(self) -> Option<Unit> {
+        match self {
+            Self::EvictLoop
+            | Self::ReplicaOscillation
+            | Self::PreemptionLoop
+            | Self::PlacementSwap
+            | Self::Restarts => Some(Unit::Rounds),
+            Self::RecreateLoop | Self::Rejection => Some(Unit::Pods),
+            Self::ReplicasetExplosion => Some(Unit::ReplicaSets),
+            Self::Cascade => Some(Unit::Nodes),
+            Self::Unschedulable
+            | Self::Dip
+            | Self::Skew
+            | Self::OverScale
+            | Self::UnexplainedFall
+            | Self::Deadlock
+            | Self::Overcommit => None,
         }
     }
 }

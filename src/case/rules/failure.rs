@@ -2,11 +2,13 @@
 
 use super::super::mistake::Flaw;
 use super::super::tree::{Content, Node};
-use super::known::Known;
+use super::super::words::Count;
+use super::known::{Known, has_no_pods};
 use super::marks::Marks;
 use super::objects::{condition, reading};
 use super::{grammar, steps};
 use crate::property::{Kind, Property};
+use crate::timeline::WorkloadRef;
 
 /// Fields of a claim that only some properties have.
 const OF_PROPERTIES: [(&str, Property); 5] = [
@@ -102,7 +104,16 @@ fn claim(claim: &Node, known: &Known, marks: &Marks, flaws: &mut Vec<Flaw>) {
     if let Some(of) = claim.get("of")
         && !(given == Some(Property::StaysUp) && of.text() == Some("nodes"))
     {
-        steps::object(of, known, flaws);
+        match of.text().map(str::parse::<WorkloadRef>) {
+            Some(Ok(name)) if has_no_pods(&name) => {
+                let what = format!("\"{name}\" is no workload: it has no pods");
+                flaws.push(
+                    of.flaw(what)
+                        .help("write deployment/NAME, statefulset/NAME or the like"),
+                );
+            }
+            _ => steps::object(of, known, flaws),
+        }
     }
     if let Some(on) = claim.get("on")
         && let Some(name) = on.text()
@@ -115,8 +126,47 @@ fn claim(claim: &Node, known: &Known, marks: &Marks, flaws: &mut Vec<Flaw>) {
     {
         flaws.push(what.flaw(format!("\"{text}\" is unknown here: write available or wanted")));
     }
+    counted(claim, given, flaws);
     measures(claim, flaws);
     marks.check(claim, flaws);
+}
+
+/// Tells when `at-least` counts what the claimed violation is not counted in.
+fn counted(claim: &Node, property: Option<Property>, flaws: &mut Vec<Flaw>) {
+    let Some((node, count)) = claim
+        .get("at-least")
+        .and_then(|node| Some((node, node.text()?.parse::<Count>().ok()?)))
+    else {
+        return;
+    };
+    let kind = claim
+        .get("as")
+        .and_then(|kind| serde_json::from_value::<Kind>(kind.json()).ok());
+    let kinds = Kind::ALL
+        .into_iter()
+        .filter(|one| kind.map_or(property == Some(one.property()), |kind| kind == *one));
+    let mut units: Vec<String> = Vec::new();
+    for unit in kinds.filter_map(Kind::counted_in).map(|unit| unit.to_string()) {
+        if !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
+    let what = kind.map_or_else(
+        || property.map_or_else(String::new, |property| format!("a violation of \"{property}\"")),
+        |kind| format!("\"{kind}\""),
+    );
+    if what.is_empty() || units.contains(&count.unit.to_string()) {
+        return;
+    }
+    flaws.push(node.flaw(if units.is_empty() {
+        format!("{what} is a state and is not counted: write \"for\"")
+    } else {
+        format!(
+            "{what} is counted in {}, not in {}",
+            units.join(" or "),
+            count.unit
+        )
+    }));
 }
 
 fn measures(claim: &Node, flaws: &mut Vec<Flaw>) {

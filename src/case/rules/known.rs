@@ -131,22 +131,30 @@ impl Known {
     }
 }
 
+/// Kinds that make no pods: what they are called in short, and in full.
+const SHORT: [(&str, &str); 12] = [
+    ("hpa", "horizontalpodautoscaler"),
+    ("pdb", "poddisruptionbudget"),
+    ("cm", "configmap"),
+    ("svc", "service"),
+    ("ns", "namespace"),
+    ("sa", "serviceaccount"),
+    ("pc", "priorityclass"),
+    ("quota", "resourcequota"),
+    ("limits", "limitrange"),
+    ("ing", "ingress"),
+    ("netpol", "networkpolicy"),
+    ("crd", "customresourcedefinition"),
+];
+
+/// Whether an object is of a kind that makes no pods, so that nothing can be claimed of it.
+pub(super) fn has_no_pods(name: &WorkloadRef) -> bool {
+    let kind = canonical(name).kind;
+    SHORT.iter().any(|(_, long)| *long == kind)
+}
+
 /// An object under the name of its kind that manifests have for it.
 fn canonical(name: &WorkloadRef) -> WorkloadRef {
-    const SHORT: [(&str, &str); 12] = [
-        ("hpa", "horizontalpodautoscaler"),
-        ("pdb", "poddisruptionbudget"),
-        ("cm", "configmap"),
-        ("svc", "service"),
-        ("ns", "namespace"),
-        ("sa", "serviceaccount"),
-        ("pc", "priorityclass"),
-        ("quota", "resourcequota"),
-        ("limits", "limitrange"),
-        ("ing", "ingress"),
-        ("netpol", "networkpolicy"),
-        ("crd", "customresourcedefinition"),
-    ];
     let mut name = name.clone();
     let long = SHORT.iter().find(|(short, long)| {
         [*short, *long].contains(&name.kind.as_str()) || name.kind.strip_suffix('s') == Some(long)

@@ -256,6 +256,32 @@ fn a_claim_is_of_one_property_and_has_what_belongs_to_it() {
             "14:9: failure.then: missing one of back-at, falls-to",
         ]
     );
+    for (claim, told) in [
+        (
+            "  keeps-floor: violated\n  at-least: 3 rounds",
+            "a violation of \"keeps-floor\" is a state and is not counted: write \"for\"",
+        ),
+        (
+            "  rests: violated\n  at-least: 3 nodes",
+            "a violation of \"rests\" is counted in rounds or pods or replicasets, not in nodes",
+        ),
+        (
+            "  rests: violated\n  as: replica-oscillation\n  at-least: 3 replicasets",
+            "\"replica-oscillation\" is counted in rounds, not in replicasets",
+        ),
+    ] {
+        let flaws = failure(claim);
+        assert_eq!(flaws.len(), 1, "{flaws:?}");
+        assert!(
+            flaws[0].ends_with(&format!("failure.at-least: {told}")),
+            "{flaws:?}"
+        );
+    }
+    let of = failure("  rests: violated\n  of: pdb/web");
+    assert!(
+        of[0].ends_with("failure.of: \"pdb/web\" is no workload: it has no pods"),
+        "{of:?}"
+    );
     assert_eq!(failure("  all: []"), ["11:8: failure.all: nothing is claimed"]);
 }
 

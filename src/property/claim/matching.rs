@@ -157,6 +157,12 @@ fn differences(history: &History<'_>, asked: &Asked<'_>, violation: &Violation) 
     let mut all = Vec::new();
     if let Some(kind) = claim.kind.filter(|kind| *kind != violation.kind) {
         all.push(format!("it is a {}, and no {kind}", violation.kind));
+    } else if let Some(count) = claim
+        .at_least
+        .as_ref()
+        .filter(|count| violation.kind.counted_in() != Some(count.unit))
+    {
+        all.push(format!("a {} is not counted in {}", violation.kind, count.unit));
     }
     let nodes = &violation.nodes;
     if let Some(node) = asked.node.as_ref().filter(|node| !nodes.contains(node)) {

@@ -105,7 +105,10 @@ pub(super) fn figures(
     let numbers = || changes.iter().map(|(_, number)| *number);
     let mut figures = Map::new();
     figures.insert("rounds".to_owned(), most.into());
-    let way: Vec<String> = numbers().take(7).map(|number| number.to_string()).collect();
+    let mut way: Vec<String> = numbers().take(7).map(|number| number.to_string()).collect();
+    if numbers().count() > way.len() {
+        way.push("…".to_owned());
+    }
     figures.insert("replicas".to_owned(), way.join("→").into());
     if let (Some(least), Some(peak)) = (numbers().min(), numbers().max()) {
         figures.insert("least_replicas".to_owned(), least.into());
