@@ -221,6 +221,8 @@ impl<'a> Shape<'a> {
     /// Fields, of a form that `head` names.
     fn fields(&mut self, node: &Node, fields: &[(Key, Node)], schema: &'a Value, head: Option<&str>) {
         let properties = schema["properties"].as_object();
+        // Fields that were meant by others: they are not missing as well.
+        let mut meant: Vec<String> = Vec::new();
         let known = properties.into_iter().flat_map(|all| all.keys());
         for (key, value) in fields {
             if let Some(schema) = properties.and_then(|all| all.get(&key.name)) {
@@ -229,9 +231,11 @@ impl<'a> Shape<'a> {
                 let what = told(&node.path, format!("unknown field {}", quoted(&key.name)));
                 // What is there already is not meant a second time.
                 let free = known.clone().filter(|name| node.get(name).is_none());
+                meant.extend(nearest(&key.name, free.clone()));
                 let flaw = Flaw::new(key.place, what).nearest(&key.name, free);
                 let all: Vec<&str> = known.clone().map(String::as_str).collect();
-                self.flaws.push(flaw.help(format!("there is {}", all.join(", "))));
+                self.flaws
+                    .push(flaw.help(format!("the fields are {}", all.join(", "))));
             } else {
                 self.check(value, &schema["additionalProperties"]);
             }
@@ -242,7 +246,7 @@ impl<'a> Shape<'a> {
             .flatten()
             .filter_map(Value::as_str)
         {
-            if node.get(name).is_none() {
+            if node.get(name).is_none() && meant.iter().all(|meant| meant != name) {
                 let head = head.and_then(|head| node.entry(head));
                 let (place, path) = head.map_or((node.place, &node.path), |(key, value)| {
                     (

@@ -311,13 +311,13 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
         let copy = file.parent().map(|folder| folder.join(evidence::CASE));
         let copied = copy
             .filter(|copy| copy.is_dir())
-            .and_then(|copy| Case::copied(&header.case, &copy).ok());
-        let case = copied.or_else(|| library.find(&header.case).cloned())?;
-        let expected = case.expected(header.arm, header.variant.as_deref());
-        Some(replay::Judge {
+            .map(|copy| Case::copied(&header.case, &copy))
+            .transpose()?;
+        let case = copied.or_else(|| library.find(&header.case).cloned());
+        Ok(case.map(|case| replay::Judge {
+            expected: case.expected(header.arm, header.variant.as_deref()),
             judge: Box::new(move |timeline: &Timeline| case.judge(timeline)),
-            expected,
-        })
+        }))
     };
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;

@@ -10,6 +10,7 @@ use owo_colors::Style as Ink;
 use serde_json::json;
 
 use super::cases::CasesFlags;
+use crate::case::CaseError;
 use crate::evidence::TIMELINE;
 use crate::report::{Picture, Style, terminal};
 use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
@@ -73,6 +74,9 @@ pub enum ReplayError {
     /// The file is no timeline that can be read.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// The case beside the timeline has mistakes.
+    #[error(transparent)]
+    Case(#[from] CaseError),
     /// Nothing here judges such a timeline.
     #[error("\"{}\" is a timeline of \"{case}\", a case that this kubeclash does not have: see \"kubeclash list\"", .path.display())]
     NoJudge {
@@ -93,10 +97,10 @@ pub enum ReplayError {
 /// is missing.
 ///
 /// # Errors
-/// When the file can't be read or is of another version, when its case is unknown, or `out` can't be written.
+/// When the file can't be read or is of another version, when its case is unknown or has mistakes, or `out` can't be written.
 pub fn replay(
     args: &ReplayArgs,
-    judge_of: impl Fn(&Path, &Header) -> Option<Judge>,
+    judge_of: impl Fn(&Path, &Header) -> Result<Option<Judge>, CaseError>,
     style: &Style,
     out: &mut impl Write,
 ) -> Result<Replay, ReplayError> {
@@ -107,7 +111,7 @@ pub fn replay(
     };
     let Recorded { timeline, cut } = read(&path)?;
     let header = &timeline.header;
-    let Judge { judge, expected } = judge_of(&path, header).ok_or_else(|| ReplayError::NoJudge {
+    let Judge { judge, expected } = judge_of(&path, header)?.ok_or_else(|| ReplayError::NoJudge {
         path: path.clone(),
         case: header.arm_id().case_name(),
     })?;

@@ -24,11 +24,11 @@ fn judge(timeline: &Timeline) -> Judgement {
     .on(timeline)
 }
 
-fn judge_of(_: &Path, header: &Header) -> Option<Judge> {
-    (header.case == "c2_replicas_omitted").then(|| Judge {
+fn judge_of(_: &Path, header: &Header) -> Result<Option<Judge>, CaseError> {
+    Ok((header.case == "c2_replicas_omitted").then(|| Judge {
         judge: Box::new(judge),
         expected: Expect::of(header.arm),
-    })
+    }))
 }
 
 /// A redeploy that leaves this many replicas; complete.

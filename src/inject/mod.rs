@@ -184,6 +184,10 @@ fn status(error: &kube::Error) -> Option<&kube::core::Status> {
 
 /// The API server's own words where it has some: the client wraps them in a dump of the whole answer.
 fn said(error: &kube::Error) -> String {
+    // Which one is said beside it, and not as the client's own types.
+    if let kube::Error::Discovery(kube::error::DiscoveryError::MissingKind(_)) = error {
+        return "the API server has no such kind in this version of its group".to_owned();
+    }
     match status(error) {
         Some(status) if !status.message.is_empty() => status.message.clone(),
         Some(status) => format!("the API server answered {} {}", status.code, status.reason),

@@ -423,3 +423,17 @@ fn a_timeline_that_can_not_be_read_is_named() {
         .run(&["replay", &path])
         .assert(exit::USAGE, &[&path, "No such file"]);
 }
+
+#[test]
+fn a_mistake_in_the_case_beside_a_timeline_is_told() {
+    let sandbox = Sandbox::without_components();
+    let file = sandbox.path("timeline.jsonl");
+    fs::write(&file, recording()).unwrap();
+    let case = sandbox.path("case");
+    fs::create_dir(&case).unwrap();
+    fs::write(case.join("case.yaml"), "format: kubeclash.case/v1\nidd: c7\n").unwrap();
+    sandbox.run(&["replay", &file.display().to_string()]).assert(
+        exit::USAGE,
+        &["case.yaml:2:1", "unknown field \"idd\"", "missing steps"],
+    );
+}

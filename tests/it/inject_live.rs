@@ -219,6 +219,13 @@ pub(crate) async fn mistakes_are_named(client: &Client) {
         .await
         .expect_err("there is no such kind");
     assert_matches!(error, InjectError::UnknownKind { .. });
+    let unknown = json!({ "apiVersion": "apps/v1", "kind": "Deploymnt", "metadata": { "name": "w" } });
+    let told = client_side_apply(client, &unknown)
+        .await
+        .expect_err("there is no such kind")
+        .to_string();
+    let words = ": the API server has no such kind in this version of its group";
+    assert!(told.ends_with(words), "{told}");
 
     client_side_apply(client, &deployment(&ns, json!(1)))
         .await

@@ -1,6 +1,6 @@
 //! The failure, the premises and the facts of a case.
 
-use super::super::mistake::Flaw;
+use super::super::mistake::{Flaw, nearest};
 use super::super::tree::{Content, Node};
 use super::super::words::Count;
 use super::known::{Known, has_no_pods};
@@ -67,8 +67,15 @@ fn one_of(node: &Node, names: &[&str], flaws: &mut Vec<Flaw>) {
         .copied()
         .filter(|name| node.get(name).is_some())
         .collect();
+    let meant = || {
+        node.fields()
+            .iter()
+            .any(|(key, _)| nearest(&key.name, names).is_some())
+    };
     match given[..] {
         [_] => {}
+        // A slip of the pen is told as that.
+        [] if meant() => {}
         [] => flaws.push(node.flaw(format!("missing one of {}", names.join(", ")))),
         [..] => flaws.push(node.flaw(format!(
             "{} exclude each other: write one of them",
