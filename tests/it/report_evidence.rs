@@ -1,4 +1,4 @@
-//! Evidence for tests of reports: the recordings of the repository, laid out as runs leave them.
+//! Evidence for tests of reports: recordings of the repository, laid out as runs leave them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,17 @@ use kubeclash::evidence::{Outcome, RunContext, TIMELINE, VERDICT};
 use kubeclash::timeline::{Timeline, read};
 use kubeclash::verdict::Expect;
 
-/// The recordings of the repository, in order of their names.
+/// The recordings of the study's cases and of l1, in order of their names.
 pub(crate) fn recordings() -> Vec<PathBuf> {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
     let files = super::cli_sandbox::files_below(&manifests);
     let recorded: Vec<PathBuf> = files
         .into_iter()
         .filter(|file| file.extension().is_some_and(|end| end == "jsonl"))
+        .filter(|file| {
+            let folder = file.strip_prefix(&manifests).unwrap().to_string_lossy();
+            folder.starts_with('c') || folder.starts_with("l1")
+        })
         .collect();
     assert!(recorded.len() > 10, "{recorded:?}");
     recorded
