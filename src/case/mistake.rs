@@ -54,8 +54,13 @@ impl Flaw {
 
     /// The same, with the nearest of some words where one is near.
     #[must_use]
-    pub fn nearest<S: AsRef<str>>(mut self, word: &str, known: impl IntoIterator<Item = S>) -> Self {
-        if let Some(near) = nearest(word, known) {
+    pub fn nearest<S: AsRef<str>>(self, word: &str, known: impl IntoIterator<Item = S>) -> Self {
+        self.meant(nearest(word, known).as_deref())
+    }
+
+    /// With the word that was probably meant, if there is one.
+    pub fn meant(mut self, near: Option<&str>) -> Self {
+        if let Some(near) = near {
             self.what = format!("{}: did you mean \"{near}\"?", self.what);
         }
         self

@@ -231,8 +231,9 @@ impl<'a> Shape<'a> {
                 let what = told(&node.path, format!("unknown field {}", quoted(&key.name)));
                 // What is there already is not meant a second time.
                 let free = known.clone().filter(|name| node.get(name).is_none());
-                meant.extend(nearest(&key.name, free.clone()));
-                let flaw = Flaw::new(key.place, what).nearest(&key.name, free);
+                let near = nearest(&key.name, free);
+                let flaw = Flaw::new(key.place, what).meant(near.as_deref());
+                meant.extend(near);
                 let all: Vec<&str> = known.clone().map(String::as_str).collect();
                 self.flaws
                     .push(flaw.help(format!("the fields are {}", all.join(", "))));

@@ -34,13 +34,8 @@ pub fn judge(scenario: &Scenario, timeline: &Timeline) -> Judgement {
         // What broke the run off is the better reason.
         Err(why) => return Judgement::inconclusive(timeline.broken_off().unwrap_or(why)),
     };
-    let since = asked
-        .iter()
-        .map(|asked| asked.question.since)
-        .min()
-        .unwrap_or_default();
-    let mut judgement = concluded(scenario, &history, &asked, &answers, since);
-    judgement.watched = timeline.end().saturating_sub(since);
+    let mut judgement = concluded(scenario, &history, &asked, &answers);
+    judgement.watched = timeline.end().saturating_sub(earliest(&asked));
     judgement.facts = facts::of(scenario, &history, &asked, &answers);
     for asked in &asked {
         let Some(workload) = asked.workload() else {
@@ -63,12 +58,7 @@ pub fn reproduced(scenario: &Scenario, timeline: &Timeline) -> bool {
     let Ok((asked, answers)) = examined(scenario, &history, false) else {
         return false;
     };
-    let since = asked
-        .iter()
-        .map(|asked| asked.question.since)
-        .min()
-        .unwrap_or_default();
-    concluded(scenario, &history, &asked, &answers, since).verdict == Verdict::Reproduced
+    concluded(scenario, &history, &asked, &answers).verdict == Verdict::Reproduced
 }
 
 /// The numbers that the verdict hangs on, as they stand: for a progress line.
@@ -105,15 +95,21 @@ fn examined<'c>(scenario: &'c Scenario, history: &History<'_>, fully: bool) -> R
     Ok((asked, answers))
 }
 
+/// From when on the failure is asked for: the earliest mark of its claims.
+fn earliest(asked: &[Asked<'_>]) -> Duration {
+    let since = asked.iter().map(|asked| asked.question.since);
+    since.min().unwrap_or_default()
+}
+
 /// The verdict of what the claims are answered with.
 fn concluded(
     scenario: &Scenario,
     history: &History<'_>,
     asked: &[Asked<'_>],
     answers: &[Answer],
-    since: Duration,
 ) -> Judgement {
     let timeline = history.timeline;
+    let since = earliest(asked);
     let met = |answer: &&Answer| matches!(answer, Answer::Met { .. });
     let claimed = scenario.file.failure.claims().len();
     let all = answers.iter().filter(met).count() == claimed;

@@ -7,6 +7,7 @@ use kubeclash::exit;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::{Ended, Sandbox};
+use crate::conformance_controllers::build_keeper;
 use crate::docker_images::{Made, docker_for};
 
 /// What keeps a deployment's replicas.
@@ -157,19 +158,7 @@ async fn a_controller_runs_as_a_container() {
     };
     let sandbox = Sandbox::new().await;
     let program = sandbox.path("keeper");
-    let built = std::process::Command::new("go")
-        .args(["build", "-buildvcs=false", "-o"])
-        .arg(&program)
-        .arg(".")
-        .env("CGO_ENABLED", "0")
-        .current_dir(keeper())
-        .output()
-        .unwrap();
-    assert!(
-        built.status.success(),
-        "{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    build_keeper(&program);
     let image = Made::of(
         &docker,
         "keeper",

@@ -8,15 +8,14 @@ use kubeclash::timeline::{Ending, RequestSeen};
 
 use crate::conformance_steps::*;
 
-/// The program that keeps a deployment's replicas, built of `fixtures/keeper`.
-fn keeper(scratch: &Path, args: &[&str], ready: Option<&str>) -> Controller {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/keeper");
-    let out = scratch.join("keeper");
+/// The program that keeps a deployment's replicas, built of `fixtures/keeper`, which runs in an empty image as well.
+pub(crate) fn build_keeper(out: &Path) {
     let built = std::process::Command::new("go")
         .args(["build", "-buildvcs=false", "-o"])
-        .arg(&out)
+        .arg(out)
         .arg(".")
-        .current_dir(folder)
+        .env("CGO_ENABLED", "0")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/keeper"))
         .output()
         .unwrap();
     assert!(
@@ -24,6 +23,12 @@ fn keeper(scratch: &Path, args: &[&str], ready: Option<&str>) -> Controller {
         "{}",
         String::from_utf8_lossy(&built.stderr)
     );
+}
+
+/// The same as a controller of a case.
+fn keeper(scratch: &Path, args: &[&str], ready: Option<&str>) -> Controller {
+    let out = scratch.join("keeper");
+    build_keeper(&out);
     Controller {
         name: "keeper".to_owned(),
         binary: Binary {

@@ -2,7 +2,7 @@
 
 use super::super::mistake::{Flaw, nearest};
 use super::super::tree::{Content, Node};
-use super::super::words::Count;
+use super::super::words::{Count, Unit};
 use super::known::{Known, has_no_pods};
 use super::marks::Marks;
 use super::objects::{condition, reading};
@@ -152,25 +152,27 @@ fn counted(claim: &Node, property: Option<Property>, flaws: &mut Vec<Flaw>) {
     let kinds = Kind::ALL
         .into_iter()
         .filter(|one| kind.map_or(property == Some(one.property()), |kind| kind == *one));
-    let mut units: Vec<String> = Vec::new();
-    for unit in kinds.filter_map(Kind::counted_in).map(|unit| unit.to_string()) {
+    let mut units: Vec<Unit> = Vec::new();
+    for unit in kinds.filter_map(Kind::counted_in) {
         if !units.contains(&unit) {
             units.push(unit);
         }
     }
-    let what = kind.map_or_else(
-        || property.map_or_else(String::new, |property| format!("a violation of \"{property}\"")),
-        |kind| format!("\"{kind}\""),
-    );
-    if what.is_empty() || units.contains(&count.unit.to_string()) {
+    let what = match (kind, property) {
+        (Some(kind), _) => format!("\"{kind}\""),
+        (None, Some(property)) => format!("a violation of \"{property}\""),
+        (None, None) => return,
+    };
+    if units.contains(&count.unit) {
         return;
     }
+    let told: Vec<String> = units.iter().map(ToString::to_string).collect();
     flaws.push(node.flaw(if units.is_empty() {
         format!("{what} is a state and is not counted: write \"for\"")
     } else {
         format!(
             "{what} is counted in {}, not in {}",
-            units.join(" or "),
+            told.join(" or "),
             count.unit
         )
     }));

@@ -108,9 +108,7 @@ fn told(
         );
     }
     // From one cycle's first eviction to the next one's: a placement that comes back may take more than one.
-    let apart = question.cycle.unwrap_or_default() / 2;
-    let mut cycles = times;
-    cycles.dedup_by(|next, before| next.saturating_sub(*before) < apart);
+    let cycles = apart(times.into_iter(), |t| *t, question.cycle.unwrap_or_default());
     if let Some(period) = period(&cycles) {
         figures.insert("period_s".to_owned(), as_seconds(period));
     }
@@ -247,14 +245,13 @@ fn taking<'h>(history: &'h History<'_>, index: usize) -> Option<Taking<'h>> {
     })
 }
 
-/// The rounds of one kind that began in another descheduling cycle than the one before: half an interval apart.
-fn apart(rounds: &[Round], kind: Kind, interval: Duration) -> Vec<&Round> {
-    let mut last: Option<Duration> = None;
-    let mut kept = Vec::new();
-    for round in rounds.iter().filter(|round| round.kind == kind) {
-        if last.is_none_or(|last| round.began.saturating_sub(last) >= interval / 2) {
-            kept.push(round);
-            last = Some(round.began);
+/// What began in another descheduling cycle than the one before: half an interval apart.
+fn apart<T>(all: impl Iterator<Item = T>, began: impl Fn(&T) -> Duration, interval: Duration) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for one in all {
+        let last = kept.last().map(&began);
+        if last.is_none_or(|last| began(&one).saturating_sub(last) >= interval / 2) {
+            kept.push(one);
         }
     }
     kept
@@ -269,10 +266,10 @@ fn looped(
 ) -> Option<Violation> {
     let at_least = question.at_least.unwrap_or(ROUNDS);
     let interval = question.cycle.unwrap_or_default();
-    let loops = rounds
-        .by_placement
-        .iter()
-        .map(|(placement, back)| (placement, apart(back, kind, interval)));
+    let loops = rounds.by_placement.iter().map(|(placement, back)| {
+        let of_kind = back.iter().filter(|round| round.kind == kind);
+        (placement, apart(of_kind, |round| round.began, interval))
+    });
     let loops: Vec<(&Placement, Vec<&Round>)> = loops.filter(|(_, back)| !back.is_empty()).collect();
     let complete = |back: &[&Round]| back.get(at_least.max(1) - 1).map(|round| round.restored);
     let first = loops

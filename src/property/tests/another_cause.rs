@@ -64,16 +64,13 @@ fn scaled(draft: Draft, at: f64, agent: &str, number: i64) -> Draft {
 /// An autoscaler from `min` to nine, that is idle.
 fn bounded(draft: Draft, min: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
-        namespace: "default".to_owned(),
-        name: "web".to_owned(),
-        target: "deployment/web".to_owned(),
         min,
         max: 9,
         current: 3,
         desired: 3,
         cpu_percent: Some(1),
         target_percent: Some(50),
-        ..HpaSeen::default()
+        ..super::hpa_of_web()
     })))
 }
 
@@ -249,16 +246,13 @@ fn foreign_replica_sets() -> Timeline {
 fn fallen_again() -> Timeline {
     let hpa = |draft: Draft, desired: i64| {
         draft.what(What::Hpa(seen(HpaSeen {
-            namespace: "default".to_owned(),
-            name: "web".to_owned(),
-            target: "deployment/web".to_owned(),
             min: 1,
             max: 9,
             current: desired,
             desired,
             cpu_percent: Some(60),
             target_percent: Some(50),
-            ..HpaSeen::default()
+            ..super::hpa_of_web()
         })))
     };
     let draft = hpa(web(6).at(1.0).deployment("web", 6, 6), 6);

@@ -18,14 +18,11 @@ failure: {keeps-floor: violated, of: deployment/web, floor: replicas - 1, by: [k
 
 pub(super) fn hpa(draft: Draft, min: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
-        namespace: "default".to_owned(),
-        name: "web".to_owned(),
-        target: "deployment/web".to_owned(),
         min,
         max: 9,
         current: 5,
         desired: 5,
-        ..HpaSeen::default()
+        ..super::hpa_of_web()
     })))
 }
 

@@ -25,7 +25,7 @@ use crate::case::format::CaseFile;
 use crate::experiment::Arm;
 use crate::property::claim::judge;
 use crate::timeline::drawn::Draft;
-use crate::timeline::{RequestSeen, Timeline, read};
+use crate::timeline::{HpaSeen, RequestSeen, Timeline, read};
 use crate::verdict::Verdict;
 
 /// What every case has besides its steps and its failure.
@@ -87,6 +87,16 @@ fn recording(folder: &str, arm: Arm, variant: &str) -> Timeline {
     let root = option_env!("KUBECLASH_ROOT").unwrap_or(env!("CARGO_MANIFEST_DIR"));
     let path = PathBuf::from(root).join(format!("manifests/{folder}/recorded/{arm}{variant}.jsonl"));
     read(&path).unwrap_or_else(|e| panic!("{e}")).timeline
+}
+
+/// An autoscaler of `deployment/web`, of which nothing else is said.
+fn hpa_of_web() -> HpaSeen {
+    HpaSeen {
+        namespace: "default".to_owned(),
+        name: "web".to_owned(),
+        target: "deployment/web".to_owned(),
+        ..HpaSeen::default()
+    }
 }
 
 /// A hand-drawn timeline, and the claim that it is judged by.

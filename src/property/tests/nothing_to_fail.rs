@@ -39,12 +39,7 @@ fn deleted(draft: Draft, at: f64) -> Draft {
 fn gone_hpa(draft: Draft, at: f64) -> Draft {
     draft.at(at).what(What::Hpa(Sighting {
         change: Change::Gone,
-        state: HpaSeen {
-            namespace: "default".to_owned(),
-            name: "web".to_owned(),
-            target: "deployment/web".to_owned(),
-            ..HpaSeen::default()
-        },
+        state: super::hpa_of_web(),
     }))
 }
 
@@ -58,12 +53,9 @@ fn removed(name: &str) -> What {
 /// An autoscaler that never says anything.
 fn dumb_hpa(draft: Draft) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
-        namespace: "default".to_owned(),
-        name: "web".to_owned(),
-        target: "deployment/web".to_owned(),
         min: 1,
         max: 9,
-        ..HpaSeen::default()
+        ..super::hpa_of_web()
     })))
 }
 

@@ -37,16 +37,13 @@ failure:
 
 pub(super) fn hpa(draft: Draft, desired: i64, percent: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
-        namespace: "default".to_owned(),
-        name: "web".to_owned(),
-        target: "deployment/web".to_owned(),
         min: 1,
         max: 6,
         current: desired,
         desired,
         cpu_percent: Some(percent),
         target_percent: Some(50),
-        ..HpaSeen::default()
+        ..super::hpa_of_web()
     })))
 }
 
