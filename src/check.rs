@@ -1,12 +1,18 @@
-//! One arm of a case as a test: run as the environment says, report, compare with what is expected.
+//! Arms of cases as tests: run as the environment says, report, compare with what is expected.
 
 use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
 
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-use crate::cases::{Case, Library};
+use crate::case::{self, Scenario};
+use crate::cases::{Library, library};
 use crate::evidence::Outcome;
 use crate::experiment::Arm;
+use crate::provider::arms_at_once;
 use crate::report::{Picture, Style, terminal};
 use crate::run::{Run, RunError, open};
 use crate::session::{Environment, EnvironmentError, Session};
@@ -24,9 +30,6 @@ pub enum CheckError {
     /// There is no outcome.
     #[error(transparent)]
     Run(RunError),
-    /// Of several variants.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n"))]
-    Several(Vec<CheckError>),
     /// The verdict is not the expected one.
     #[error("expected {}:\n{report}", .outcome.expected)]
     Differed {
@@ -67,6 +70,18 @@ pub async fn check(
     arm: Arm,
     expected: Expect,
 ) -> Result<Outcome, CheckError> {
+    let (outcome, report) = judged(case, variant, arm, expected).await?;
+    println!("{report}");
+    Ok(outcome)
+}
+
+/// What was seen, also in words, where it is what is expected.
+async fn judged(
+    case: &str,
+    variant: Option<&str>,
+    arm: Arm,
+    expected: Expect,
+) -> Result<(Outcome, String), CheckError> {
     let environment = Environment::read()?;
     let library = Library::with(&environment.cases).map_err(RunError::from)?;
     let run = Run::case_among(case, &environment.cases)?;
@@ -88,8 +103,7 @@ pub async fn check(
     let picture = Picture::of(&ended.timeline);
     let report = terminal::arm(&ended.outcome, Some(&picture), &Style::default());
     if ended.outcome.ok() {
-        println!("{report}");
-        Ok(ended.outcome)
+        Ok((ended.outcome, report))
     } else {
         Err(CheckError::Differed {
             outcome: Box::new(ended.outcome),
@@ -98,36 +112,71 @@ pub async fn check(
     }
 }
 
-/// Runs one arm of all variants of a case, given by its `case.yaml` or its folder, as [`check`] does; on kind one after the other.
+/// The `main` of a test program that has a test for each arm and variant of each case in `folders`: each the folder of a case, or one
+/// of several, as seen from the package. The program takes what test programs take: `cargo test c7_` runs the tests of c7.
 ///
-/// # Errors
-/// When a verdict is not what the case says, there is none, or an arm was not run: of all variants, each with its name.
-pub async fn check_case(case: &Path, arm: Arm) -> Result<Vec<Outcome>, CheckError> {
-    let folder = if case.is_dir() { Some(case) } else { case.parent() };
-    let folder = folder.unwrap_or(case);
-    let library = Library::with(&[folder.to_owned()]).map_err(RunError::from)?;
-    let source = |case: &&Case| case.as_folder().and_then(|case| case.source()) == Some(folder);
-    let found = library.iter().find(source);
-    let found =
-        found.ok_or_else(|| RunError::NoCase(format!("\"{}\" is no case's folder", folder.display())))?;
-    let word = folder.display().to_string();
-    let arms = found.variants().into_iter().map(|variant| {
-        let expected = found.expected(arm, variant.as_deref());
-        let word = word.clone();
-        async move { check(&word, variant.as_deref(), arm, expected).await }
-    });
-    let ended = futures::future::join_all(arms).await;
-    let mut outcomes = Vec::new();
-    let mut wrong = Vec::new();
-    for end in ended {
-        match end {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(error) => wrong.push(error),
+/// Its `[[test]]` in `Cargo.toml` says `harness = false`. The tests are found when it runs, so that a new folder is a new test. A
+/// folder whose case has mistakes is a test that fails with them. Each test does what [`check`] does.
+///
+/// # Examples
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     kubeclash::prelude::test_cases(&["manifests"])
+/// }
+/// ```
+#[must_use]
+pub fn test_cases(folders: &[&str]) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(arms_at_once);
+    match tests(folders, arguments.nocapture) {
+        Ok(tests) => libtest_mimic::run(&arguments, tests).exit_code(),
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
         }
     }
-    match wrong.len() {
-        0 => Ok(outcomes),
-        1 => Err(wrong.remove(0)),
-        _ => Err(CheckError::Several(wrong)),
-    }
 }
+
+/// A test for each arm and variant. Where one passes, its report is printed only if `talkative`.
+fn tests(folders: &[&str], talkative: bool) -> Result<Vec<Trial>, String> {
+    let runtime = Runtime::new().map_err(|error| error.to_string())?;
+    let runtime = Arc::new(runtime);
+    let mut tests = Vec::new();
+    for folder in folders {
+        for folder in library::folders(Path::new(folder)).map_err(|error| error.to_string())? {
+            match case::Case::read(&folder) {
+                Ok(case) => tests.extend(of_case(&case, &folder, talkative, &runtime)),
+                Err(mistakes) => {
+                    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+                    tests.push(Trial::test(name, move || Err(mistakes.into())));
+                }
+            }
+        }
+    }
+    Ok(tests)
+}
+
+/// The tests of a case: `c3_two_spread_keys::with-hpa::broken`.
+fn of_case(case: &case::Case, folder: &Path, talkative: bool, runtime: &Arc<Runtime>) -> Vec<Trial> {
+    let test = |scenario: &Scenario| {
+        let (arm, variant, expected) = (scenario.arm, scenario.variant.clone(), scenario.expected());
+        let within = variant
+            .as_ref()
+            .map_or(String::new(), |variant| format!("::{variant}"));
+        let name = format!("{}{within}::{arm}", case.folder());
+        let (runtime, word) = (Arc::clone(runtime), folder.display().to_string());
+        Trial::test(name, move || {
+            let ended = runtime.block_on(judged(&word, variant.as_deref(), arm, expected))?;
+            if talkative {
+                println!("{}", ended.1);
+            }
+            Ok(())
+        })
+    };
+    case.scenarios().iter().map(test).collect()
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod check_tests;

@@ -1,5 +1,5 @@
 //! What a case's test may name, and nothing else: `use kubeclash::prelude::*;`.
 
-pub use crate::check::{CheckError, check, check_case};
+pub use crate::check::{CheckError, check, test_cases};
 pub use crate::scenario::Arm;
 pub use crate::verdict::Expect;

@@ -14,6 +14,51 @@ fn a_label_is_a_verdict_in_other_words() {
 }
 
 #[test]
+fn a_label_has_the_colour_and_the_words_of_the_seed() {
+    let told = [Label::Green, Label::Red, Label::Black].map(|label| (label.colour(), label.meaning()));
+    assert_eq!(
+        told,
+        [
+            ("#c5f015", "issue is not found"),
+            ("#f03c15", "issue is found"),
+            (
+                "#000000",
+                "this test does not fit the binary search and can be ignored"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn verdicts_are_told_by_their_names_and_are_alike_whatever_kept_them() {
+    let unclear = |why: &str| Verdict::Inconclusive(why.to_owned());
+    let told: Vec<String> = [Verdict::Reproduced, Verdict::Absent, unclear("x")]
+        .iter()
+        .map(|verdict| {
+            format!(
+                "{verdict:>12} {:?} {}",
+                verdict.reason(),
+                verdict.is_inconclusive()
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "  reproduced None false",
+            "      absent None false",
+            "inconclusive Some(\"x\") true"
+        ]
+    );
+    assert!(unclear("x").is_like(&unclear("y")) && Verdict::Absent.is_like(&Verdict::Absent));
+    assert!(!unclear("x").is_like(&Verdict::Absent) && !Verdict::Reproduced.is_like(&Verdict::Absent));
+    assert_eq!(
+        [Change::Cured, Change::Returned].map(|change| change.to_string()),
+        ["cured", "returned"]
+    );
+}
+
+#[test]
 fn a_finding_makes_the_verdict() {
     assert_eq!(Verdict::of(&seen()), Verdict::Reproduced);
     assert_eq!(Verdict::of(&Finding::not_seen("no")), Verdict::Absent);

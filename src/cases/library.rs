@@ -220,7 +220,7 @@ pub fn is_case(dir: &Path) -> bool {
 }
 
 /// The folders of cases in a folder, or itself where it is one, in the order of their names.
-fn folders(dir: &Path) -> Result<Vec<PathBuf>, FoldersError> {
+pub(crate) fn folders(dir: &Path) -> Result<Vec<PathBuf>, FoldersError> {
     if is_case(dir) {
         return Ok(vec![dir.to_owned()]);
     }

@@ -5,7 +5,7 @@
 //! `card.yaml` in place of a `case.yaml`.
 
 mod l1_apiserver_liveness_loop;
-mod library;
+pub(crate) mod library;
 mod liveness;
 
 pub use library::{FoldersError, Library, Twice, is_case};

@@ -18,7 +18,7 @@ use crate::exit;
 use crate::experiment::ArmId;
 use crate::interrupt;
 use crate::progress::Progress;
-use crate::provider::{Provider, cores};
+use crate::provider::{Provider, arms_at_once};
 use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
 
@@ -63,7 +63,7 @@ impl TimesFlags {
     #[must_use]
     pub fn jobs(&self, provider: Provider) -> usize {
         let default = || match provider {
-            Provider::Local => default_jobs(),
+            Provider::Local => arms_at_once(),
             Provider::Kind => 1,
         };
         self.jobs.map_or_else(default, usize::from)
@@ -195,19 +195,6 @@ pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Fa
     };
     notes::of_release(&session, progress);
     Ok(session)
-}
-
-/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
-pub(super) const ARM_MEMORY: u64 = 700 << 20;
-
-/// Four arms a core: they mostly wait. Fewer where there is no memory for so many.
-pub(super) fn default_jobs() -> usize {
-    use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-    let system = System::new_with_specifics(
-        RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram()),
-    );
-    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
-    (4 * cores()).min(room).max(1)
 }
 
 /// Says that something is left of killed runs.

@@ -9,7 +9,6 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use super::arms::{ARM_MEMORY, default_jobs};
 use super::components::print;
 use super::flags::ComponentFlags;
 use crate::component::{
@@ -18,6 +17,7 @@ use crate::component::{
 use crate::disk::room;
 use crate::docker;
 use crate::progress::{Progress, elapsed};
+use crate::provider::{ARM_MEMORY, arms_at_once};
 use crate::rundir::{self, Leftover};
 
 pub use kind::Kind;
@@ -151,7 +151,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
             cores: crate::provider::cores(),
             memory_bytes: system.total_memory(),
             memory_available_bytes: system.available_memory(),
-            jobs: default_jobs(),
+            jobs: arms_at_once(),
             network_problem: network_problem(),
         },
         go: go(resolver.builder()).await,

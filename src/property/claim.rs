@@ -172,13 +172,14 @@ fn reproduced_at(
     let cycles: Vec<String> = violations
         .iter()
         .map(|violation| violation.cycle.join(" → "))
+        .filter(|cycle| !cycle.is_empty())
         .collect();
     let caveat = if history.audited {
         ""
     } else {
         " (read from the watches: there is no audit log)"
     };
-    judgement.fight = Some(format!("{}{caveat}", cycles.join("; ")));
+    judgement.fight = (!cycles.is_empty()).then(|| format!("{}{caveat}", cycles.join("; ")));
     let bars: Vec<String> = premises::unmet(scenario, history, complete)
         .into_iter()
         .chain(history.timeline.idle_scheduler_from(complete))

@@ -106,6 +106,11 @@ pub(super) fn seconds(t: Duration) -> String {
     }
 }
 
+/// `1 round`, `3 rounds`.
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 impl Violation {
     /// What is wrong, in a sentence: `deployment/web never rests: 301 pods a minute, none ever ready`.
     #[must_use]
@@ -131,16 +136,27 @@ impl Violation {
         match self.kind {
             Kind::RecreateLoop => {
                 format!(
-                    "{workload} never rests: {rounds} pods{rate}{every}, none ever ready ({causes} on {nodes})"
+                    "{workload} never rests: {}{rate}{every}, none ever ready ({causes} on {nodes})",
+                    count(*rounds, "pod")
                 )
             }
             Kind::EvictLoop if self.figures.contains_key("refused_evictions") => {
                 format!(
-                    "{workload} never rests: {rounds} attempts to evict its pods are refused{every} ({causes})"
+                    "{workload} never rests: {} to evict its pods {} refused{every} ({causes})",
+                    count(*rounds, "attempt"),
+                    if *rounds == 1 { "is" } else { "are" }
                 )
             }
+            Kind::EvictLoop | Kind::PreemptionLoop | Kind::PlacementSwap if *rounds == 0 => format!(
+                "{workload} does not rest: {} away, and the placement has not come back yet ({causes})",
+                match figure("evictions").as_str() {
+                    "1" => "1 pod was taken".to_owned(),
+                    pods => format!("{pods} pods were taken"),
+                },
+            ),
             Kind::EvictLoop | Kind::PreemptionLoop | Kind::PlacementSwap => format!(
-                "{workload} never rests: {rounds} rounds of {}{every}, each back at {} ({causes})",
+                "{workload} never rests: {} of {}{every}, each back at {} ({causes})",
+                count(*rounds, "round"),
                 match self.kind {
                     Kind::EvictLoop => "evict and recreate",
                     Kind::PreemptionLoop => "preempt and recreate",
@@ -150,12 +166,16 @@ impl Violation {
             ),
             Kind::ReplicaOscillation => {
                 format!(
-                    "{workload} never rests: its replicas returned {rounds} times{every}, {}",
+                    "{workload} never rests: its replicas returned {}{every}, {}",
+                    count(*rounds, "time"),
                     figure("replicas")
                 )
             }
             Kind::ReplicasetExplosion => {
-                format!("{workload} never rests: {rounds} replica sets more than its changes explain{every}")
+                format!(
+                    "{workload} never rests: {} more than its changes explain{every}",
+                    count(*rounds, "replica set")
+                )
             }
             Kind::Unschedulable => {
                 let room = match self
@@ -186,7 +206,11 @@ impl Violation {
                 figure("fell_to")
             ),
             Kind::Deadlock => format!("{workload} goes no further for {lasted}: {causes}"),
-            Kind::Rejection => format!("{rounds} pods of {workload} were rejected on {nodes}: {causes}"),
+            Kind::Rejection => format!(
+                "{} of {workload} {} rejected on {nodes}: {causes}",
+                count(*rounds, "pod"),
+                if *rounds == 1 { "was" } else { "were" }
+            ),
             Kind::Overcommit => format!("{nodes} is asked for more than it has: {causes}"),
             Kind::Cascade => {
                 let more = match rounds.saturating_sub(self.nodes.len()) {
@@ -195,7 +219,7 @@ impl Violation {
                 };
                 format!("{rounds} nodes stopped one after the other: {nodes}{more}")
             }
-            Kind::Restarts => format!("the API server was killed {rounds} times, {causes}"),
+            Kind::Restarts => format!("the API server was killed {} ({causes})", count(*rounds, "time")),
         }
     }
 }

@@ -36,6 +36,7 @@ use std::time::Duration;
 use crate::component::{Binary, ComponentName};
 use crate::engine::preflight::Problem;
 use crate::scenario::{CpuUse, Pace};
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 pub use controller::{Controller, controller_name};
 pub use error::ProviderError;
@@ -51,6 +52,17 @@ pub use tuning::{Tuning, TuningError};
 /// The cores that there are for this process.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
+pub(crate) const ARM_MEMORY: u64 = 700 << 20;
+
+/// How many arms run side by side: four a core, as they mostly wait. Fewer where there is no memory for so many.
+pub(crate) fn arms_at_once() -> usize {
+    let memory = MemoryRefreshKind::nothing().with_ram();
+    let system = System::new_with_specifics(RefreshKind::nothing().with_memory(memory));
+    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
+    (4 * cores()).min(room).max(1)
 }
 
 /// Who provides clusters.

@@ -404,7 +404,7 @@ fn by_whom(
         .by
         .iter()
         .map(String::as_str)
-        .filter(|name| after.iter().all(|act| act.actor != *name))
+        .filter(|name| !after.iter().any(|act| is_called(history, &act.actor, name)))
         .collect();
     let mut others: Vec<String> = Vec::new();
     for act in after {
@@ -412,7 +412,8 @@ fn by_whom(
             others.push(act.actor.clone());
         }
     }
-    let alone = then.by.is_empty() || others.iter().all(|other| then.by.contains(other));
+    let named = |other: &String| then.by.iter().any(|name| is_called(history, other, name));
+    let alone = then.by.is_empty() || others.iter().all(named);
     if (missing.is_empty() && alone) || !history.audited {
         return Ok(at);
     }

@@ -285,8 +285,9 @@ fn looped(
         }
         let mut violation = Violation::begins(kind, workload, began.t);
         violation.until = last.t;
-        violation.rounds = loops.iter().map(|(_, back)| back.len()).max().unwrap_or(0);
-        violation.figures = told(history, question, rounds, None);
+        let most = loops.iter().max_by_key(|(_, back)| back.len());
+        violation.rounds = most.map_or(0, |(_, back)| back.len());
+        violation.figures = told(history, question, rounds, most.map(|(placement, _)| *placement));
         describe(&mut violation, history, rounds, began.t, history.end(), None);
         return Some(violation);
     };

@@ -14,6 +14,7 @@ mod rests;
 mod scales_with_load;
 mod schedules;
 mod stays_up;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -152,6 +153,25 @@ macro_rules! drawings {
     };
 }
 use drawings;
+
+/// Every drawing of every property.
+fn all_drawings() -> Vec<Drawing> {
+    [
+        rests::all(),
+        schedules::all(),
+        keeps_floor::all(),
+        keeps_spread::all(),
+        scales_with_load::all(),
+        progresses::all(),
+        fits::all(),
+        stays_up::all(),
+        another_cause::all(),
+        nothing_to_fail::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
 const DEPLOYMENTS: &str = "kube-controller-manager/deployment-controller";
 const RS: &str = "kube-controller-manager/replicaset-controller";

@@ -1,28 +1,9 @@
 //! What a judge says of a beginning stays true of the whole.
 
-use super::{CASES, Drawing, case, recording};
+use super::{CASES, Drawing, all_drawings, case, recording};
 use crate::experiment::Arm;
 use crate::property::claim::{judge, reproduced};
 use crate::verdict::Verdict;
-
-/// Every drawing of every property.
-fn drawings() -> Vec<Drawing> {
-    [
-        super::rests::all(),
-        super::schedules::all(),
-        super::keeps_floor::all(),
-        super::keeps_spread::all(),
-        super::scales_with_load::all(),
-        super::progresses::all(),
-        super::fits::all(),
-        super::stays_up::all(),
-        super::another_cause::all(),
-        super::nothing_to_fail::all(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
 
 fn agrees(drawing: &Drawing) {
     let Drawing {
@@ -52,7 +33,7 @@ fn agrees(drawing: &Drawing) {
 
 #[test]
 fn a_beginning_of_a_drawing_that_is_reproduced_stays_so() {
-    for drawing in drawings() {
+    for drawing in all_drawings() {
         agrees(&drawing);
     }
 }
@@ -74,7 +55,7 @@ fn a_beginning_of_a_recording_that_is_reproduced_stays_so() {
 
 #[test]
 fn the_drawings_show_each_verdict() {
-    let verdicts: Vec<Verdict> = drawings()
+    let verdicts: Vec<Verdict> = all_drawings()
         .iter()
         .map(|drawing| judge(&drawing.scenario, &drawing.timeline).verdict)
         .collect();

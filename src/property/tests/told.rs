@@ -1,0 +1,44 @@
+//! What is told of every drawing, to be read: the judgement in words and numbers, and each violation of each property.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Drawing, all_drawings};
+use crate::property::claim::{judge, pulse};
+use crate::property::{Property, Question};
+use crate::timeline::History;
+
+fn told(drawing: &Drawing) -> String {
+    let Drawing {
+        name,
+        scenario,
+        timeline,
+    } = drawing;
+    let judged = judge(scenario, timeline);
+    let mut text = format!("{name}\n  {}: {}\n", judged.verdict, judged.why);
+    let mut line = |what: &str, value: String| writeln!(text, "  {what}: {value}").unwrap();
+    if let Some(fight) = &judged.fight {
+        line("fight", fight.clone());
+    }
+    line("time", format!("{:?} of {:?}", judged.needed, judged.watched));
+    line("pulse", pulse(scenario, timeline));
+    line("facts", Value::from(judged.facts).to_string());
+    let history = History::of(timeline);
+    let anything = Question::default();
+    for violation in Property::ALL
+        .into_iter()
+        .flat_map(|property| property.violations(&history, &anything))
+    {
+        line("shows", serde_json::to_string(&violation).unwrap());
+    }
+    text
+}
+
+#[test]
+fn what_is_told_of_the_drawings_is_what_was_read_before() {
+    let all: Vec<String> = all_drawings().iter().map(told).collect();
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("drawings", all.join("\n"));
+    });
+}
