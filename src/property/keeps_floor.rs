@@ -135,7 +135,7 @@ fn dips(
             continue;
         };
         if value < floor {
-            let fell = before.is_some_and(|before| before >= *floor && before > *value);
+            let fell = before.is_some_and(|before| before >= *floor);
             if open && let Some(dip) = dips.last_mut() {
                 dip.least = dip.least.min(*value);
             } else if fell && question.covers(*t) {
@@ -222,14 +222,11 @@ fn causers<'h>(
     workload: &'h WorkloadRef,
     dip: &Dip,
 ) -> Vec<&'h Act> {
-    let value = looked_at(history, question, workload);
-    let mut rose = question.since;
-    for pair in value.points().windows(2) {
-        let [(_, before), (t, after)] = pair else { continue };
-        if *t < dip.from && after > before {
-            rose = rose.max(*t);
-        }
-    }
+    let value = looked_at(history, question, workload).until(dip.from);
+    let mut rises = value.points().windows(2).filter(|pair| pair[1].1 > pair[0].1);
+    let rose = rises
+        .next_back()
+        .map_or(question.since, |pair| pair[1].0.max(question.since));
     let takes = |act: &&Act| {
         let down = act.detail.as_deref().and_then(|detail| detail.split_once('→')).is_some_and(|(from, to)| {
             matches!((from.parse::<i64>(), to.parse::<i64>()), (Ok(from), Ok(to)) if to < from)

@@ -223,7 +223,7 @@ fn between<'a>(
 ) -> i64 {
     let value = |node: &'a NodeSeen| value(node, key);
     let open = nodes.values().filter(|node| node.ready && !node.cordoned);
-    let mut domains: BTreeMap<&str, i64> = open
+    let mut domains: BTreeMap<&str, u32> = open
         .filter_map(|node| value(node))
         .map(|value| (value, 0))
         .collect();
@@ -238,5 +238,5 @@ fn between<'a>(
         }
     }
     let most = domains.values().max().copied().unwrap_or(0);
-    most - domains.values().min().copied().unwrap_or(0)
+    i64::from(most - domains.values().min().copied().unwrap_or(0))
 }

@@ -108,7 +108,7 @@ pub(super) fn stretches(history: &History<'_>, question: &Question, state: &Seri
         None => state.clone(),
     };
     let end = question.end(history);
-    if end < question.since {
+    if end <= question.since {
         return Vec::new();
     }
     state.since(question.since).until(end).spans(|state| *state)

@@ -207,9 +207,11 @@ fn unexplained(history: &History<'_>, workload: &WorkloadRef, t: Duration, to: i
     let (before, after) = around(history, workload, t);
     let (told, after) = after?;
     let percent = before.and_then(|hpa| hpa.cpu_percent).max(after.cpu_percent)?;
-    let its_own = match changer(history, workload, t, to) {
-        Some(act) => act.actor == AUTOSCALER,
-        None => !history.audited && after.desired == to,
+    let its_own = if history.audited {
+        changer(history, workload, t, to).is_some_and(|act| act.actor == AUTOSCALER)
+    } else {
+        // Nobody wrote down whose it was: its own word tells.
+        after.desired == to
     };
     (its_own && to > after.min && percent <= target(history, workload)).then_some(told)
 }
@@ -217,7 +219,7 @@ fn unexplained(history: &History<'_>, workload: &WorkloadRef, t: Duration, to: i
 fn fallen(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> Option<Violation> {
     let falls = changes(history, question, workload)
         .into_iter()
-        .filter(|(_, from, to)| to < from && *to > 0);
+        .filter(|(_, from, to)| (1..*from).contains(to));
     let (t, complete, from, to, desired) = falls.into_iter().find_map(|(t, from, to)| {
         let (before, after) = around(history, workload, t);
         let wanted = before.map(|hpa| hpa.desired).filter(|desired| *desired > to)?;

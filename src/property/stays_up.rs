@@ -132,7 +132,8 @@ fn cascade(history: &History<'_>, question: &Question) -> Option<Violation> {
     let fallen = fallen(history, question);
     for (t, node) in stops(history, question) {
         let on_it = |pod: &&PodHistory<'_>| {
-            let there = pod.bound.is_some_and(|at| at < t) && pod.gone.is_none_or(|gone| gone > t);
+            // One that goes at that instant was there: it may be seen only after the node's stop.
+            let there = pod.bound.is_some_and(|at| at < t) && pod.gone.is_none_or(|gone| gone >= t);
             pod.last().node.as_deref() == Some(node) && there
         };
         for pod in history.pods.iter().filter(on_it) {
@@ -149,15 +150,10 @@ fn cascade(history: &History<'_>, question: &Question) -> Option<Violation> {
             }
         }
     }
-    let of = |workload: &WorkloadRef| {
-        question
-            .of
-            .as_ref()
-            .is_none_or(|of| of == workload || of.kind == "node")
-    };
+    let of = |workload: &WorkloadRef| question.of.as_ref().is_none_or(|of| of == workload);
     let chains = chains
         .into_iter()
-        .filter(|(workload, chain)| of(workload) && chain.len() >= TWO.min(at_least));
+        .filter(|(workload, chain)| of(workload) && chain.len() >= TWO);
     let (workload, chain) = chains.max_by_key(|(_, chain)| chain.len())?;
     let complete = chain.get(at_least - 1).map(|(t, _)| *t);
     let (since, until) = (chain.first()?.0, chain.last()?.0);

@@ -396,9 +396,7 @@ fn by_whom(
     from: Duration,
     at: Duration,
 ) -> Result<Duration, Missing> {
-    let scales = history
-        .acts_on(workload)
-        .filter(|act| act.does == Does::Scales && act.refused.is_none());
+    let scales = history.acts_on(workload).filter(|act| act.does == Does::Scales);
     let after: Vec<_> = scales.filter(|act| act.t > from && act.t <= at).collect();
     let missing: Vec<&str> = then
         .by

@@ -65,9 +65,9 @@ fn made_by_another(history: &History<'_>, set: &WorkloadRef) -> bool {
 /// When somebody else than its controller wrote the workload; without an audit log, when the scenario did anything.
 fn writes(history: &History<'_>, workload: &WorkloadRef) -> Vec<Duration> {
     if history.audited {
-        let by_others = history.acts_on(workload).filter(|act| {
-            act.pod.is_none() && act.refused.is_none() && matches!(act.does, Does::Writes | Does::Scales)
-        });
+        let by_others = history
+            .acts_on(workload)
+            .filter(|act| act.refused.is_none() && matches!(act.does, Does::Writes | Does::Scales));
         return by_others.map(|act| act.t).collect();
     }
     let steps = history

@@ -79,9 +79,7 @@ pub(super) fn violation(
         .rev()
         .find(|(t, _)| *t < since)
         .map_or(question.since, |(t, _)| *t);
-    let scales = history
-        .acts_on(workload)
-        .filter(|act| act.does == Does::Scales && act.refused.is_none());
+    let scales = history.acts_on(workload).filter(|act| act.does == Does::Scales);
     let scales: Vec<_> = scales.filter(|act| act.t > before && act.t <= to).collect();
     violation.acted(scales.iter().copied());
     let between = times[0];

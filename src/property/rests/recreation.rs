@@ -134,13 +134,13 @@ pub(super) fn figures(
     figures
 }
 
-/// When a pod was thrown away, of one that never got ready before that.
+/// When a pod was thrown away. One that was ready before that is none of those that were made: it begins the count anew.
 fn thrown_away(history: &History<'_>, pod: &PodHistory<'_>) -> Option<Duration> {
     let end = pod.failed.into_iter().chain(pod.terminating).min()?;
     let done = history
         .state_at(pod, end)
         .is_some_and(|state| state.phase == "Succeeded");
-    (!done && pod.ready.is_none_or(|ready| ready > end)).then_some(end)
+    (!done).then_some(end)
 }
 
 /// What happens to a workload's pods, in order of time.
@@ -165,7 +165,11 @@ fn steps(history: &History<'_>, question: &Question, workload: &WorkloadRef) -> 
             .iter()
             .map(|(t, wanted)| (*t, Step::Wanted(*wanted))),
     );
-    steps.retain(|(t, step)| question.covers(*t) || (*t < question.since && matches!(step, Step::Wanted(_))));
+    // What is wanted when the question begins is what was wanted before.
+    steps.retain(|(t, step)| match step {
+        Step::Wanted(_) => question.covers((*t).max(question.since)),
+        _ => question.covers(*t),
+    });
     steps.sort();
     steps
 }

@@ -117,7 +117,7 @@ fn told(
 
 fn rounds<'h>(history: &'h History<'_>, question: &Question, workload: &WorkloadRef) -> Rounds<'h> {
     let takings = takings(history, question, workload);
-    let placements = placements(history, workload);
+    let placements = placements(history, workload).since(question.since);
     let (wanted, first) = placements.at(question.since);
     let mut rounds = Rounds {
         takings,
@@ -129,11 +129,8 @@ fn rounds<'h>(history: &'h History<'_>, question: &Question, workload: &Workload
     let (mut wanted, mut revision) = (*wanted, first.as_ref().map(|(revision, _)| revision));
     seen.extend(rounds.first.clone().map(|first| (first, 0)));
     let mut changes = 0;
-    for (t, (now, placement)) in placements
-        .points()
-        .iter()
-        .filter(|(t, _)| *t > question.since && question.covers(*t))
-    {
+    let later = placements.points().iter().skip(1);
+    for (t, (now, placement)) in later.filter(|(t, _)| question.covers(*t)) {
         changes += usize::from(*now != wanted);
         wanted = *now;
         let Some((its, counts)) = placement else { continue };
@@ -183,10 +180,9 @@ fn placements(history: &History<'_>, workload: &WorkloadRef) -> Series<(Option<i
     });
     let wanted = history.number(workload, |seen| seen.wanted);
     wanted.with(&placed, |wanted, placed| {
-        let whole = placed.as_ref().filter(|(_, counts)| {
-            let there = counts.iter().sum::<usize>() as i64;
-            there > 0 && wanted.is_some_and(|wanted| wanted == there)
-        });
+        let whole = placed
+            .as_ref()
+            .filter(|(_, counts)| *wanted == Some(counts.iter().sum::<usize>() as i64));
         (*wanted, whole.cloned())
     })
 }

@@ -41,7 +41,11 @@ pub(super) fn scaled() -> Draft {
 
 /// Applied down to a number at 10 s, and brought back to five by somebody at 20 s.
 pub(super) fn undercut(number: i64, mender: &str) -> Draft {
-    apply(scaled().at(10.0), number)
+    mended(apply(scaled().at(10.0), number), number, mender)
+}
+
+fn mended(draft: Draft, number: i64, mender: &str) -> Draft {
+    draft
         .at(20.0)
         .asked((mender, "update deployments/scale", "web"), replicas(5))
         .deployment("web", 5, number)
@@ -71,6 +75,34 @@ fn budget(draft: Draft, floor: i64) -> Draft {
         healthy: 3,
         allowed: 3 - floor,
     })))
+}
+
+/// One of five is lost by itself, the autoscaler's minimum rises to four, and one is drained.
+fn drained_after_a_loss() -> Draft {
+    let draft = scaled().pods(&[("a", "w1"), ("b", "w2")]).at(5.0);
+    hpa(draft.deployment("web", 5, 4).at(8.0), 4)
+        .at(10.0)
+        .request((KUBECTL, "create pods/eviction", "web-a"))
+        .at(10.1)
+        .deployment("web", 5, 3)
+}
+
+/// Brought back once after an eviction by a descheduler, and then drained of two pods at once.
+fn mended_and_drained() -> Draft {
+    web(3)
+        .at(1.0)
+        .pods(&[("a", "w1"), ("b", "w1"), ("c", "w2"), ("d", "w2")])
+        .deployment("web", 3, 3)
+        .at(4.0)
+        .request(("descheduler", "create pods/eviction", "web-d"))
+        .deployment("web", 3, 2)
+        .at(6.0)
+        .deployment("web", 3, 3)
+        .at(10.0)
+        .request((KUBECTL, "create pods/eviction", "web-a"))
+        .request((KUBECTL, "create pods/eviction", "web-b"))
+        .at(10.1)
+        .deployment("web", 3, 1)
 }
 
 super::drawings! {
@@ -124,6 +156,27 @@ super::drawings! {
     a_dip_that_lasts_is_one:
         "failure: {keeps-floor: violated, of: deployment/web, floor: 3, for: 3s}",
         still(taken(KUBECTL, "create pods/eviction", 1), 30.0).end() => Said::Reproduced;
+    what_a_workload_lost_by_itself_before_its_floor_rose_is_lost_as_well:
+        "failure: {keeps-floor: violated, of: deployment/web, floor: hpa.min, by: [kubectl drain]}",
+        still(drained_after_a_loss(), 30.0).end() => Said::Inconclusive("also by somebody");
+    what_was_taken_away_before_it_last_rose_did_not_make_it_fall:
+        DRAINED, still(mended_and_drained(), 30.0).end() => Said::Reproduced;
+    where_a_watch_had_a_gap_nobody_knows_that_a_floor_was_kept:
+        UNDERCUT, still(undercut(3, HPA).at(25.0).gap("pods"), 30.0).end()
+            => Said::Inconclusive("the watch on pods had a gap at 25.0 s (too old resource version)");
+    nor_is_a_dip_known_that_came_after_a_gap:
+        UNDERCUT, still(mended(apply(scaled().at(5.0).gap("pods").at(10.0), 1), 1, HPA), 30.0).end() => Said::Inconclusive("had a gap at 5.0 s");
+    a_gap_after_a_dip_that_was_mended_takes_nothing_back:
+        UNDERCUT, still(undercut(1, HPA).at(25.0).gap("pods"), 30.0).end() => Said::Reproduced;
+    the_second_half_of_a_failure_is_neither_it_nor_its_absence:
+        "failure: {all: [{keeps-floor: violated, of: deployment/web, floor: 1}, {keeps-floor: violated, of: deployment/web, what: wanted, floor: hpa.min}]}",
+        still(undercut(1, HPA), 30.0).end() => Said::Inconclusive("half of the failure");
+    a_dip_before_the_second_mark_is_one:
+        "failure: {keeps-floor: violated, of: deployment/web, what: wanted, floor: hpa.min, to: later}",
+        still(undercut(1, HPA).at(25.0).mark("later"), 30.0).end() => Said::Reproduced;
+    a_dip_after_it_is_none:
+        "failure: {keeps-floor: violated, of: deployment/web, what: wanted, floor: hpa.min, to: early}",
+        still(mended(apply(scaled().at(5.0).mark("early").at(10.0), 1), 1, HPA), 30.0).end() => Said::Absent;
 }
 
 #[test]
@@ -144,4 +197,29 @@ fn a_dip_says_how_deep_it_was_how_long_and_who_brought_it_back() {
     );
     assert_eq!(judged.facts["below_for_s"], 10.0);
     assert_eq!(judged.needed, Some(std::time::Duration::from_secs(20)));
+}
+
+#[test]
+fn what_was_done_is_told_once_although_two_claims_ask_for_it() {
+    let drawing = super::Drawing {
+        name: "told once",
+        scenario: super::scenario(
+            "failure: {all: [{keeps-floor: violated, of: deployment/web, floor: 2}, {keeps-floor: violated, of: deployment/web, floor: 3}]}",
+        ),
+        timeline: still(undercut(1, HPA), 30.0).end(),
+    };
+    let judged = super::said(&drawing, &Said::Reproduced);
+    let told: Vec<String> = judged
+        .attribution
+        .iter()
+        .map(|deed| format!("{} {} {}", deed.actor, deed.does, deed.object))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "kubectl apply writes deployment web",
+            "kubectl apply scales deployment web",
+            "horizontal-pod-autoscaler scales deployment web"
+        ]
+    );
 }

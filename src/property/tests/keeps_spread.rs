@@ -1,8 +1,8 @@
-use super::{Said, still, web};
+use super::{SCHEDULER, Said, still, web};
 use crate::timeline::drawn::{Draft, node, seen};
 use crate::timeline::{SpreadSeen, What};
 
-const BETWEEN: &str = "
+pub(super) const BETWEEN: &str = "
 failure:
   keeps-spread: violated
   of: deployment/web
@@ -57,6 +57,34 @@ fn zones(pods: &[(&str, &str)], max_skew: i64) -> Draft {
 
 const THREE_TO_ONE: [(&str, &str); 4] = [("a", "w1"), ("b", "w2"), ("c", "w2"), ("d", "w3")];
 
+/// A scheduler binds them so, and after a minute somebody takes one of them away.
+fn bound_so() -> Draft {
+    let draft = THREE_TO_ONE.iter().fold(zones(&[], 1), |draft, (uid, node)| {
+        draft
+            .asked((SCHEDULER, "create pods/binding", &format!("web-{uid}")), |r| {
+                r.node = Some((*node).to_owned());
+            })
+            .pod(uid, Some(node))
+    });
+    draft
+        .at(62.0)
+        .request(("descheduler", "create pods/eviction", "web-a"))
+        .terminating("a", "w1")
+}
+
+/// An even spread, and on one node pods that do not count.
+fn strangers() -> Draft {
+    let draft = zones(&[("a", "w1"), ("d", "w3")], 1);
+    let draft = draft.pod_with("elsewhere", Some("w1"), |pod| pod.namespace = "shop".to_owned());
+    ["1", "2"].iter().fold(draft, |draft, n| {
+        draft
+            .pod_with(&format!("done-{n}"), Some("w1"), |pod| {
+                pod.phase = "Succeeded".to_owned()
+            })
+            .pod_with(&format!("other-{n}"), Some("w1"), |pod| pod.labels.clear())
+    })
+}
+
 super::drawings! {
     a_skew_that_lasts_from_mark_to_mark_is_one:
         BETWEEN, over(watched(&SKEWED)) => Said::Reproduced;
@@ -89,4 +117,26 @@ super::drawings! {
     a_key_that_no_node_has_is_no_spread:
         "failure: {keeps-spread: violated, of: deployment/web, over: rack, for: 60s}",
         still(zones(&THREE_TO_ONE, 1), 70.0).end() => Said::Inconclusive("no two open nodes differ in rack");
+    whoever_bound_the_pods_until_the_skew_was_complete_made_it:
+        "failure: {keeps-spread: violated, of: deployment/web, over: zone, for: 60s, by: [kube-scheduler]}",
+        still(bound_so(), 70.0).end() => Said::Reproduced;
+    what_happened_after_a_skew_was_complete_did_not_make_it:
+        "failure: {keeps-spread: violated, of: deployment/web, over: zone, for: 60s, by: [descheduler]}",
+        still(bound_so(), 70.0).end() => Said::Inconclusive("by kube-scheduler, without descheduler");
+    pods_that_have_finished_of_another_label_or_elsewhere_are_not_spread:
+        ZONES, still(strangers(), 70.0).end() => Said::Absent;
+    where_all_nodes_but_one_are_closed_there_is_nothing_to_spread_over:
+        "failure: {keeps-spread: violated, of: deployment/web, from: maintained, to: again}",
+        over(web(3).at(1.0).pods(&EVEN).deployment("web", 3, 3).what(closed("w2")).what(closed("w3")).at(5.0).mark("maintained"))
+            => Said::Inconclusive("no two open nodes differ in kubernetes.io/hostname");
+    a_rest_that_is_just_long_enough_shows_an_even_spread:
+        "failure: {keeps-spread: violated, of: deployment/web}",
+        still(web(3).at(1.0).pods(&EVEN[..2]).pod("c", None).at(30.0).pod("c", Some("w3")).deployment("web", 3, 3), 60.0).end()
+            => Said::Absent;
+    where_the_second_mark_comes_first_no_skew_lasted:
+        "failure: {keeps-spread: violated, of: deployment/web, from: again, to: maintained}",
+        over(watched(&SKEWED)) => Said::Inconclusive("nothing was watched");
+    nor_did_one_between_two_marks_at_one_time:
+        "failure: {keeps-spread: violated, of: deployment/web, from: maintained, to: again}",
+        still(watched(&SKEWED).mark("again"), 30.0).end() => Said::Inconclusive("nothing was watched");
 }

@@ -3,6 +3,7 @@
 //! Every drawing is also judged beginning by beginning (`prefix`): what is once *reproduced* stays so.
 
 mod another_cause;
+mod claims;
 mod fits;
 mod keeps_floor;
 mod keeps_spread;
@@ -15,6 +16,7 @@ mod scales_with_load;
 mod schedules;
 mod stays_up;
 mod told;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -166,6 +168,8 @@ fn all_drawings() -> Vec<Drawing> {
         fits::all(),
         stays_up::all(),
         another_cause::all(),
+        claims::all(),
+        work::all(),
         nothing_to_fail::all(),
     ]
     .into_iter()

@@ -73,6 +73,25 @@ pub(super) fn drained(agent: &str, answers: &[u16]) -> Draft {
     })
 }
 
+/// A rollout of which its controller says two things.
+fn troubled() -> Draft {
+    web(3).at(1.0).workload("deployment", "web", |web| {
+        (web.wanted, web.replicas, web.updated) = (3, 3, 1);
+        web.troubles = vec![
+            "ReplicaFailure: FailedCreate: exceeded quota".to_owned(),
+            "Progressing: ProgressDeadlineExceeded".to_owned(),
+        ];
+    })
+}
+
+/// Five pods of which three are wanted, all of the newest template.
+fn too_many() -> Draft {
+    let draft = web(3).at(1.0).pods(&[("a", "w1"), ("b", "w2")]);
+    draft.workload("deployment", "web", |web| {
+        (web.wanted, web.replicas, web.updated, web.available) = (3, 5, 3, 5);
+    })
+}
+
 super::drawings! {
     a_rollout_whose_pods_may_not_be_made_is_a_deadlock:
         QUOTA, still(rollout("exceeded quota: web"), 80.0).end() => Said::Reproduced;
@@ -102,6 +121,43 @@ super::drawings! {
         DRAIN, still(drained(KUBECTL, &[429; 4]), 120.0).end() => Said::Inconclusive("web-a was refused its eviction, and is still there");
     evictions_that_somebody_else_is_refused_are_another_failure:
         DRAIN, still(drained("descheduler", &[429; 7]), 45.0).end() => Said::Inconclusive("by descheduler, without kubectl drain");
+    each_reason_that_a_controller_says_must_be_named:
+        "failure: {progresses: violated, of: deployment/web, because: exceeded quota, for: 60s}",
+        still(troubled(), 80.0).end() => Said::Inconclusive("for Progressing: ProgressDeadlineExceeded, not for exceeded quota");
+    all_of_them_may_be:
+        "failure: {progresses: violated, of: deployment/web, because: [exceeded quota, ProgressDeadlineExceeded], for: 60s}",
+        still(troubled(), 80.0).end() => Said::Reproduced;
+    a_rollout_that_begins_with_the_last_that_is_seen_has_not_stood_still:
+        "failure: {progresses: violated, of: deployment/web}",
+        still(web(3), 30.0).workload("deployment", "web", |web| {
+            (web.wanted, web.replicas, web.updated) = (3, 3, 1);
+            web.troubles = vec!["ReplicaFailure: FailedCreate".to_owned()];
+        }).end() => Said::Inconclusive("1 of 3 pods are of the newest template");
+    a_scale_down_whose_pods_may_not_be_deleted_is_a_deadlock:
+        "failure: {progresses: violated, of: deployment/web, by: [replicaset-controller]}",
+        still([10.0, 20.0, 30.0].into_iter().fold(too_many(), |draft, at| {
+            draft.at(at).asked((RS, "delete pods", "web-a"), |r| r.code = 403)
+        }), 60.0).end() => Said::Reproduced;
+    a_scale_down_that_nobody_tries_is_no_deadlock_and_has_not_ended:
+        "failure: {progresses: violated, of: deployment/web}",
+        still(too_many(), 60.0).end() => Said::Inconclusive("5 of 3 pods are there");
+    a_replica_set_rolls_nothing_out:
+        "failure: {progresses: violated, of: replicaset/solo}",
+        still(web(3).workload("replicaset", "solo", |set| {
+            (set.wanted, set.replicas, set.available) = (3, 3, 3);
+            set.troubles = vec!["ReplicaFailure: FailedCreate".to_owned()];
+        }), 60.0).end() => Said::Inconclusive("nothing was under way");
+    an_eviction_that_was_refused_before_the_mark_is_not_asked_about:
+        "failure: {progresses: violated, of: deployment/web, since: later}",
+        still(drained(KUBECTL, &[429; 7]).at(45.0).mark("later"), 60.0).end() => Said::Inconclusive("nothing was under way");
+    a_drain_that_is_granted_after_it_stood_still_that_long_stood_still:
+        DRAIN, still(drained(KUBECTL, &[429, 429, 429, 429, 429, 429, 429, 201]), 120.0).end() => Said::Reproduced;
+    a_drain_that_stands_still_after_an_eviction_was_granted_is_a_deadlock:
+        DRAIN, still(drained(KUBECTL, &[429, 201, 429, 429, 429, 429, 429, 429, 429]), 60.0).end() => Said::Reproduced;
+    evictions_that_several_are_refused_are_nobodys_deadlock:
+        DRAIN, still((0..5).fold(drained(KUBECTL, &[429; 2]), |draft, n| {
+            draft.at(20.0 + 5.0 * f64::from(n)).asked(("descheduler", "create pods/eviction", "web-a"), |r| r.code = 429)
+        }), 120.0).end() => Said::Inconclusive("web-a was refused its eviction, and is still there");
 }
 
 #[test]

@@ -15,7 +15,7 @@ failure:
   while: {wanted: 3}
 ";
 
-const EVICTS_IN_CYCLES: &str = "
+pub(super) const EVICTS_IN_CYCLES: &str = "
 steps: [{apply: 10-web.yaml}, {descheduler: {policy: policy.yaml, every: 10s}}]
 failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], at-least: 3 rounds}
 ";
@@ -107,16 +107,56 @@ pub(super) fn without_requests(mut timeline: Timeline) -> Timeline {
     timeline
 }
 
-fn refused() -> Timeline {
-    let refuse = |draft: Draft, at: f64| {
+/// Three evictions of a pod, each answered so.
+fn refused(codes: [u16; 3]) -> Timeline {
+    let refuse = |draft: Draft, (at, code): (f64, u16)| {
         draft
             .at(at)
             .asked((DESCHEDULER, "create pods/eviction", "web-a"), |r| {
-                r.code = 429;
+                r.code = code;
                 r.why = Some("RemoveDuplicates".to_owned());
             })
     };
-    still([10.0, 20.0, 30.0].into_iter().fold(settled(), refuse), 40.0).end()
+    let refused = [10.0, 20.0, 30.0].into_iter().zip(codes).fold(settled(), refuse);
+    still(refused, 40.0).end()
+}
+
+/// With a write of the workload between the first two attempts.
+fn written_between(mut timeline: Timeline) -> Timeline {
+    let write = Draft::new("t")
+        .at(15.0)
+        .asked((KUBECTL, "patch deployments", "web"), replicas(3))
+        .done();
+    timeline.insert(write.entries[0].clone());
+    timeline
+}
+
+fn marked(mut timeline: Timeline, at: f64) -> Timeline {
+    let mark = Draft::new("t").at(at).mark("later").done();
+    timeline.insert(mark.entries[0].clone());
+    timeline
+}
+
+/// A pod goes at the very mark, at which another has its place and the last one gets one; two rounds come after it.
+fn moved_at_the_mark() -> Timeline {
+    let draft = web(3).at(1.0).pods(&[("a", "w1"), ("b", "w1")]).pod("c", None);
+    let draft = evict_for("RemoveDuplicates")(draft.deployment("web", 3, 2).at(10.0).mark("later"), "web-a");
+    let draft = draft.terminating("a", "w1").pods(&[("d", "w1"), ("c", "w2")]);
+    let draft = round(draft, 20.0, "d", "e", "w1", &evict_for("RemoveDuplicates"));
+    still(
+        round(draft, 30.0, "e", "f", "w1", &evict_for("RemoveDuplicates")),
+        40.0,
+    )
+    .end()
+}
+
+/// A pod goes to an empty node, back, and there again.
+fn to_and_fro() -> Timeline {
+    let draft = settled()
+        .round(10.0, ("a", "w1"), ("d", "w3"))
+        .round(20.0, ("d", "w3"), ("e", "w1"))
+        .round(30.0, ("e", "w1"), ("f", "w3"));
+    still(draft, 40.0).end()
 }
 
 /// A deployment's own controller takes pods away and makes others, as in a rollout, and places come back.
@@ -148,6 +188,19 @@ fn preempted() -> Timeline {
                 .pod(pair[1], Some("w1"))
         });
     still(draft, 40.0).end()
+}
+
+/// The same, with the scheduler's condition on what is gone.
+fn preempted_by_condition() -> Timeline {
+    let mut timeline = preempted();
+    for entry in &mut timeline.entries {
+        if let crate::timeline::What::Pod(pod) = &mut entry.what
+            && pod.state.terminating
+        {
+            pod.state.disruption = Some("PreemptionByScheduler".to_owned());
+        }
+    }
+    timeline
 }
 
 pub(super) const RECREATES: &str = "
@@ -215,6 +268,50 @@ fn deleted_first() -> Timeline {
     timeline
 }
 
+/// Three pods of so many that are wanted, of which some are thrown away from 4 s on, each for a reason.
+fn made_before_thrown_away(wanted: i64, reasons: &[&str]) -> Timeline {
+    let draft = ["p0", "p1", "p2"].into_iter().zip([1.0, 2.0, 3.0]).fold(
+        web(wanted).at(0.5).mark("later"),
+        |draft, (uid, at)| {
+            draft.at(at).pod_with(uid, Some("w1"), |pod| {
+                (pod.ready, pod.phase) = (false, "Pending".to_owned());
+            })
+        },
+    );
+    let draft = reasons.iter().enumerate().fold(draft, |draft, (n, reason)| {
+        draft.at(4.0 + n as f64).rejected(&format!("p{n}"), "w1", reason)
+    });
+    still(draft, 8.0).end()
+}
+
+/// A pod that was ready goes while two of four are thrown away.
+fn a_ready_one_goes() -> Timeline {
+    let draft = web(1).at(0.5).pod("ready", Some("w1"));
+    let pending = |draft: Draft, uid: &str| {
+        draft.pod_with(uid, Some("w1"), |pod| {
+            (pod.ready, pod.phase) = (false, "Pending".to_owned());
+        })
+    };
+    let draft = ["p0", "p1", "p2", "p3"].into_iter().fold(draft.at(1.0), pending);
+    let draft = draft.at(2.0).terminating("ready", "w1");
+    let draft = draft.at(3.0).failed("p0", "w1").at(4.0).failed("p1", "w1");
+    still(draft, 8.0).end()
+}
+
+/// The last of five is cleared away by somebody else.
+fn last_cleared_away_by(agent: &str) -> Timeline {
+    let mut timeline = still(thrown_away(&[TAINT; 5], "w1"), 8.0).end();
+    for entry in &mut timeline.entries {
+        if let crate::timeline::What::Request(request) = &mut entry.what
+            && request.verb == "delete"
+            && request.name == "web-p4"
+        {
+            agent.clone_into(&mut request.agent);
+        }
+    }
+    timeline
+}
+
 fn one_gets_ready() -> Timeline {
     let draft = thrown_away(&[TAINT; 2], "w1").at(3.5).pod("ready", Some("w1"));
     still(draft.deployment("web", 1, 1), 60.0).end()
@@ -253,6 +350,44 @@ pub(super) const KEEPER: &str = "keeper";
 fn contested(rounds: usize) -> Draft {
     let turns: Vec<(&str, i64)> = (0..rounds).flat_map(|_| [(KEEPER, 3), (HPA, 5)]).collect();
     in_turns(&turns)
+}
+
+/// Replica sets of which nothing but steps of the scenario could be the reason, one before each.
+fn unaudited_sets(step: &str) -> Timeline {
+    let mut timeline = without_requests(still(replica_sets(4, false), 10.0).end());
+    for at in [1.5, 2.5, 3.5, 4.5] {
+        let step = Draft::new("t").at(at).step(step).done();
+        timeline.insert(step.entries[0].clone());
+    }
+    timeline
+}
+
+/// Replica sets, each after a write that was refused.
+fn sets_after_refusals() -> Timeline {
+    let mut timeline = still(replica_sets(4, true), 10.0).end();
+    for entry in &mut timeline.entries {
+        if let crate::timeline::What::Request(request) = &mut entry.what
+            && request.verb == "patch"
+        {
+            request.code = 403;
+        }
+    }
+    timeline
+}
+
+/// A deployment that had collisions before it was first seen.
+fn collided_before() -> Timeline {
+    let draft = Draft::new("t").nodes(&["w1"]).mark("applied").at(1.0);
+    let draft = draft.workload("deployment", "web", |web| {
+        (
+            web.wanted,
+            web.replicas,
+            web.updated,
+            web.available,
+            web.collisions,
+        ) = (1, 1, 1, 1, Some(3));
+    });
+    still(draft, 60.0).end()
 }
 
 pub(super) const EXPLODES: &str = "
@@ -294,13 +429,16 @@ super::drawings! {
     a_loop_of_another_workload_is_another_failure:
         EVICTS, of_another() => Said::Inconclusive("not of deployment/web");
     evictions_that_are_refused_again_and_again_are_no_rest:
-        EVICTS, refused() => Said::Inconclusive("3 attempts to evict its pods are refused");
+        EVICTS, refused([429; 3]) => Said::Inconclusive("3 attempts to evict its pods are refused");
     a_loop_in_which_another_number_is_wanted_is_another_failure:
         "failure: {rests: violated, as: evict-loop, of: deployment/web, while: {wanted: 4}}",
         three(&evict_for("RemoveDuplicates")) => Said::Inconclusive("not wanted 4 all the while");
     refused_evictions_are_a_loop_that_can_be_named:
         "failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], because: '429'}",
-        refused() => Said::Reproduced;
+        refused([429; 3]) => Said::Reproduced;
+    a_refusal_without_words_has_those_of_its_status:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, because: [403 Forbidden, 409 Conflict, 422 Unprocessable Entity]}",
+        refused([403, 409, 422]) => Said::Reproduced;
     what_a_workloads_own_controller_takes_away_is_no_eviction:
         EVICTS, rolled_out() => Said::Absent;
     without_an_audit_log_the_placement_tells_the_loop_and_nobody_is_blamed:
@@ -367,6 +505,50 @@ super::drawings! {
         }), 10.0).end() => Said::Reproduced;
     replica_sets_of_which_two_are_unexplained_and_go_on_are_neither:
         EXPLODES, still(replica_sets(2, false), 6.0).end() => Said::Inconclusive("has begun");
+    attempts_between_which_something_else_is_granted_are_a_loop:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, by: [descheduler], because: '429'}",
+        written_between(refused([429; 3])) => Said::Reproduced;
+    a_condition_says_why_a_pod_is_preempted:
+        "failure: {rests: violated, as: preemption-loop, of: deployment/web, by: [kube-scheduler], because: PreemptionByScheduler}",
+        preempted_by_condition() => Said::Reproduced;
+    without_an_audit_log_a_condition_tells_the_preemption:
+        PREEMPTS, without_requests(preempted_by_condition()) => Said::Reproduced;
+    a_placement_that_is_there_when_the_question_begins_is_no_return:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, since: later}", moved_at_the_mark() => Said::Inconclusive("has begun");
+    a_placement_that_comes_back_after_the_second_mark_is_not_asked_about:
+        "failure: {rests: violated, as: evict-loop, of: deployment/web, from: applied, to: later}",
+        marked(three(&evict_for("RemoveDuplicates")), 31.0) => Said::Inconclusive("has begun");
+    of_placements_that_come_back_as_often_the_first_is_told:
+        "failure: {rests: violated, as: placement-swap, of: deployment/web, since: later}", marked(to_and_fro(), 5.0) => Said::Inconclusive("has begun");
+    the_pod_that_completes_a_loop_is_part_of_it:
+        "failure: {rests: violated, as: recreate-loop, of: deployment/web, because: TaintToleration}",
+        made_before_thrown_away(1, &[TAINT, "OutOfcpu"]) => Said::Inconclusive("for OutOfcpu, not for TaintToleration");
+    a_pod_that_was_ready_is_none_of_those_that_are_thrown_away:
+        "failure: {rests: violated, as: recreate-loop, of: deployment/web, at-least: 4 pods}", a_ready_one_goes() => Said::Inconclusive("has begun");
+    what_is_wanted_when_the_question_begins_was_wanted_before:
+        "failure: {rests: violated, as: recreate-loop, of: deployment/web, since: later}", made_before_thrown_away(2, &[TAINT]) => Said::Reproduced;
+    who_clears_away_what_is_left_of_a_loop_did_not_make_it:
+        "failure: {rests: violated, as: recreate-loop, of: deployment/web, by: [kubectl], at-least: 4 pods}",
+        last_cleared_away_by(KUBECTL) => Said::Inconclusive("without kubectl");
+    two_pods_of_four_that_go_on_are_neither:
+        RECREATES, still(thrown_away(&[TAINT; 2], "w1"), 4.0).end() => Said::Inconclusive("has begun");
+    one_pod_that_is_thrown_away_has_begun_nothing:
+        RECREATES, still(thrown_away(&[TAINT; 1], "w1").at(3.0).pod("ready", Some("w1")).deployment("web", 1, 1), 4.0).end() => Said::Absent;
+    replicas_that_go_a_long_way_are_told_by_its_beginning:
+        OSCILLATES, still(contested(4), 90.0).end() => Said::Reproduced;
+    who_makes_pods_makes_no_replica_sets:
+        "failure: {rests: violated, as: replicaset-explosion, of: deployment/web, by: [replicaset-controller]}",
+        still(replica_sets(2, false).at(3.5).request((RS, "create pods", "web-a")).pod("a", Some("w1")).at(4.0).replica_set("web-4", 0)
+            .asked((DEPLOYMENTS, "create replicasets", "web-4"), replicas(0)).at(5.0).replica_set("web-5", 0)
+            .asked((DEPLOYMENTS, "create replicasets", "web-5"), replicas(0)), 10.0).end() => Said::Inconclusive("without replicaset-controller");
+    a_write_that_is_refused_explains_no_replica_set:
+        EXPLODES, sets_after_refusals() => Said::Reproduced;
+    without_an_audit_log_a_step_explains_a_replica_set:
+        EXPLODES, unaudited_sets("patch deployment/web") => Said::Absent;
+    a_step_that_only_waits_explains_none:
+        EXPLODES, unaudited_sets("wait 1s") => Said::Reproduced;
+    collisions_from_before_a_deployment_was_seen_do_not_grow:
+        EXPLODES, collided_before() => Said::Absent;
 }
 
 fn drawn(claim: &str, timeline: Timeline) -> crate::verdict::Judgement {

@@ -1,4 +1,5 @@
-use super::{HPA, KUBECTL, Said, replicas, still, web};
+use super::rests::without_requests;
+use super::{HPA, KUBECTL, Said, keeps_floor, replicas, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{HpaSeen, Timeline, What};
 
@@ -56,7 +57,7 @@ pub(super) fn scaled(draft: Draft, at: f64, agent: &str, number: i64) -> Draft {
 }
 
 /// The autoscaler goes up to so many at a utilisation, and back to one.
-fn burst(most: i64, percent: i64, back: bool) -> Timeline {
+pub(super) fn burst(most: i64, percent: i64, back: bool) -> Timeline {
     let draft = hpa(web(1).at(1.0).deployment("web", 1, 1).at(5.0), 1, percent);
     let draft = scaled(draft, 10.0, HPA, 3);
     let draft = hpa(scaled(hpa(draft, 3, percent), 25.0, HPA, most), most, percent);
@@ -90,6 +91,19 @@ fn undone(agent: &'static str, desired: i64) -> Timeline {
 pub(super) fn raised(before: i64, after: i64, agent: &str) -> Timeline {
     let draft = hpa(web(3).at(1.0).deployment("web", 3, 3), 3, before);
     still(hpa(scaled(draft, 10.0, agent, 6), 6, after), 20.0).end()
+}
+
+/// The autoscaler's minimum is raised.
+fn at_least(draft: Draft, min: i64) -> Draft {
+    draft.what(What::Hpa(seen(HpaSeen {
+        min,
+        max: 9,
+        current: 3,
+        desired: 3,
+        cpu_percent: Some(1),
+        target_percent: Some(50),
+        ..super::hpa_of_web()
+    })))
 }
 
 super::drawings! {
@@ -130,4 +144,26 @@ super::drawings! {
         UNDONE, undone(KUBECTL, 3) => Said::Absent;
     a_fall_is_no_over_scale:
         REMEMBERED, undone(KUBECTL, 6) => Said::Absent;
+    where_nobody_wrote_requests_down_a_rise_to_what_the_autoscaler_wants_is_its_own:
+        REMEMBERED, without_requests(raised(1, 1, HPA)) => Said::Reproduced;
+    a_rise_that_nobody_is_known_to_have_made_is_not_the_autoscalers:
+        REMEMBERED, still(hpa(hpa(web(3).at(1.0).deployment("web", 3, 3), 3, 1).at(10.0).deployment("web", 6, 3), 6, 1), 20.0).end()
+            => Said::Absent;
+    a_rise_to_the_minimum_needs_no_load:
+        REMEMBERED, still(at_least(scaled(at_least(hpa(web(3).at(1.0).deployment("web", 3, 3), 3, 1).at(5.0), 6), 10.0, HPA, 6), 6), 20.0).end()
+            => Said::Absent;
+    a_fall_to_nothing_switches_the_autoscaler_off:
+        UNDONE, still(scaled(hpa(web(6).at(1.0).deployment("web", 6, 6), 6, 60), 10.0, KUBECTL, 0), 40.0).end() => Said::Absent;
+    a_rise_to_less_than_the_autoscaler_wants_is_no_fall:
+        UNDONE, still(scaled(hpa(web(1).at(1.0).deployment("web", 1, 1), 6, 60), 10.0, KUBECTL, 3), 40.0).end() => Said::Absent;
+    where_nobody_wrote_requests_down_a_fall_below_what_the_autoscaler_still_wants_is_somebody_elses:
+        UNDONE, without_requests(undone(KUBECTL, 6)) => Said::Reproduced;
+    and_one_to_what_it_wants_then_is_its_own:
+        UNDONE, without_requests(still(hpa(scaled(hpa(web(6).at(1.0).deployment("web", 6, 6), 6, 60), 10.0, HPA, 3), 3, 60), 40.0).end())
+            => Said::Absent;
+    a_rise_from_the_number_is_no_rise_to_it:
+        "failure: {scales-with-load: violated, as: over-scale, of: deployment/web, up-to: 3}",
+        raised(90, 90, HPA) => Said::Inconclusive("wanted 3 all the while");
+    an_autoscaler_that_only_says_how_many_it_wants_works:
+        UNDONE, still(keeps_floor::hpa(web(6).at(1.0).deployment("web", 6, 6), 1), 60.0).end() => Said::Absent;
 }

@@ -1,4 +1,4 @@
-use super::{SCHEDULER, Said, still, web};
+use super::{SCHEDULER, Said, replicas, still, web};
 use crate::timeline::drawn::{Draft, node, seen};
 use crate::timeline::{Timeline, What};
 
@@ -107,6 +107,21 @@ super::drawings! {
     it_is_stuck_once_it_waited_as_long_as_was_asked:
         "failure: {schedules: violated, of: deployment/web, for: 30s}",
         still(refused(SPREAD), 35.0).end() => Said::Reproduced;
+    a_pod_that_is_told_to_go_runs_no_more:
+        STUCK, still(refused(SPREAD).pod("d", Some("w1")).at(6.0).terminating("d", "w1"), 30.0).end() => Said::Reproduced;
+    what_is_written_after_a_pod_was_stuck_did_not_leave_it_so:
+        "failure: {schedules: violated, of: deployment/web, by: [keeper]}",
+        still(refused(SPREAD).at(20.0).asked(("keeper", "update deployments/scale", "web"), replicas(4)).deployment("web", 4, 2), 30.0).end()
+            => Said::Inconclusive("without keeper");
+    a_pod_that_asks_for_more_memory_than_any_node_has_is_another_failure:
+        STUCK, still(["w1", "w2", "w3"].iter().fold(refused(SPREAD), |draft, name| {
+            let mut state = node(name, 8_000);
+            state.memory = 100;
+            draft.what(What::Node(seen(state)))
+        }).pod_with("c", None, |pod| {
+            pod.unschedulable = Some(SPREAD.to_owned());
+            pod.memory_request = 101;
+        }), 30.0).end() => Said::Inconclusive("not while all held that should");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 use super::{NODES, RS, SCHEDULER, Said, still, web};
 use crate::experiment::LivenessChange;
-use crate::timeline::What;
 use crate::timeline::drawn::{Draft, node, seen};
+use crate::timeline::{Timeline, What};
 
 pub(super) const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
+const TWO_NODES: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}";
 const RESTARTS: &str = "failure: {stays-up: violated, as: restarts, since: load}";
 
 pub(super) fn stops(draft: Draft, at: f64, name: &str) -> Draft {
@@ -37,6 +38,12 @@ fn two() -> Draft {
     )
 }
 
+/// The first node stops at 10 s, a pod of it comes to another at a time, and the second node stops at 20 s.
+fn moved(at: f64, to: &str) -> Draft {
+    let draft = moves(stops(settled(), 10.0, "w1"), at, ("a", "w1"), ("b", to));
+    stops(draft, 20.0, "w2")
+}
+
 fn three() -> Draft {
     stops(moves(two(), 25.0, ("b", "w2"), ("c", "w3")), 30.0, "w3")
 }
@@ -61,6 +68,22 @@ fn kills(count: usize) -> Draft {
     })
 }
 
+/// Killed twice, and back after two seconds in between.
+fn comes_back() -> Timeline {
+    let restarted = LivenessChange::Restarted {
+        restarts: 1,
+        pid: None,
+    };
+    let draft = kills(1)
+        .at(12.0)
+        .what(What::Liveness(restarted))
+        .at(14.0)
+        .what(What::Liveness(LivenessChange::Alive))
+        .at(30.0)
+        .what(What::Liveness(LivenessChange::Killing { failures: 8 }));
+    still(draft, 60.0).end()
+}
+
 super::drawings! {
     nodes_that_stop_one_after_the_other_under_the_pods_of_the_last_are_a_cascade:
         CASCADE, still(three(), 60.0).end() => Said::Reproduced;
@@ -79,4 +102,27 @@ super::drawings! {
         RESTARTS, still(kills(1), 60.0).end() => Said::Inconclusive("has begun");
     without_a_kill_it_stays_up:
         RESTARTS, still(kills(0), 60.0).end() => Said::Absent;
+    an_api_server_that_comes_back_says_how_long_that_took:
+        RESTARTS, comes_back() => Said::Reproduced;
+    a_cascade_may_be_of_one_workload:
+        "failure: {stays-up: violated, as: cascade, of: deployment/web, at-least: 2 nodes}", still(two(), 60.0).end() => Said::Reproduced;
+    a_cascade_of_another_workload_is_another_failure:
+        "failure: {stays-up: violated, as: cascade, of: deployment/other, at-least: 2 nodes}",
+        still(two(), 60.0).end() => Said::Inconclusive("not of deployment/other");
+    a_node_that_stops_alone_is_no_cascade:
+        TWO_NODES, still(stops(settled(), 10.0, "w1"), 20.0).end() => Said::Inconclusive("w1 stopped");
+    a_node_to_which_no_pod_of_the_last_had_come_stops_for_itself:
+        TWO_NODES, still(moved(15.0, "w3"), 60.0).end() => Said::Inconclusive("w1 and w2 stopped");
+    a_pod_that_comes_at_the_instant_that_its_node_stops_did_not_stop_it:
+        TWO_NODES, still(moved(20.0, "w2"), 60.0).end() => Said::Inconclusive("w1 and w2 stopped");
+    a_pod_that_came_at_the_instant_that_the_last_node_stopped_came_not_for_that:
+        TWO_NODES, still(moved(10.0, "w2"), 60.0).end() => Said::Inconclusive("w1 and w2 stopped");
+    a_pod_that_went_before_its_node_stopped_did_not_stop_it:
+        TWO_NODES, still(stops(moves(stops(settled(), 10.0, "w1"), 15.0, ("a", "w1"), ("b", "w2")).at(17.0).gone("b", "w2"), 20.0, "w2"), 60.0)
+            .end() => Said::Inconclusive("w1 and w2 stopped");
+    a_pod_that_goes_at_the_instant_that_its_node_stops_was_still_there:
+        TWO_NODES, still(two().gone("b", "w2"), 60.0).end() => Said::Reproduced;
+    a_step_that_stops_one_node_does_not_explain_another:
+        TWO_NODES, still(stops(stops(settled().at(9.0).step("stop w1"), 10.0, "w2"), 20.0, "w1"), 60.0).end()
+            => Said::Inconclusive("w2 stopped");
 }

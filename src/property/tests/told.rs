@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Drawing, all_drawings};
 use crate::property::claim::{judge, pulse};
-use crate::property::{Property, Question};
+use crate::property::{Kind, Property, Question};
 use crate::timeline::History;
 
 fn told(drawing: &Drawing) -> String {
@@ -41,4 +41,15 @@ fn what_is_told_of_the_drawings_is_what_was_read_before() {
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("drawings", all.join("\n"));
     });
+}
+
+#[test]
+fn properties_and_kinds_are_told_by_the_names_that_they_are_written_with() {
+    let written = |name: serde_json::Result<Value>| name.unwrap().as_str().unwrap().to_owned();
+    for property in Property::ALL {
+        assert_eq!(property.to_string(), written(serde_json::to_value(property)));
+    }
+    for kind in Kind::ALL {
+        assert_eq!(kind.to_string(), written(serde_json::to_value(kind)));
+    }
 }
