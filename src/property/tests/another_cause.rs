@@ -1,10 +1,8 @@
 //! What looks like the named failure and is not it: somebody else had a hand in it, or something else made it.
 
-use super::rests::{
-    DESCHEDULER, EVICTS, EXPLODES, KEEPER, RECREATES, SWAPS, TAINT, by, evict_for, in_turns, round, rounds,
-    settled, thrown_away, without_requests,
-};
-use super::{HPA, KUBECTL, SCHEDULER, Said, keeps_floor, progresses, replicas, stays_up, still, web};
+use super::loops::{EXPLODES, RECREATES, TAINT, in_turns, thrown_away};
+use super::rests::{DESCHEDULER, EVICTS, SWAPS, by, evict_for, round, rounds, settled, without_requests};
+use super::{HPA, KEEPER, KUBECTL, SCHEDULER, Said, keeps_floor, progresses, replicas, stays_up, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{HpaSeen, Timeline, What};
 

@@ -1,7 +1,8 @@
 //! What a claim may say of any property: several at once, circumstances, what comes then; and the case's facts and premises.
 
 use super::keeps_floor::{UNDERCUT, undercut};
-use super::rests::{in_turns, settled};
+use super::loops::in_turns;
+use super::rests::settled;
 use super::{HPA, KUBECTL, SCHEDULER, Said, keeps_spread, scales_with_load, still, web};
 use crate::timeline::Timeline;
 use crate::timeline::drawn::Draft;

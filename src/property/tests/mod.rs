@@ -7,6 +7,7 @@ mod claims;
 mod fits;
 mod keeps_floor;
 mod keeps_spread;
+mod loops;
 mod nothing_to_fail;
 mod prefix;
 mod progresses;
@@ -160,6 +161,7 @@ use drawings;
 fn all_drawings() -> Vec<Drawing> {
     [
         rests::all(),
+        loops::all(),
         schedules::all(),
         keeps_floor::all(),
         keeps_spread::all(),
@@ -183,6 +185,7 @@ const HPA: &str = "kube-controller-manager/horizontal-pod-autoscaler";
 const NODES: &str = "kube-controller-manager/node-controller";
 const SCHEDULER: &str = "kube-scheduler/scheduler";
 const KUBECTL: &str = "kubectl/kubeclash";
+const KEEPER: &str = "keeper";
 
 /// Three nodes, a deployment `web` and its replica set, and the mark `applied`.
 fn web(wanted: i64) -> Draft {
