@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::Failure;
+use super::cases::{CasesFlags, folder_of, names};
 use crate::exit;
+use crate::experiment::ArmId;
 use crate::ledger::{self, Entry, Ledger, LedgerError, contradictions};
 use crate::progress::Progress;
 use crate::report::Style;
@@ -81,6 +83,7 @@ pub struct AddArgs {
 /// Draw the builds of a ledger in order with their colours, and name what does not fit together.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  kubeclash ledger show\n  \
+                        kubeclash ledger show --case c7 --case ./mine\n  \
                         kubeclash ledger show search/ledger.jsonl --format json | jq -r '.contradiction.sentence // empty'")]
 pub struct ShowArgs {
     /// The ledger
@@ -89,6 +92,43 @@ pub struct ShowArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t = LedgerFormat::Text)]
     pub format: LedgerFormat,
+    /// Only the runs of a case: an id (c7), a name, a glob, or a case's folder; can be given several times
+    #[arg(long = "case", value_name = "CASE")]
+    pub only: Vec<String>,
+    /// Where cases are found
+    #[command(flatten)]
+    pub cases: CasesFlags,
+}
+
+impl ShowArgs {
+    /// The runs that are asked for.
+    fn chosen(&self, entries: Vec<Entry>) -> Result<Vec<Entry>, Failure> {
+        if self.only.is_empty() {
+            return Ok(entries);
+        }
+        let folders: Vec<PathBuf> = self.only.iter().filter_map(|word| folder_of(word)).collect();
+        let library = self.cases.library_with(&folders)?;
+        for word in &self.only {
+            if !library.iter().any(|case| names(word, case)) {
+                return Err(Failure::new(exit::USAGE, library.no_case(word)));
+            }
+        }
+        let asked = |entry: &Entry| {
+            let arm: Option<ArmId> = entry.setup.test.as_deref().and_then(|test| test.parse().ok());
+            let case = arm.and_then(|arm| library.find(&arm.case));
+            case.is_some_and(|case| self.only.iter().any(|word| names(word, case)))
+        };
+        let chosen: Vec<Entry> = entries.into_iter().filter(asked).collect();
+        if chosen.is_empty() {
+            let why = format!(
+                "\"{}\" has no run of {}",
+                self.ledger.display(),
+                self.only.join(", ")
+            );
+            return Err(Failure::new(exit::NOTHING, why));
+        }
+        Ok(chosen)
+    }
 }
 
 /// How runs are printed.
@@ -186,7 +226,9 @@ fn show(args: &ShowArgs, progress: &Progress, style: &Style) -> Result<bool, Fai
     for note in &ledger.notes {
         progress.println(format!("note: {}: {note}", args.ledger.display()));
     }
-    Ok(print(&ledger.entries, args.format, style) && ledger.notes.is_empty())
+    let whole = ledger.notes.is_empty();
+    let chosen = args.chosen(ledger.entries)?;
+    Ok(print(&chosen, args.format, style) && whole)
 }
 
 /// Prints runs and what does not fit together among them, and gives whether all does.

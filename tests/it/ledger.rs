@@ -264,6 +264,46 @@ fn a_diary_goes_into_a_ledger_once_and_is_drawn_in_order() {
 }
 
 #[test]
+fn the_runs_of_a_case_are_shown_whoever_wrote_the_case() {
+    let sandbox = Sandbox::without_components();
+    let line =
+        |test: &str| format!("{{\"build\":\"b1\",\"setup\":{{\"test\":\"{test}\"}},\"verdict\":\"red\"}}\n");
+    let tests = [
+        "c7_taint_recreate_loop broken",
+        "c7_taint_recreate_loop control",
+        "mine broken",
+        "load density",
+    ];
+    let ledger = sandbox.path("ledger.jsonl");
+    std::fs::write(&ledger, tests.map(line).concat()).unwrap();
+    let ledger = ledger.display().to_string();
+    let mine = sandbox.path("folders/mine").display().to_string();
+    sandbox
+        .run(&["case", "new", "mine", "--out", &mine])
+        .assert(exit::EXPECTED, &[]);
+    let folders = sandbox.path("folders").display().to_string();
+    let runs = |more: &[&str]| {
+        let shown = sandbox.run(&[&["ledger", "show", &ledger, "--format", "json"], more].concat());
+        shown.assert(exit::EXPECTED, &[]);
+        shown.stdout.matches("{\"run\"").count()
+    };
+    assert_eq!(runs(&[]), 4);
+    assert_eq!(runs(&["--case", "c7"]), 2);
+    assert_eq!(runs(&["--case", &mine]), 1);
+    assert_eq!(
+        runs(&["--case", "mine", "--cases", &folders, "--case", "taint*"]),
+        3
+    );
+    let refused = |word: &str, code: u8, words: &str| {
+        sandbox
+            .run(&["ledger", "check", &ledger, "--case", word])
+            .assert(code, &[words]);
+    };
+    refused("mine", exit::USAGE, "no case is called \"mine\"");
+    refused("c5", exit::NOTHING, "has no run of c5");
+}
+
+#[test]
 fn a_ledger_that_lost_its_end_loses_nothing_more() {
     let sandbox = Sandbox::without_components();
     let path = sandbox.path("ledger.jsonl");
