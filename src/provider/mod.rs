@@ -33,10 +33,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
 use crate::component::{Binary, ComponentName};
 use crate::engine::preflight::Problem;
 use crate::scenario::{CpuUse, Pace};
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 pub use controller::{Controller, controller_name};
 pub use error::ProviderError;

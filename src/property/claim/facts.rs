@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::matching::Answer;
 use super::question::{Asked, marked};
-use super::{figures, numbers};
+use super::{earliest, figures, numbers};
 use crate::case::Scenario;
 use crate::case::format::{Condition, Fact};
 use crate::property::{Kind, Property, as_seconds};
@@ -32,11 +32,7 @@ pub(super) fn of(
             facts.entry(name).or_insert(value);
         }
     }
-    let since = asked
-        .iter()
-        .map(|asked| asked.question.since)
-        .min()
-        .unwrap_or_default();
+    let since = earliest(asked);
     let mut times: HashMap<&str, Duration> = HashMap::new();
     for name in ["max_reached_s", "fell_s", "pending_since_s"] {
         if let Some(seconds) = facts.get(name).and_then(Value::as_f64) {

@@ -2,6 +2,7 @@
 
 use super::loops::{EXPLODES, RECREATES, TAINT, in_turns, thrown_away};
 use super::rests::{DESCHEDULER, EVICTS, SWAPS, by, evict_for, round, rounds, settled, without_requests};
+use super::scales_with_load::{bounded, scaled};
 use super::{HPA, KEEPER, KUBECTL, SCHEDULER, Said, keeps_floor, progresses, replicas, stays_up, still, web};
 use crate::timeline::drawn::{Draft, seen};
 use crate::timeline::{HpaSeen, Timeline, What};
@@ -49,27 +50,6 @@ fn cleared_away_by(agent: &str) -> Timeline {
         }
     }
     timeline
-}
-
-fn scaled(draft: Draft, at: f64, agent: &str, number: i64) -> Draft {
-    draft
-        .at(at)
-        .asked((agent, "update deployments/scale", "web"), replicas(number))
-        .at(at + 0.01)
-        .deployment("web", number, 1)
-}
-
-/// An autoscaler from `min` to nine, that is idle.
-fn bounded(draft: Draft, min: i64) -> Draft {
-    draft.what(What::Hpa(seen(HpaSeen {
-        min,
-        max: 9,
-        current: 3,
-        desired: 3,
-        cpu_percent: Some(1),
-        target_percent: Some(50),
-        ..super::hpa_of_web()
-    })))
 }
 
 /// The autoscaler makes five of three, and somebody six of five.

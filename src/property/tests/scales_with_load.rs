@@ -93,8 +93,8 @@ pub(super) fn raised(before: i64, after: i64, agent: &str) -> Timeline {
     still(hpa(scaled(draft, 10.0, agent, 6), 6, after), 20.0).end()
 }
 
-/// The autoscaler's minimum is raised.
-fn at_least(draft: Draft, min: i64) -> Draft {
+/// An autoscaler from `min` to nine, that is idle.
+pub(super) fn bounded(draft: Draft, min: i64) -> Draft {
     draft.what(What::Hpa(seen(HpaSeen {
         min,
         max: 9,
@@ -150,7 +150,7 @@ super::drawings! {
         REMEMBERED, still(hpa(hpa(web(3).at(1.0).deployment("web", 3, 3), 3, 1).at(10.0).deployment("web", 6, 3), 6, 1), 20.0).end()
             => Said::Absent;
     a_rise_to_the_minimum_needs_no_load:
-        REMEMBERED, still(at_least(scaled(at_least(hpa(web(3).at(1.0).deployment("web", 3, 3), 3, 1).at(5.0), 6), 10.0, HPA, 6), 6), 20.0).end()
+        REMEMBERED, still(bounded(scaled(bounded(hpa(web(3).at(1.0).deployment("web", 3, 3), 3, 1).at(5.0), 6), 10.0, HPA, 6), 6), 20.0).end()
             => Said::Absent;
     a_fall_to_nothing_switches_the_autoscaler_off:
         UNDONE, still(scaled(hpa(web(6).at(1.0).deployment("web", 6, 6), 6, 60), 10.0, KUBECTL, 0), 40.0).end() => Said::Absent;
