@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use crate::agreement::NEEDED;
 use crate::evidence::Outcome;
-use crate::experiment::ArmId;
-use crate::verdict::Change;
+use kubeclash_timeline::{ArmId, Difference};
 
 /// A number that arms are compared by, whatever the case calls it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,10 +150,10 @@ impl Compared {
         let id = a.as_ref().or(b.as_ref())?.id.clone();
         let outlook = match (&a, &b) {
             (Some(a), Some(b)) => match (a.verdict.answer(), b.verdict.answer()) {
-                (Some(before), Some(after)) => match Change::between(before, after) {
+                (Some(before), Some(after)) => match Difference::between(before, after) {
                     None => Outlook::Same,
-                    Some(Change::Cured) => Outlook::Cured,
-                    Some(Change::Returned) => Outlook::Returned,
+                    Some(Difference::Cured) => Outlook::Cured,
+                    Some(Difference::Returned) => Outlook::Returned,
                 },
                 _ => Outlook::Inconclusive,
             },
@@ -227,9 +226,8 @@ pub fn compare(a: Vec<Outcome>, mut b: Vec<Outcome>) -> Vec<Compared> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Pace;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::{Pace, Verdict};
 
     fn with(verdict: &Verdict) -> Outcome {
         let mut outcome = outcome();

@@ -1,5 +1,6 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod condition;
 mod controllers;
 mod evidence_dir;
 pub mod in_effect;
@@ -24,13 +25,10 @@ use crate::cases::{Case, LibraryError};
 use crate::component::{Binary, ComponentError, ComponentName, Resolver};
 use crate::evidence::{Outcome, RunContext, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::ArmId;
 use crate::inject::InjectError;
 use crate::observe::RecorderError;
 use crate::provider::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
-use crate::scenario::{Arm, Pace};
-use crate::timeline::Timeline;
-use crate::verdict::{Judgement, Verdict};
+use kubeclash_timeline::{Arm, ArmId, Judgement, Pace, Timeline, Verdict};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]

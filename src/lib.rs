@@ -47,16 +47,13 @@
 //! ```
 
 pub use evidence::Outcome;
-pub use experiment::{Arm, ArmId, Pace};
+pub use kubeclash_timeline::{Arm, ArmId, Expect, Pace, Verdict};
 pub use provider::Provider;
 pub use run::{Run, RunError};
-pub use verdict::{Expect, Verdict};
 
-pub mod experiment;
 pub mod scenario;
 pub mod cases;
 pub mod case;
-pub mod property;
 mod disk;
 mod docker;
 mod archive;
@@ -68,8 +65,6 @@ pub mod provider;
 pub mod rundir;
 pub mod inject;
 pub mod observe;
-pub mod timeline;
-pub mod verdict;
 pub mod signature;
 pub mod expectation;
 pub mod drive;

@@ -14,12 +14,11 @@ use crate::component::ComponentName;
 use crate::drive::{ArmRun, DriveError, drive};
 use crate::evidence::Outcome;
 use crate::expectation::Expectations;
-use crate::experiment::{Arm, ArmId, Pace};
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::session::{Session, Setting, SettingError, Settings, SettingsBuilder, notes};
-use crate::verdict::Expect;
+use kubeclash_timeline::{Arm, ArmId, Expect, Pace};
 
 /// One arm of a case that is to be run. It runs when it is awaited, and gives an [`Outcome`].
 ///

@@ -4,9 +4,8 @@
 //! values in. A value stands as `$name` (the whole of a field, of any type) or `${name}` (inside a text, also in manifests).
 //!
 //! Durations are those of the real world, in Go's form (`90s`, `5m`, `1h30m`); the pace is applied when the steps are carried out.
-//! Where something may be compared, [`Range`](super::words::Range) has the grammar. Workloads are named as kubectl names them ([`WorkloadRef`](crate::timeline::WorkloadRef)).
+//! Where something may be compared, [`Range`](kubeclash_timeline::words::Range) has the grammar. Workloads are named as kubectl names them ([`WorkloadRef`](kubeclash_timeline::WorkloadRef)).
 
-mod failure;
 mod steps;
 
 use indexmap::IndexMap;
@@ -14,11 +13,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use failure::{Claim, Fact, Failure, Meanwhile, Premise, Then, Violated};
 pub use steps::*;
 
-use super::words::Span;
-use crate::verdict::Expect;
+use kubeclash_timeline::Expect;
+use kubeclash_timeline::claim::{Fact, Failure, Premise};
+use kubeclash_timeline::words::{Scalar, Span};
 
 /// A case: two arms that differ in one thing, what is done to a cluster, and the failure that comes of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -193,28 +192,6 @@ pub enum Quantity {
     Text(String),
 }
 
-/// A text, or a number or a truth value that stands for the text of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// `true`.
-    Bool(bool),
-    /// `1`.
-    Number(i64),
-    /// `spot`.
-    Text(String),
-}
-
-impl std::fmt::Display for Scalar {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bool(b) => write!(f, "{b}"),
-            Self::Number(n) => write!(f, "{n}"),
-            Self::Text(t) => f.write_str(t),
-        }
-    }
-}
-
 /// How a component of the control plane is started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -263,24 +240,4 @@ pub struct ControllerFile {
     /// the API server for something.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
-}
-
-/// One thing, or several in order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum OneOrMany<T> {
-    /// One.
-    One(T),
-    /// Several.
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    /// All of them.
-    pub fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
-        }
-    }
 }

@@ -7,20 +7,17 @@ use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
-use super::Failure;
 use super::cases::{CasesFlags, folder_of, names};
-use super::notes;
 use super::shard::Shard;
+use super::{Failure, notes};
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
 use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
-use crate::exit;
-use crate::experiment::ArmId;
-use crate::interrupt;
 use crate::progress::Progress;
 use crate::provider::{Provider, arms_at_once};
-use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
+use crate::{exit, interrupt};
+use kubeclash_timeline::{Arm, ArmId};
 
 /// Which cases, which arms of them, and which part of these.
 #[derive(Debug, Clone, Args)]

@@ -17,8 +17,8 @@ use super::flags::RunFlags;
 use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
 use crate::progress::Progress;
-use crate::scenario::Shape;
 use crate::session::{Session, Settings};
+use kubeclash_timeline::Shape;
 
 /// Measure how fast a cluster is ready, and what a run takes besides it.
 #[derive(Debug, Args)]

@@ -19,8 +19,8 @@ use crate::bisect::search::{End, Known, Next, next, next_together};
 use crate::exit;
 use crate::load::profile::Profile;
 use crate::progress::Progress;
-use crate::scenario::Arm;
 use crate::session::time;
+use kubeclash_timeline::Arm;
 
 /// Find the build after which a failure is there, or is no more.
 ///

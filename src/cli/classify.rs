@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::Failure;
 use crate::exit;
-use crate::experiment::LoadStep;
 use crate::progress::Progress;
 use crate::report::{Style, classification, signatures};
 use crate::signature::{Classification, Classifier, Inputs, Rules, StepName};
-use crate::verdict::Label;
+use kubeclash_timeline::{Label, LoadStep};
 
 const EXAMPLES: &str = "\
 Examples:

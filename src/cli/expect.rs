@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::report::tests::outcome;
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::Verdict;
 
     fn cured() -> Outcome {
         let mut outcome = outcome();

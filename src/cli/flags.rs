@@ -13,11 +13,12 @@ use crate::component::{ComponentName, Selection, Spec};
 use crate::exit;
 use crate::provider::tuning::{SchedulerConfig, descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
-use crate::scenario::{Pace, Policy};
+use crate::scenario::Policy;
 use crate::session::{
     Setting, Settings, SettingsBuilder, descheduler_policy, kind, kubernetes, scheduler_config,
     scheduler_name, selection, time,
 };
+use kubeclash_timeline::Pace;
 
 /// Which build of each component to use.
 ///

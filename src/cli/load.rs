@@ -9,7 +9,6 @@ use super::arms::{code_of_all, hint_at_leftovers, told};
 use super::flags::RunFlags;
 use super::{Failure, arms};
 use crate::exit;
-use crate::experiment::Liveness;
 use crate::load::LoadRun;
 use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
@@ -17,7 +16,7 @@ use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::time;
-use crate::verdict::Label;
+use kubeclash_timeline::{Label, Liveness};
 
 /// Run the standard load test on hollow nodes, and measure.
 #[derive(Debug, Args)]

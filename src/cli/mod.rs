@@ -44,7 +44,7 @@ use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::notes;
-use crate::timeline::{Header, Timeline};
+use kubeclash_timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
 no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
@@ -322,7 +322,7 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
     Ok(match replayed.verdict {
-        crate::verdict::Verdict::Inconclusive(_) => exit::INCONCLUSIVE,
+        kubeclash_timeline::Verdict::Inconclusive(_) => exit::INCONCLUSIVE,
         _ if replayed.agrees => exit::EXPECTED,
         _ => exit::DIFFERED,
     })

@@ -133,9 +133,9 @@ impl fmt::Display for Program {
 /// What took part, as evidence has it: version, digest and origin of each component, by name.
 pub(crate) fn took_part(
     binaries: &BTreeMap<ComponentName, Binary>,
-) -> BTreeMap<String, crate::timeline::ComponentVersion> {
+) -> BTreeMap<String, kubeclash_timeline::ComponentVersion> {
     let components = binaries.values().map(|binary| {
-        let version = crate::timeline::ComponentVersion {
+        let version = kubeclash_timeline::ComponentVersion {
             version: binary.version.clone(),
             sha256: binary.sha256.clone(),
             origin: binary.origin.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::ComponentName;
-use crate::experiment::Minor;
+use kubeclash_timeline::Minor;
 
 /// The oldest API server that runs here: the generation of the study of 2023.
 pub const OLDEST_APISERVER: Minor = Minor::new(1, 24);

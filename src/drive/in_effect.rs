@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::case::Scenario;
 use crate::provider::Tuning;
-use crate::scenario::{Images, Manifest, Pace, PolicyApi, policies_in};
+use crate::scenario::{Images, Manifest, PolicyApi, policies_in};
+use kubeclash_timeline::Pace;
 
 /// Manifests and policies as they are applied.
 #[derive(Debug, Clone, PartialEq)]

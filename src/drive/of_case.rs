@@ -12,10 +12,10 @@ use crate::case::{Case, Scenario};
 use crate::component::{ComponentName, skew, took_part, versions};
 use crate::evidence::{CASE, TIMELINE};
 use crate::observe::Recorder;
-use crate::property::claim;
 use crate::provider::{Cluster, ClusterSpec, Controller, Order, ProviderError};
-use crate::scenario::{Arm, PolicyApi, Shape};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline};
+use crate::scenario::PolicyApi;
+use kubeclash_timeline::claim;
+use kubeclash_timeline::{Arm, ComponentVersion, Ending, Header, Shape, Timeline};
 
 /// One arm of a case, ready to be carried out.
 pub(super) struct CaseArm<'a> {
@@ -124,8 +124,8 @@ impl<'a> CaseArm<'a> {
                 in_effect: &self.in_effect,
                 controllers: &self.controllers,
                 say: self.say,
-                pulse: &|timeline| claim::pulse(self.scenario, timeline),
-                complete: &|timeline| claim::reproduced(self.scenario, timeline),
+                pulse: &|timeline| claim::pulse(&self.scenario.claims(), timeline),
+                complete: &|timeline| claim::reproduced(&self.scenario.claims(), timeline),
             };
             let ending = steps.carry_out(cluster, &recorder).await?;
             if ending == Ending::Complete {
@@ -174,7 +174,7 @@ impl<'a> CaseArm<'a> {
         let Need::Known(needed) = sibling.need() else {
             return;
         };
-        let watched = recorder.look(|timeline, _| claim::judge(self.scenario, timeline).watched);
+        let watched = recorder.look(|timeline, _| claim::judge(&self.scenario.claims(), timeline).watched);
         if watched < needed * 2 {
             (self.say)("watching on: twice as long as the broken arm needed");
             // A little more, so that the last look is not before the time.

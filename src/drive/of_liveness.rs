@@ -10,12 +10,10 @@ use super::{DriveError, Plan, evidence_dir};
 use crate::cases::{Folder, Study};
 use crate::component::{skew, took_part, versions};
 use crate::evidence::TIMELINE;
-use crate::experiment::{Liveness, LoadStep};
 use crate::load;
 use crate::observe::Recorder;
 use crate::provider::{Cluster, Order, Scale};
-use crate::scenario::Arm;
-use crate::timeline::{Header, Timeline, What};
+use kubeclash_timeline::{Arm, Header, Liveness, LoadStep, Timeline, What};
 
 /// How often the number that the verdict hangs on is told while it is watched.
 const PULSE: Duration = Duration::from_millis(500);

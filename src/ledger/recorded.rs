@@ -8,8 +8,7 @@ use super::file::Ledger;
 use crate::evidence::{self, Outcome};
 use crate::load;
 use crate::load::run::LoadRun;
-use crate::timeline::ComponentVersion;
-use crate::verdict::Label;
+use kubeclash_timeline::{ComponentVersion, Label};
 
 /// What a ledger is called that lies among evidence.
 const FILE: &str = "ledger.jsonl";

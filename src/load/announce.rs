@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::experiment::LoadStep;
+use kubeclash_timeline::LoadStep;
 
 /// The log's name in the evidence's `logs/`.
 pub(super) const LOG: &str = "load.log";

@@ -29,11 +29,10 @@ use self::steps::{Course, Gone};
 use self::watch::LogWatch;
 use crate::component::ComponentName;
 use crate::drive::DriveError;
-use crate::experiment::{Liveness, LivenessChange, LoadStep, Shape};
 use crate::provider::{Cluster, LivenessEvent, Order, Scale};
 use crate::session::Session;
 use crate::signature::Classification;
-use crate::verdict::Label;
+use kubeclash_timeline::{Label, Liveness, LivenessChange, LoadStep, Shape};
 
 /// The file of a run in its evidence folder.
 pub const RUN: &str = "load.json";

@@ -7,9 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::measure::Measured;
-use crate::experiment::LoadStep;
-use crate::timeline::ComponentVersion;
-use crate::verdict::Label;
+use kubeclash_timeline::{ComponentVersion, Label, LoadStep};
 
 /// The version of the file that a run is kept in. A reader refuses a later one.
 pub const FORMAT: u32 = 1;

@@ -10,7 +10,7 @@ use super::pods::Pods;
 use super::profile::Says;
 use super::requests::{Batch, Deed, Done, read};
 use super::run::{ClientRequests, StepRecord};
-use crate::experiment::LoadStep;
+use kubeclash_timeline::LoadStep;
 
 /// How many late objects are named.
 const NAMED: usize = 10;

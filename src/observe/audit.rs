@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::timeline::RequestSeen;
+use kubeclash_timeline::RequestSeen;
 
 /// The longest line that is read: the API server itself takes requests of 3 MiB, and a pod of a case has 2 KiB.
 const LINE: usize = 1 << 20;

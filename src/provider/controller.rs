@@ -16,10 +16,9 @@ use super::wait;
 use crate::component::{Binary, ComponentName};
 use crate::observe::CONTROLLER;
 use crate::provider::ProviderError;
-use crate::scenario::secs;
 
 /// How long a controller may take to end when it is asked to.
-const END: Duration = secs(5);
+const END: Duration = Duration::from_secs(5);
 
 /// How often the audit log is looked at for a controller's first request.
 const LOOK: Duration = Duration::from_millis(50);

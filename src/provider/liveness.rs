@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::experiment::LivenessChange;
+use kubeclash_timeline::LivenessChange;
 
 /// A change, when it came.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,7 +37,8 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use crate::component::{Binary, ComponentName};
 use crate::engine::preflight::Problem;
-use crate::scenario::{CpuUse, Pace};
+use crate::scenario::CpuUse;
+use kubeclash_timeline::Pace;
 
 pub use controller::{Controller, controller_name};
 pub use error::ProviderError;

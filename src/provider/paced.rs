@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::scenario::{Pace, secs};
+use kubeclash_timeline::Pace;
 
 /// For how long a node may be silent before it counts as lost, as every release up to v1.31 has it; 50 s since v1.32.
-const GRACE: Duration = secs(40);
+const GRACE: Duration = Duration::from_secs(40);
 
 /// The shortest time for which a node may be silent at any pace: a machine that is busy must not lose one.
-const LEAST_GRACE: Duration = secs(6);
+const LEAST_GRACE: Duration = Duration::from_secs(6);
 
 /// The controller-manager's intervals at a pace, by flag.
 ///
@@ -16,20 +16,23 @@ const LEAST_GRACE: Duration = secs(6);
 pub(super) fn controllers(pace: Pace) -> [(&'static str, String); 5] {
     let paced = |recorded: Duration| format!("{}ms", pace.scale(recorded).as_millis());
     [
-        ("horizontal-pod-autoscaler-sync-period", paced(secs(15))),
+        (
+            "horizontal-pod-autoscaler-sync-period",
+            paced(Duration::from_secs(15)),
+        ),
         (
             "horizontal-pod-autoscaler-cpu-initialization-period",
-            paced(secs(300)),
+            paced(Duration::from_secs(300)),
         ),
         (
             "horizontal-pod-autoscaler-initial-readiness-delay",
-            paced(secs(30)),
+            paced(Duration::from_secs(30)),
         ),
         (
             "horizontal-pod-autoscaler-downscale-stabilization",
-            paced(secs(300)),
+            paced(Duration::from_secs(300)),
         ),
-        ("resource-quota-sync-period", paced(secs(300))),
+        ("resource-quota-sync-period", paced(Duration::from_secs(300))),
     ]
 }
 
@@ -41,7 +44,7 @@ pub(super) fn lost_nodes(pace: Pace) -> Vec<(&'static str, String)> {
     let factor = f64::from(pace.factor());
     let millis = |time: Duration| format!("{}ms", time.as_millis());
     vec![
-        ("node-monitor-period", millis(pace.scale(secs(5)))),
+        ("node-monitor-period", millis(pace.scale(Duration::from_secs(5)))),
         (
             "node-monitor-grace-period",
             millis(pace.scale(GRACE).max(LEAST_GRACE)),
@@ -55,5 +58,5 @@ pub(super) fn lost_nodes(pace: Pace) -> Vec<(&'static str, String)> {
 /// For how long a node's lease holds, where it is to be noticed at a pace that the node is lost; renewed four times as often.
 pub(super) fn lease(pace: Pace) -> Duration {
     // Whole seconds, as a lease has them.
-    secs(pace.scale(GRACE).as_secs().max(2))
+    Duration::from_secs(pace.scale(GRACE).as_secs().max(2))
 }

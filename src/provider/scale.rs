@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::experiment::Liveness;
+use kubeclash_timeline::Liveness;
 
 /// What a cluster of many nodes is given.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,8 @@ use super::tuning::{self, DEFAULT_SCHEDULER, SchedulerConfig, Tuning};
 use crate::case::Scenario;
 use crate::case::format::{ClusterFile, ComponentFile, NodeGroup, Quantity, Step};
 use crate::component::{Binary, ComponentName};
-use crate::scenario::{Pace, Shape, secs, taint, thousandths, worker};
+use crate::scenario::{taint, thousandths};
+use kubeclash_timeline::{Pace, Shape, worker};
 
 /// CPU of a node that says nothing of it, in millicores: the study's.
 const CPU_M: u64 = 8_000;
@@ -26,7 +27,7 @@ const PODS: u32 = 110;
 const MOST_NODES: usize = 5_000;
 
 /// For how long a pod stays on a node that is lost, where it does not say (`DefaultTolerationSeconds`).
-const TOLERATION: Duration = secs(300);
+const TOLERATION: Duration = Duration::from_secs(300);
 
 /// What a cluster is made to be. The default is the study's three workers.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::component::ComponentName;
 use crate::evidence::Outcome;
-use crate::timeline::ComponentVersion;
+use kubeclash_timeline::ComponentVersion;
 
 /// How much of a SHA-256 tells two binaries of one version apart.
 const SHORT: usize = 8;

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::comparison::compare;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::Verdict;
 
     fn compared() -> Vec<Compared> {
         let mut cured = outcome();

@@ -24,9 +24,8 @@ use serde_json::Value;
 use super::markdown::cell;
 use super::number;
 use crate::evidence::Outcome;
-use crate::experiment::with_variant;
 use crate::scenario::items::{self, Item};
-use crate::scenario::{Arm, Pace};
+use kubeclash_timeline::{Arm, Pace, with_variant};
 
 pub use providers::providers;
 

@@ -30,7 +30,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::evidence::Outcome;
-use crate::verdict::Change;
+use kubeclash_timeline::Difference;
 
 /// What the place that a text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +111,8 @@ impl Summary<'_> {
         };
         let mut parts = vec![format!("{expected} as expected")];
         let others = [
-            (changed(Change::Cured), "cured"),
-            (changed(Change::Returned), "returned"),
+            (changed(Difference::Cured), "cured"),
+            (changed(Difference::Returned), "returned"),
             (inconclusive.count(), "inconclusive"),
             (self.failures.len(), "failed"),
         ];

@@ -23,8 +23,7 @@ use crate::component::ComponentName;
 use crate::evidence::Outcome;
 use crate::expectation::release;
 use crate::scenario::items::{Item, items};
-use crate::scenario::{Arm, Pace};
-use crate::verdict::Expect;
+use kubeclash_timeline::{Arm, Expect, Pace};
 
 /// What somebody found out about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::WorkloadRef;
 
 /// CPU use of one container over time since its start: a step function.
 #[derive(Debug, Clone, PartialEq, Eq)]

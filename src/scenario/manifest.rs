@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Pace;
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::Pace;
+use kubeclash_timeline::WorkloadRef;
 
 /// How long a pod's container takes to end after SIGTERM, in milliseconds at the recorded pace, at most its grace period.
 ///

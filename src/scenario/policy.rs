@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::place::Place;
 use super::ManifestError;
-use crate::experiment::Minor;
+use kubeclash_timeline::Minor;
 
 /// An API version of `DeschedulerPolicy`.
 ///

@@ -12,7 +12,7 @@ use crate::case::{SubstituteError, Substitutes};
 use crate::component::{ComponentName, Selection, Spec};
 use crate::provider::tuning::{descheduler_arg, scheduler_arg};
 use crate::provider::{Provider, Tuning};
-use crate::scenario::Pace;
+use kubeclash_timeline::Pace;
 
 /// Settings while they are being chosen. The default is what the command does without a flag: this crate's pinned releases on
 /// the local provider at the fast pace, with an audit log, and evidence in `target/evidence`.

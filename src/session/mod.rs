@@ -17,10 +17,9 @@ use crate::component::{
 };
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
-use crate::experiment::ArmId;
 use crate::progress::Progress;
 use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
-use crate::scenario::{Pace, Shape};
+use kubeclash_timeline::{ArmId, Pace, Shape};
 
 pub use builder::SettingsBuilder;
 pub(crate) use builder::selection;
@@ -157,7 +156,7 @@ impl Session {
 
     /// What takes part, as evidence has it.
     #[must_use]
-    pub fn took_part(&self) -> BTreeMap<String, crate::timeline::ComponentVersion> {
+    pub fn took_part(&self) -> BTreeMap<String, kubeclash_timeline::ComponentVersion> {
         took_part(&self.binaries)
     }
 

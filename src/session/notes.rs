@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::{Session, Settings};
 use crate::cases::Case;
 use crate::component::ComponentName;
-use crate::experiment::Minor;
 use crate::progress::Progress;
 use crate::provider::{ClusterSpec, Tuning};
 use crate::scenario::{NoteKind, Policy, PolicyNote};
+use kubeclash_timeline::Minor;
 
 /// Tells what there is to know of policies, whatever descheduler gets them; of a file that is named twice once.
 pub(crate) fn of_policies<'a>(policies: impl IntoIterator<Item = &'a Policy>, progress: &Progress) {

@@ -13,8 +13,7 @@ use super::source::Packed;
 use super::step::StepSeen;
 use super::tally::{Findings, Place, path_text, shown};
 use super::times::YearFrom;
-use crate::experiment::LoadStep;
-use crate::verdict::{Label, Verdict};
+use kubeclash_timeline::{Label, LoadStep, Verdict};
 
 /// The version of the JSON output.
 const VERSION: u32 = 1;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::rules::{BlackRule, Condition, Over, Rules, Severity};
 use super::step::StepName;
 use super::tally::Findings;
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 /// How many of the files that could not be read are told in a reason.
 const TOLD: usize = 3;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tally::{printable, time_text};
 use super::times::{Calendar, Stamp};
-use crate::experiment::LoadStep;
+use kubeclash_timeline::LoadStep;
 
 /// The most steps of one's own that are kept.
 const OWN: usize = 500;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::signature::Rules;
-use crate::verdict::Label;
+use kubeclash_timeline::Label;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 

@@ -12,7 +12,7 @@ use super::rules::Rules;
 use super::scan::Sighting;
 use super::step::{Moment, StepName, StepSeen, Steps};
 use super::times::{Calendar, Stamp, YearFrom};
-use crate::experiment::LoadStep;
+use kubeclash_timeline::LoadStep;
 
 /// The most that is kept of a line.
 const EXCERPT: usize = 400;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kubeclash::component::{Binary, ComponentName, Origin, Program};
 use kubeclash::provider::Controller;
-use kubeclash::timeline::{Ending, RequestSeen};
+use kubeclash_timeline::{Ending, RequestSeen};
 
 use crate::conformance_steps::*;
 

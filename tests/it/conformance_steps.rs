@@ -12,8 +12,8 @@ use kubeclash::drive::in_effect::InEffect;
 use kubeclash::drive::steps::{Steps, check};
 use kubeclash::observe::Recorder;
 use kubeclash::provider::{Cluster, ClusterSpec, Controller};
-use kubeclash::scenario::{Arm, PolicyApi};
-use kubeclash::timeline::{Ending, Header, RequestSeen, Timeline, What};
+use kubeclash::scenario::PolicyApi;
+use kubeclash_timeline::{Arm, Ending, Header, RequestSeen, Timeline, What};
 
 use crate::conformance::{local, session, turn};
 

@@ -12,8 +12,9 @@ use kube::{Api, Client, ResourceExt};
 use kubeclash::exit;
 use kubeclash::progress::Progress;
 use kubeclash::provider::{Cluster, Provider};
-use kubeclash::scenario::{Shape, yaml};
+use kubeclash::scenario::yaml;
 use kubeclash::session::{Session, Settings};
+use kubeclash_timeline::Shape;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 

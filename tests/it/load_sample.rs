@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kubeclash::experiment::LoadStep;
 use kubeclash::load::LoadRun;
 use kubeclash::load::measure::Measured;
 use kubeclash::load::measure::measured::{
@@ -11,8 +10,8 @@ use kubeclash::load::measure::measured::{
 };
 use kubeclash::load::measure::took_too_long::{Slow, TookTooLong};
 use kubeclash::load::run::{ClientRequests, FORMAT, LivenessEvent, LoadOutcome, ProfileUsed, StepRecord};
-use kubeclash::timeline::ComponentVersion;
-use kubeclash::verdict::Label;
+use kubeclash_timeline::LoadStep;
+use kubeclash_timeline::{ComponentVersion, Label};
 
 /// How long each step took, seconds.
 const TOOK: [u64; 13] = [1, 3, 1, 1, 42, 18, 30, 12, 26, 9, 1, 2, 4];

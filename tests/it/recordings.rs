@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use assert_matches::assert_matches;
 use kubeclash::case::format::{Claim, OneOrMany};
 use kubeclash::cases::{Case, Library};
-use kubeclash::experiment::LivenessChange;
-use kubeclash::scenario::Arm;
-use kubeclash::timeline::{Change, Ending, Timeline, What, read};
-use kubeclash::verdict::{Expect, Verdict};
+use kubeclash_timeline::{Arm, Change, Ending, Expect, LivenessChange, Timeline, Verdict, What, read};
 use rstest::rstest;
 use serde_json::Value;
 

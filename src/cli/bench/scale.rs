@@ -16,7 +16,7 @@ use crate::load::profile::Profile;
 use crate::load::{crowd, scale};
 use crate::progress::Progress;
 use crate::provider::{Order, nodes_ready};
-use crate::scenario::Shape;
+use kubeclash_timeline::Shape;
 
 /// How long nodes, and how long pods may take.
 const PATIENCE: Duration = Duration::from_secs(900);

@@ -15,14 +15,13 @@ use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
-use crate::experiment::{Arm, ArmId};
 use crate::ledger::{self, Entry, Ledger};
 use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
 use crate::progress::Progress;
 use crate::provider::Provider;
 use crate::session::{Session, SessionError, Settings};
-use crate::verdict::Label;
+use kubeclash_timeline::{Arm, ArmId, Label};
 
 /// What is asked of a build.
 #[derive(Debug, Clone)]
@@ -410,7 +409,7 @@ async fn one(
             let plan = LoadPlan {
                 profile: Profile::named(profile).map_err(|error| usage(error.to_string()))?,
                 apiserver_cpu: None,
-                liveness: Some(crate::experiment::Liveness::default()),
+                liveness: Some(kubeclash_timeline::Liveness::default()),
                 stop_at_red: true,
                 prefixes: Vec::new(),
                 out: session.settings().out.clone(),

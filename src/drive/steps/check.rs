@@ -3,7 +3,8 @@
 use super::change::labels_of;
 use super::unfit;
 use crate::case::format::{CpuStep, Step};
-use crate::case::{Scenario, condition, cpu_use};
+use crate::case::{Scenario, cpu_use};
+use crate::drive::condition::condition;
 use crate::drive::in_effect::InEffect;
 use crate::drive::{DriveError, no_file_of};
 use crate::provider::{ClusterSpec, Provider, ProviderError};

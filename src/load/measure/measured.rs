@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::took_too_long::TookTooLong;
-use crate::experiment::LoadStep;
+use kubeclash_timeline::LoadStep;
 
 /// Everything that was measured of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -17,10 +17,10 @@ use serde_json::{Map, Value, json};
 
 use super::failed;
 use super::kit::Kit;
-use crate::experiment::{Minor, worker};
 use crate::provider::site::Site;
 use crate::provider::{Order, ProviderError, access, audit, paced};
-use crate::scenario::{secs, yaml};
+use crate::scenario::yaml;
+use kubeclash_timeline::{Minor, worker};
 
 /// The audit log's folder in the control plane's node.
 const AUDIT_DIR: &str = "/var/log/kubernetes/audit";
@@ -35,7 +35,7 @@ pub(super) const CONTROL_PLANE: &str = "kind-control-plane";
 pub(super) const OURS: &str = "/etc/kubernetes/kubeclash";
 
 /// How often a kubelet looks at what its containers use, at the recorded pace: cAdvisor's default.
-const HOUSEKEEPING: Duration = secs(10);
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
 
 /// The API server's port in the control plane's node.
 const API_PORT: u16 = 6443;

@@ -2,7 +2,7 @@ use super::*;
 use crate::engine::Engine;
 use crate::provider::Tuning;
 use crate::provider::kind::{Host, NodeImage};
-use crate::scenario::{Pace, Shape};
+use kubeclash_timeline::{Pace, Shape};
 
 fn kit(version: &str, cgroup_v1: bool, etcd: Option<&str>) -> Kit {
     Kit {
@@ -38,7 +38,7 @@ fn order(workers: usize, audit: bool) -> Order {
         },
         logs: PathBuf::new(),
         seeds: None,
-        ready_timeout: secs(60),
+        ready_timeout: Duration::from_secs(60),
         keep: false,
         kit: None,
         scale: None,

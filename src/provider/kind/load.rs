@@ -20,10 +20,10 @@ use crate::component::{Binary, ComponentName, Platform, Program};
 use crate::provider::process::Process;
 use crate::provider::site::Site;
 use crate::provider::{Order, ProviderError, metrics_api};
-use crate::scenario::{Pace, secs};
+use kubeclash_timeline::Pace;
 
 /// The study's resolution, which is metrics-server's least.
-const RESOLUTION: Duration = secs(10);
+const RESOLUTION: Duration = Duration::from_secs(10);
 
 /// Where metrics-server listens, in the control plane's node.
 const PORT: u16 = 4443;

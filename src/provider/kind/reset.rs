@@ -17,13 +17,13 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::provider::WORKERS;
-use crate::scenario::{Pace, secs};
+use kubeclash_timeline::Pace;
 
 /// How long a used cluster may take to become clean; one that takes longer is not used again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often the controller of autoscalers looks at each, at the recorded pace.
-const HPA_SYNC: Duration = secs(15);
+const HPA_SYNC: Duration = Duration::from_secs(15);
 
 /// How often what is left is listed again. Watches of all kinds would be more than one look.
 const EVERY: Duration = Duration::from_millis(200);

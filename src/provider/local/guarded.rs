@@ -12,11 +12,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::quota::Quota;
 use crate::component::Binary;
-use crate::experiment::{Liveness, LivenessChange};
 use crate::provider::ProviderError;
 use crate::provider::liveness::Told;
 use crate::provider::process::Process;
 use crate::provider::site::Site;
+use kubeclash_timeline::{Liveness, LivenessChange};
 
 /// The API server, and who looks after it.
 #[derive(Debug)]

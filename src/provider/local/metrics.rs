@@ -30,16 +30,16 @@ use super::usage::{Meter, Metered};
 use crate::provider::pki::Pki;
 use crate::provider::site::Site;
 use crate::provider::{ProviderError, metrics_api};
-use crate::scenario::{Pace, secs};
+use kubeclash_timeline::Pace;
 
 /// How often samples are taken, at the recorded pace (`--metric-resolution=10s` in the study).
-const RESOLUTION: Duration = secs(10);
+const RESOLUTION: Duration = Duration::from_secs(10);
 /// How old the kubelet's measurement is when it is sampled, at the recorded pace (cAdvisor measures every 10–15 s).
-const LAG: Duration = secs(8);
+const LAG: Duration = Duration::from_secs(8);
 /// How old a container is when the kubelet first measures it, at the recorded pace (cAdvisor's housekeeping interval).
 ///
 /// With two samples 10 s apart, a pod has its first metric 28–38 s after its start; the study saw 26–32 s.
-const FIRST: Duration = secs(10);
+const FIRST: Duration = Duration::from_secs(10);
 
 /// The metrics API of one cluster, from the CPU curves of its pods.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use kube::Client;
 
 use super::kubelet::{self, Inner, Registry};
 use super::usage;
-use crate::scenario::{Pace, secs};
+use kubeclash_timeline::Pace;
 
 /// For how long a node bears more than it can, at the recorded pace: one resolution of the metrics.
-const BEARS: Duration = secs(10);
+const BEARS: Duration = Duration::from_secs(10);
 
 /// How often nodes are looked at in that time.
 const LOOKS: u32 = 10;
@@ -92,7 +92,7 @@ mod tests {
     use crate::provider::local::kubelet::{Bound, Container};
     use crate::scenario::{CpuCurve, CpuShare, CpuUse};
 
-    const S: Duration = secs(1);
+    const S: Duration = Duration::from_secs(1);
 
     fn registry(start: Instant) -> Registry {
         let mortal = |name: &str| NodeSpec {

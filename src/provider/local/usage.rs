@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::kubelet::{Change, Container, Inner, Registry};
-use crate::scenario::{CpuShare, CpuUse, Pace};
+use crate::scenario::{CpuShare, CpuUse};
+use kubeclash_timeline::Pace;
 
 /// The curves that were set, each at its time, and already set to the pace.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::super::kubelet::Owner;
 use super::*;
 use crate::scenario::CpuCurve;
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::WorkloadRef;
 
 const S: Duration = Duration::from_secs(1);
 

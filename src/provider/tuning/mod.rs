@@ -9,8 +9,8 @@ pub use args::{apiserver_arg, controller_manager_arg, descheduler_arg, scheduler
 pub use scheduler_config::{DEFAULT_SCHEDULER, SchedulerApi, SchedulerConfig};
 
 use crate::component::{Binary, ComponentName, skew, versions};
-use crate::experiment::Minor;
 use crate::scenario::Policy;
+use kubeclash_timeline::Minor;
 
 /// What a fork needs besides its binary: how scheduler and descheduler are started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::experiment::Minor;
 use crate::scenario::{ManifestError, yaml};
+use kubeclash_timeline::Minor;
 
 /// The name of a pod's scheduler where it names none.
 pub const DEFAULT_SCHEDULER: &str = "default-scheduler";

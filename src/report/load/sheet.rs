@@ -8,7 +8,7 @@ use crate::load::LoadRun;
 use crate::load::measure::measured::CallKind;
 use crate::load::run::LoadOutcome;
 use crate::report::seconds;
-use crate::verdict::Label;
+use kubeclash_timeline::Label;
 
 /// Everything that is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -8,7 +8,7 @@ use std::fmt;
 
 use self::Shape::{Anything, Args, Fields, Items, Map};
 use super::PolicyApi;
-use crate::experiment::Minor;
+use kubeclash_timeline::Minor;
 
 /// The newest release that these tables know.
 pub(super) const NEWEST: Minor = Minor::new(0, 36);

@@ -1,6 +1,6 @@
 use super::*;
-use crate::experiment::Minor;
 use crate::scenario::Policy;
+use kubeclash_timeline::Minor;
 
 fn v2(text: &str) -> Policy {
     let head = "apiVersion: descheduler/v1alpha2\nkind: DeschedulerPolicy\n";

@@ -3,6 +3,8 @@
 //! A kubelet that stops is played by taking the lease away from KWOK and not renewing it: nothing on the node and on its pods changes
 //! any more, and after the grace period the node lifecycle controller calls it unreachable.
 
+use std::time::Duration;
+
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::wait::await_condition;
@@ -11,7 +13,6 @@ use serde_json::json;
 
 use super::Registry;
 use crate::provider::ProviderError;
-use crate::scenario::secs;
 
 /// Where nodes have their leases.
 const NAMESPACE: &str = "kube-node-lease";
@@ -23,7 +24,7 @@ const NOBODY: &str = "kubeclash-stopped";
 const FOREVER: i32 = 365 * 86_400;
 
 /// How long a new node's first heartbeat may take.
-const BORN: std::time::Duration = secs(30);
+const BORN: Duration = Duration::from_secs(30);
 
 /// Stops a node's kubelet.
 pub(in crate::provider::local) async fn stop(

@@ -31,7 +31,7 @@ pub(super) use self::heart::{start, stop};
 pub(super) use self::registry::{Bound, Owner};
 pub(super) use self::registry::{Change, Container, Inner, Registry};
 use crate::backoff::backoff;
-use crate::scenario::Pace;
+use kubeclash_timeline::Pace;
 
 /// What a kubelet takes from seeing a pod to having written its first status, at the recorded pace.
 ///

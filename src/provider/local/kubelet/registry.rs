@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use crate::provider::NodeSpec;
 use crate::scenario::CpuUse;
-use crate::timeline::{WorkloadRef, kind};
+use kubeclash_timeline::{WorkloadRef, kind};
 
 /// The containers that run on the hollow nodes of a cluster, and how those nodes are. Clones share it.
 #[derive(Debug, Clone, Default)]
