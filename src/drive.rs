@@ -22,12 +22,12 @@ use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
 use crate::case::Substitutes;
 use crate::cases::{Case, LibraryError};
-use crate::component::{Binary, ComponentError, ComponentName, Resolver};
 use crate::evidence::{Outcome, RunContext, VERDICT};
 use crate::expectation::Expected;
 use crate::inject::InjectError;
 use crate::observe::RecorderError;
-use crate::provider::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use kubeclash_cluster::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use kubeclash_components::{Binary, ComponentError, ComponentName, Resolver};
 use kubeclash_timeline::{Arm, ArmId, Judgement, Pace, Timeline, Verdict};
 
 /// One arm that is to be run, and on what.

@@ -24,8 +24,8 @@ use semver::{Version, VersionReq};
 use serde_json::Value;
 
 use crate::cases::{Case, Library};
-use crate::component::ComponentName;
 use crate::scenario::items::{Item, items};
+use kubeclash_components::ComponentName;
 use kubeclash_timeline::{Arm, Expect};
 
 /// What an arm is expected to end with.

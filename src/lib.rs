@@ -47,25 +47,15 @@
 //! ```
 
 pub use evidence::Outcome;
+pub use kubeclash_cluster::Provider;
 pub use kubeclash_timeline::{Arm, ArmId, Expect, Pace, Verdict};
-pub use provider::Provider;
 pub use run::{Run, RunError};
 
 pub mod scenario;
 pub mod cases;
 pub mod case;
-mod disk;
-mod docker;
-mod archive;
-mod backoff;
-mod engine;
-pub mod component;
-pub mod node_image;
-pub mod provider;
-pub mod rundir;
 pub mod inject;
 pub mod observe;
-pub mod signature;
 pub mod expectation;
 pub mod drive;
 pub mod load;
@@ -80,8 +70,5 @@ pub mod run;
 pub mod submit;
 pub mod check;
 pub mod prelude;
-pub mod progress;
-pub mod shell;
-pub mod interrupt;
 pub mod exit;
 pub mod cli;

@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kubeclash::cases;
-use kubeclash::exit;
 use kubeclash::report::fidelity::figures;
-use kubeclash::scenario::{PolicyApi, policies_in};
+use kubeclash::{cases, exit};
+use kubeclash_cluster::{PolicyApi, policies_in};
 use serde_json::{Value, json};
 
 // How long any source file may be, and a decision record (a page).

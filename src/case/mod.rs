@@ -4,6 +4,7 @@
 //! [`values`] of an arm put in, checked against the [`schema`] and by the rules of what may be said, to [`Scenario`]s. Every
 //! mistake of a folder is told at once, with its place. Nothing in here runs anything.
 
+mod cluster;
 mod cpu;
 mod declared;
 pub mod files;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use globset::Glob;
 
 use self::format::CaseFile;
-use crate::component::Spec;
+use kubeclash_components::Spec;
 use kubeclash_timeline::Arm;
 
 /// A case, read from its folder and checked. Cloning it costs nothing.

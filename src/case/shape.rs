@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::mistake::{Flaw, nearest};
 use super::tree::{Content, Key, Node, quoted, told};
-use crate::scenario::thousandths;
+use kubeclash_cluster::thousandths;
 use kubeclash_timeline::WorkloadRef;
 use kubeclash_timeline::words::{Count, Range, Span};
 

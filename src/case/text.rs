@@ -91,7 +91,7 @@ fn pairs<K: fmt::Display, V: fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::yaml;
+    use kubeclash_host::yaml;
 
     #[test]
     fn a_step_is_told_as_one_would_say_it() {

@@ -13,10 +13,11 @@ use super::{Failure, notes};
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
 use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
-use crate::progress::Progress;
-use crate::provider::{Provider, arms_at_once};
+use crate::exit;
 use crate::session::{Session, SessionError, Settings};
-use crate::{exit, interrupt};
+use kubeclash_cluster::{Provider, arms_at_once};
+use kubeclash_host::interrupt;
+use kubeclash_host::progress::Progress;
 use kubeclash_timeline::{Arm, ArmId};
 
 /// Which cases, which arms of them, and which part of these.
@@ -196,7 +197,7 @@ pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Fa
 
 /// Says that something is left of killed runs.
 pub(super) fn hint_at_leftovers(progress: &Progress) {
-    let left = crate::rundir::killed_runs();
+    let left = kubeclash_host::sweep::killed_runs();
     if left > 0 {
         let runs = if left == 1 {
             "a killed run is".to_owned()

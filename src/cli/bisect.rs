@@ -18,8 +18,8 @@ use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
 use crate::exit;
 use crate::load::profile::Profile;
-use crate::progress::Progress;
 use crate::session::time;
+use kubeclash_host::progress::Progress;
 use kubeclash_timeline::Arm;
 
 /// Find the build after which a failure is there, or is no more.

@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::Failure;
 use super::components::ListFormat;
-use crate::component::{Cache, ComponentName, Resolver, Selection, Spec};
 use crate::exit;
 use crate::load::measure::etcd::{ALL, COUNTED, EtcdGateway};
 use crate::load::measure::measured::EtcdSize;
-use crate::progress::Progress;
-use crate::provider::{SavedEtcd, SavedEtcdError};
+use kubeclash_cluster::{SavedEtcd, SavedEtcdError};
+use kubeclash_components::{Cache, ComponentName, Resolver, Selection, Spec};
+use kubeclash_host::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::Failure;
 use crate::cases::Library;
-use crate::disk;
 use crate::evidence::Outcome;
 use crate::exit;
-use crate::expectation::{Expectations, Versions, update::update};
+use crate::expectation::update::update;
+use crate::expectation::{Expectations, Versions};
+use kubeclash_host::disk;
 
 /// What is expected, where it is not the usual.
 #[derive(Debug, Clone, Default, Args)]

@@ -11,9 +11,9 @@ use super::{Failure, notes};
 use crate::cases::Case;
 use crate::exit;
 use crate::load::profile::Profile;
-use crate::progress::Progress;
-use crate::scenario::Policy;
-use crate::shell::quoted;
+use kubeclash_cluster::Policy;
+use kubeclash_host::progress::Progress;
+use kubeclash_host::shell::quoted;
 use kubeclash_timeline::Arm;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.

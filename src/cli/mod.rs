@@ -37,13 +37,12 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cases::Case;
-use crate::component::ComponentError;
-use crate::evidence;
-use crate::exit;
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::notes;
+use crate::{evidence, exit};
+use kubeclash_cluster::Provider;
+use kubeclash_components::ComponentError;
+use kubeclash_host::progress::Progress;
 use kubeclash_timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
@@ -246,7 +245,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Verb::Worker(_) => patience(Provider::Kind),
         _ => Duration::ZERO,
     };
-    let interrupt = crate::interrupt::token();
+    let interrupt = kubeclash_host::interrupt::token();
     let interruptible = async {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,

@@ -3,7 +3,8 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use kubeclash_timeline::{Ending, Sink, What, Object, drawn::Draft};
+use kubeclash_timeline::testing::Draft;
+use kubeclash_timeline::{Ending, Object, Sink, What};
 
 #[derive(Parser)]
 struct Command {

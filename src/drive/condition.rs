@@ -64,8 +64,8 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::yaml;
-    use kubeclash_timeline::drawn::{Draft, s};
+    use kubeclash_host::yaml;
+    use kubeclash_timeline::testing::{Draft, s};
 
     fn look(text: &str, world: &World) -> Poll {
         condition(&yaml::read(text).unwrap()).unwrap().look(world)

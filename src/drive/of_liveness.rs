@@ -8,11 +8,11 @@ use futures::future::BoxFuture;
 
 use super::{DriveError, Plan, evidence_dir};
 use crate::cases::{Folder, Study};
-use crate::component::{skew, took_part, versions};
 use crate::evidence::TIMELINE;
 use crate::load;
 use crate::observe::Recorder;
-use crate::provider::{Cluster, Order, Scale};
+use kubeclash_cluster::{Cluster, Order, Scale};
+use kubeclash_components::{skew, took_part, versions};
 use kubeclash_timeline::{Arm, Header, Liveness, LoadStep, Timeline, What};
 
 /// How often the number that the verdict hangs on is told while it is watched.

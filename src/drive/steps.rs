@@ -15,10 +15,10 @@ use super::in_effect::InEffect;
 use super::{DriveError, no_file_of};
 use crate::case::format::{OrElse, Step};
 use crate::case::{Scenario, cpu_use};
-use crate::component::ComponentName;
 use crate::drive::condition::condition;
 use crate::observe::Recorder;
-use crate::provider::{Cluster, Controller};
+use kubeclash_cluster::{Cluster, Controller};
+use kubeclash_components::ComponentName;
 use kubeclash_timeline::{Ending, Expect, Pace, Timeline, What, World, refusal, undone};
 
 pub use self::check::check;

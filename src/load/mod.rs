@@ -27,11 +27,11 @@ pub use self::run::LoadRun;
 use self::run::{FORMAT, LoadOutcome, ProfileUsed};
 use self::steps::{Course, Gone};
 use self::watch::LogWatch;
-use crate::component::ComponentName;
 use crate::drive::DriveError;
-use crate::provider::{Cluster, LivenessEvent, Order, Scale};
 use crate::session::Session;
-use crate::signature::Classification;
+use kubeclash_cluster::{Cluster, LivenessEvent, Order, Scale};
+use kubeclash_components::ComponentName;
+use kubeclash_logs::Classification;
 use kubeclash_timeline::{Label, Liveness, LivenessChange, LoadStep, Shape};
 
 /// The file of a run in its evidence folder.

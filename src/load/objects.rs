@@ -4,7 +4,7 @@ use once_cell::sync::Lazy;
 use serde_json::Value;
 
 use super::profile::Says;
-use crate::scenario::yaml;
+use kubeclash_host::yaml;
 
 /// A kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::objects::Item;
-use crate::backoff::backoff;
+use kubeclash_cluster::backoff::backoff;
 
 /// What all of the load test's objects, and their pods, are labelled with.
 pub(super) const GROUP: &str = "group=load";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::scenario::yaml;
+use kubeclash_host::yaml;
 
 /// The built-in profiles: name and text, the smallest first.
 const BUILT_IN: [(&str, &str); 4] = [

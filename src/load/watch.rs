@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::signature::{Classification, Classifier, Rules, Tail};
+use kubeclash_logs::{Classification, Classifier, Rules, Tail};
 
 /// How often logs are looked at: they lose their middle when they are long, and a second's lines are never that many.
 const LOOK: Duration = Duration::from_millis(500);

@@ -13,6 +13,5 @@ mod tape;
 mod watch;
 mod watches;
 
-pub(crate) use audit::CONTROLLER;
 pub use condition::{Condition, Poll};
 pub use recorder::{Recorder, RecorderError};

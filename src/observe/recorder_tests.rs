@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::super::fake::{Asks, PODS, Server};
 use super::*;
-use kubeclash_timeline::{Change, Gap, drawn::Draft};
+use kubeclash_timeline::testing::Draft;
+use kubeclash_timeline::{Change, Gap};
 
 const BUDGETS: &str = "/apis/policy/v1/poddisruptionbudgets";
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/rollouts";

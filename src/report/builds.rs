@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::component::ComponentName;
 use crate::evidence::Outcome;
+use kubeclash_components::ComponentName;
 use kubeclash_timeline::ComponentVersion;
 
 /// How much of a SHA-256 tells two binaries of one version apart.

@@ -8,11 +8,8 @@ use owo_colors::Style as Ink;
 use super::markdown::{cell, code, fenced, prose};
 use super::terminal::{labelled, paint};
 use super::{Style, number};
-use crate::signature::{
-    Classification, Found, Place, Severity, YearFrom, how_often, in_lines, shown, written,
-};
-use kubeclash_timeline::Label;
-use kubeclash_timeline::LoadStep;
+use kubeclash_logs::{Classification, Found, Place, Severity, YearFrom, how_often, in_lines, shown, written};
+use kubeclash_timeline::{Label, LoadStep};
 
 /// How many prefixes of keys a view shows; JSON has all.
 const PREFIXES: usize = 5;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::yaml;
+use kubeclash_host::yaml;
 use kubeclash_timeline::Shape;
 
 /// Who a case is: what its `card.yaml` says, checked.

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use crate::case::Substitutes;
 use crate::cases::Case;
-use crate::component::{
-    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
-};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
-use crate::progress::Progress;
-use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use kubeclash_cluster::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use kubeclash_components::{
+    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
+};
+use kubeclash_host::progress::Progress;
 use kubeclash_timeline::{ArmId, Pace, Shape};
 
 pub use builder::SettingsBuilder;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::component::{
+use kubeclash_cluster::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
+use kubeclash_components::{
     Binary, ComponentName, Origin, Platform, Program, Resolver, Selection, Spec, Version,
 };
-use crate::engine::{Engine, preflight};
-use crate::progress::Progress;
-use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
-use crate::shell::on_path;
+use kubeclash_host::engine::{Engine, preflight};
+use kubeclash_host::progress::Progress;
+use kubeclash_host::shell::on_path;
 use kubeclash_timeline::Pace;
 
 use super::{SessionError, Settings};

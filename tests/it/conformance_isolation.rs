@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
-use kubeclash::provider::Cluster;
-use kubeclash::rundir;
+use kubeclash_cluster::Cluster;
+use kubeclash_host::run_dir;
 use serde_json::json;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 

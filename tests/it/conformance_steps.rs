@@ -11,8 +11,7 @@ use kubeclash::drive::DriveError;
 use kubeclash::drive::in_effect::InEffect;
 use kubeclash::drive::steps::{Steps, check};
 use kubeclash::observe::Recorder;
-use kubeclash::provider::{Cluster, ClusterSpec, Controller};
-use kubeclash::scenario::PolicyApi;
+use kubeclash_cluster::{Cluster, ClusterSpec, Controller, PolicyApi};
 use kubeclash_timeline::{Arm, Ending, Header, RequestSeen, Timeline, What};
 
 use crate::conformance::{local, session, turn};

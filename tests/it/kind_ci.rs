@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use kubeclash::scenario::yaml;
+use kubeclash_host::yaml;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::{Sandbox, ended, not_run};

@@ -7,7 +7,9 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, EvictParams, GroupVersionKind, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use kubeclash::observe::{Condition, Poll, Recorder};
-use kubeclash_timeline::{Arm, Ending, Header, RequestSeen, Shape, Timeline, What, WorkloadRef, WorkloadSeen, World};
+use kubeclash_timeline::{
+    Arm, Ending, Header, RequestSeen, Shape, Timeline, What, WorkloadRef, WorkloadSeen, World,
+};
 use serde_json::{Value, json};
 
 use crate::conformance::{session, up};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::drawn::{Draft, pod, s, seen};
+use crate::testing::{Draft, pod, s, seen};
 use crate::{EventSeen, OwnerRef, PodSeen, What};
 
 const KCM: &str = "kube-controller-manager/replicaset-controller";

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{FormatError, Recorded, Sink, read};
-use crate::drawn::{Draft, node, pod, s, seen};
+use crate::testing::{Draft, node, pod, s, seen};
 use crate::{
     Change, ComponentVersion, Ending, Entry, EventSeen, HpaSeen, OwnerRef, PodSeen, Sighting, Timeline, What,
     WorkloadSeen,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::drawn::{Draft, pod, s, seen};
+use crate::testing::{Draft, pod, s, seen};
 use crate::{OwnerRef, PodSeen, WorkloadSeen};
 
 const CYCLE: Duration = Duration::from_secs(10);

@@ -47,7 +47,7 @@ pub mod words;
 pub mod property;
 pub mod claim;
 #[cfg(any(test, feature = "testing"))]
-pub mod drawn;
+pub mod testing;
 
 pub use deeds::{Act, Deed, Deeds, Does, SeenIn, controller_of, deeds, deeds_in};
 pub use experiment::{
@@ -164,7 +164,7 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use super::drawn::{Draft, s};
+    use super::testing::{Draft, s};
     use super::*;
 
     fn timeline() -> Timeline {

@@ -73,7 +73,7 @@ pub fn lives(timeline: &Timeline) -> Vec<PodLife> {
 mod tests {
     use super::*;
     use crate::Sighting;
-    use crate::drawn::{Draft, pod, s};
+    use crate::testing::{Draft, pod, s};
 
     #[test]
     fn a_life_has_the_first_time_of_each_stage() {

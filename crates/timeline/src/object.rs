@@ -163,7 +163,7 @@ fn of_pods<'a>(pods: impl Iterator<Item = &'a PodSeen>, number: &str) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drawn::{Draft, s};
+    use crate::testing::{Draft, s};
 
     #[test]
     fn numbers_are_read_by_the_names_that_case_files_have_for_them() {

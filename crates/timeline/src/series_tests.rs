@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Series, Span};
-use crate::drawn::{draw, s};
+use crate::testing::{draw, s};
 
 fn span(from: f64, to: f64) -> Span {
     Span {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::drawn::{Draft, s};
+use crate::testing::{Draft, s};
 
 fn seen() -> Finding {
     Finding::seen(s(7.0), "fell to 1")

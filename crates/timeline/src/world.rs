@@ -195,7 +195,7 @@ pub fn fullest(placement: &BTreeMap<String, usize>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drawn::{Draft, node, pod, s, seen};
+    use crate::testing::{Draft, node, pod, s, seen};
 
     /// Two workers of 8000m with three and one pods of 2000m.
     fn world() -> World {

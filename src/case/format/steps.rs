@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NodeGroup, Quantity};
+use kubeclash_cluster::file::{NodeGroup, Quantity};
 use kubeclash_timeline::WorkloadRef;
 use kubeclash_timeline::words::{Condition, OneOrMany, Span};
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::cases::Case;
 use crate::cli::Failure;
-use crate::component::ComponentName;
 use crate::drive::{Plan, drive};
 use crate::exit;
-use crate::interrupt;
-use crate::provider::{Tuning, cpu_time};
 use crate::session::Session;
+use kubeclash_cluster::{Tuning, cpu_time};
+use kubeclash_components::ComponentName;
+use kubeclash_host::interrupt;
 use kubeclash_timeline::{Arm, ArmId, Expect};
 
 /// What is held to be the control plane. KWOK and the descheduler are not of it.

@@ -11,16 +11,16 @@ use crate::bisect::search::Known;
 use crate::cases::Case;
 use crate::cli::Failure;
 use crate::cli::matrix::Listed;
-use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
 use crate::ledger::{self, Entry, Ledger};
 use crate::load::profile::Profile;
 use crate::load::{self, LoadPlan};
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::session::{Session, SessionError, Settings};
+use kubeclash_cluster::Provider;
+use kubeclash_components::{Sha256, Spec};
+use kubeclash_host::progress::Progress;
 use kubeclash_timeline::{Arm, ArmId, Label};
 
 /// What is asked of a build.
@@ -381,7 +381,7 @@ async fn one(
     progress: &Progress,
     title: &str,
 ) -> Result<Entry, Failure> {
-    let interrupt = crate::interrupt::token();
+    let interrupt = kubeclash_host::interrupt::token();
     let task = progress.task(format!("{title}: {question}"));
     let say = |what: &str| task.say(what);
     let name = Some(build.name.as_str());

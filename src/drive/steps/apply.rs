@@ -10,7 +10,7 @@ use super::{Before, Steps, while_alive};
 use crate::case::format::{ApplyStep, Step};
 use crate::drive::{DriveError, no_file_of};
 use crate::inject::{self, InjectError, ObjectRef};
-use crate::provider::Cluster;
+use kubeclash_cluster::Cluster;
 
 /// Who `kubectl apply --server-side` is, where it is told nothing else.
 const KUBECTL: &str = "kubectl";

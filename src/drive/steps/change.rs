@@ -8,7 +8,7 @@ use super::unfit;
 use crate::case::format::Step;
 use crate::drive::DriveError;
 use crate::inject::{self, DeleteOptions, InjectError, ObjectRef, Patch, named};
-use crate::scenario::{TaintChange, taint_change};
+use kubeclash_cluster::{TaintChange, taint_change};
 use kubeclash_timeline::words::OneOrMany;
 use kubeclash_timeline::{Pace, WorkloadRef};
 

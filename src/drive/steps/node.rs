@@ -7,7 +7,7 @@ use crate::case::format::{NodePick, Step};
 use crate::drive::DriveError;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::Recorder;
-use crate::provider::{Cluster, NodeSpec};
+use kubeclash_cluster::{Cluster, NodeSpec};
 use kubeclash_timeline::fullest;
 
 /// How often kubectl asks again for an eviction that a disruption budget refused.

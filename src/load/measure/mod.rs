@@ -39,7 +39,7 @@ use self::pods::PodTimes;
 use self::processes::Processes;
 use self::samples::{Sampler, Samples};
 use self::took_too_long::{Tail, TookTooLong};
-use crate::backoff::backoff;
+use kubeclash_cluster::backoff::backoff;
 use kubeclash_timeline::LoadStep;
 
 /// How often logs are looked at: they lose their middle when they are long, and a second's lines are never that many.

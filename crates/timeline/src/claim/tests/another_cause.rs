@@ -4,7 +4,7 @@ use super::loops::{EXPLODES, RECREATES, TAINT, in_turns, thrown_away};
 use super::rests::{DESCHEDULER, EVICTS, SWAPS, by, evict_for, round, rounds, settled, without_requests};
 use super::scales_with_load::{bounded, scaled};
 use super::{HPA, KEEPER, KUBECTL, SCHEDULER, Said, keeps_floor, progresses, replicas, stays_up, still, web};
-use crate::drawn::{Draft, seen};
+use crate::testing::{Draft, seen};
 use crate::{HpaSeen, Timeline, What};
 
 const TWO_AUTOSCALERS: &str = "
@@ -274,7 +274,7 @@ fn evicted_by_events(reasons: &[&str]) -> Timeline {
                         name: "web".to_owned(),
                         uid: "uid-web".to_owned(),
                     }),
-                    ..crate::drawn::pod(pair[0], Some("w1"))
+                    ..crate::testing::pod(pair[0], Some("w1"))
                 },
             }))
             .pod_with(pair[1], None, |pod| pod.name = "web-0".to_owned())

@@ -5,7 +5,7 @@ use super::loops::in_turns;
 use super::rests::settled;
 use super::{HPA, KUBECTL, SCHEDULER, Said, keeps_spread, scales_with_load, still, web};
 use crate::Timeline;
-use crate::drawn::Draft;
+use crate::testing::Draft;
 
 /// Two of three are lost from 10 s to 14 s, and one of them again from 20 s to 21 s.
 fn dips() -> Timeline {

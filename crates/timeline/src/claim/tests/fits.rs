@@ -1,5 +1,5 @@
 use super::{RS, SCHEDULER, Said, still, web};
-use crate::drawn::{Draft, node, seen};
+use crate::testing::{Draft, node, seen};
 use crate::{Timeline, What};
 
 const REJECTED: &str = "

@@ -1,5 +1,5 @@
 use super::{HPA, KUBECTL, RS, Said, replicas, still, web};
-use crate::drawn::{Draft, seen};
+use crate::testing::{Draft, seen};
 use crate::{BudgetSeen, HpaSeen, What};
 
 pub(super) const UNDERCUT: &str = "

@@ -1,5 +1,5 @@
 use super::{SCHEDULER, Said, still, web};
-use crate::drawn::{Draft, node, seen};
+use crate::testing::{Draft, node, seen};
 use crate::{SpreadSeen, What};
 
 pub(super) const BETWEEN: &str = "

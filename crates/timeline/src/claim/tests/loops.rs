@@ -2,7 +2,7 @@
 
 use super::rests::{drawn, without_requests};
 use super::{DEPLOYMENTS, HPA, KEEPER, KUBECTL, NODES, RS, Said, replicas, still, web};
-use crate::drawn::Draft;
+use crate::testing::Draft;
 use crate::{OwnerRef, Timeline};
 
 pub(super) const RECREATES: &str = "
@@ -47,7 +47,7 @@ pub(super) fn thrown_away(reasons: &[&str], node: &str) -> Draft {
                         name: "web-1".to_owned(),
                         uid: "uid-web-1".to_owned(),
                     }),
-                    ..crate::drawn::pod(&uid, Some(node))
+                    ..crate::testing::pod(&uid, Some(node))
                 },
             }));
     }

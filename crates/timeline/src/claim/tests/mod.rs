@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Claims, Fact, Failure, Premise, judge};
-use crate::drawn::Draft;
+use crate::testing::Draft;
 use crate::words::Span;
 use crate::{HpaSeen, RequestSeen, Timeline, Verdict};
 

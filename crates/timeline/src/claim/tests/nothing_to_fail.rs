@@ -5,7 +5,7 @@ use super::progresses::{DRAIN, drained};
 use super::rests::{EVICTS, settled};
 use super::scales_with_load::{self, UNDONE};
 use super::{KUBECTL, Said, stays_up, still, web};
-use crate::drawn::{Draft, node, seen};
+use crate::testing::{Draft, node, seen};
 use crate::{Change, HpaSeen, Sighting, Timeline, What, WorkloadSeen};
 
 fn nobody() -> Timeline {

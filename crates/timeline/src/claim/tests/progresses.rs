@@ -1,5 +1,5 @@
 use super::{KUBECTL, RS, Said, still, web};
-use crate::drawn::{Draft, seen};
+use crate::testing::{Draft, seen};
 use crate::{BudgetSeen, Timeline, What};
 
 pub(super) const QUOTA: &str = "

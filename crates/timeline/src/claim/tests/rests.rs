@@ -1,5 +1,5 @@
 use super::{KEEPER, KUBECTL, RS, SCHEDULER, Said, replicas, still, web};
-use crate::drawn::Draft;
+use crate::testing::Draft;
 use crate::{OwnerRef, Timeline};
 
 pub(super) const DESCHEDULER: &str = "descheduler";

@@ -1,6 +1,6 @@
 use super::rests::without_requests;
 use super::{HPA, KUBECTL, Said, keeps_floor, replicas, still, web};
-use crate::drawn::{Draft, seen};
+use crate::testing::{Draft, seen};
 use crate::{HpaSeen, Timeline, What};
 
 pub(super) const OVERSCALED: &str = "

@@ -1,5 +1,5 @@
 use super::{SCHEDULER, Said, replicas, still, web};
-use crate::drawn::{Draft, node, seen};
+use crate::testing::{Draft, node, seen};
 use crate::{Timeline, What};
 
 const STUCK: &str = "

@@ -1,7 +1,6 @@
 use super::{NODES, RS, SCHEDULER, Said, still, web};
-use crate::LivenessChange;
-use crate::drawn::{Draft, node, seen};
-use crate::{Timeline, What};
+use crate::testing::{Draft, node, seen};
+use crate::{LivenessChange, Timeline, What};
 
 pub(super) const CASCADE: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 3 nodes}";
 const TWO_NODES: &str = "failure: {stays-up: violated, as: cascade, of: nodes, at-least: 2 nodes}";

@@ -3,7 +3,7 @@
 use super::rests::{EVICTS_IN_CYCLES, settled};
 use super::{Said, still};
 use crate::Timeline;
-use crate::drawn::Draft;
+use crate::testing::Draft;
 
 const OF_ANYBODY: &str = "
 steps: [{apply: 10-web.yaml}, {descheduler: {policy: policy.yaml, every: 10s}}]
