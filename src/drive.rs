@@ -28,6 +28,7 @@ use crate::inject::InjectError;
 use crate::observe::RecorderError;
 use kubeclash_cluster::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
 use kubeclash_components::{Binary, ComponentError, ComponentName, Resolver};
+use kubeclash_load::LoadError;
 use kubeclash_timeline::{Arm, ArmId, Judgement, Pace, Timeline, Verdict};
 
 /// One arm that is to be run, and on what.
@@ -140,6 +141,16 @@ pub enum DriveError {
     /// Ctrl-C or SIGTERM; the cluster is gone.
     #[error("interrupted; the cluster is torn down")]
     Interrupted,
+}
+
+impl From<LoadError> for DriveError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Provider(error) => Self::Provider(error),
+            LoadError::Evidence { path, source } => Self::Evidence { path, source },
+            LoadError::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 impl DriveError {

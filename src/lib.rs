@@ -58,7 +58,6 @@ pub mod inject;
 pub mod observe;
 pub mod expectation;
 pub mod drive;
-pub mod load;
 pub mod evidence;
 pub mod agreement;
 pub mod comparison;

@@ -10,10 +10,10 @@ use super::specs::{self, SpecSet};
 use super::{Failure, notes};
 use crate::cases::Case;
 use crate::exit;
-use crate::load::profile::Profile;
 use kubeclash_cluster::Policy;
 use kubeclash_host::progress::Progress;
 use kubeclash_host::shell::quoted;
+use kubeclash_load::profile::Profile;
 use kubeclash_timeline::Arm;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.

@@ -11,11 +11,11 @@ use super::open;
 use crate::cli::Failure;
 use crate::cli::flags::RunFlags;
 use crate::exit;
-use crate::load::profile::Profile;
-use crate::load::{crowd, scale};
 use kubeclash_cluster::{Order, nodes_ready};
 use kubeclash_components::{Cache, ComponentName, Resolver};
 use kubeclash_host::progress::Progress;
+use kubeclash_load::profile::Profile;
+use kubeclash_load::{crowd, scale};
 use kubeclash_timeline::Shape;
 
 /// How long nodes, and how long pods may take.

@@ -15,12 +15,12 @@ use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
 use crate::ledger::{self, Entry, Ledger};
-use crate::load::profile::Profile;
-use crate::load::{self, LoadPlan};
 use crate::session::{Session, SessionError, Settings};
 use kubeclash_cluster::Provider;
 use kubeclash_components::{Sha256, Spec};
 use kubeclash_host::progress::Progress;
+use kubeclash_load::profile::Profile;
+use kubeclash_load::LoadPlan;
 use kubeclash_timeline::{Arm, ArmId, Label};
 
 /// What is asked of a build.
@@ -414,7 +414,7 @@ async fn one(
                 prefixes: Vec::new(),
                 out: session.settings().out.clone(),
             };
-            match load::run(&plan, session, &interrupt, &say).await {
+            match session.load_test(&plan, &interrupt, &say).await {
                 Ok(finished) => Ok(ledger::of_load(&finished.run, &finished.evidence, name)),
                 Err(error) => without_verdict(error, build, title),
             }

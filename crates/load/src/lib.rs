@@ -1,4 +1,23 @@
-//! The load test: hollow nodes, the objects of the standard load test, its 13 steps, and what is measured meanwhile.
+//! The standard load test of Kubernetes on hollow nodes: its objects, its 13 steps, and what is measured meanwhile.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`profile`] | how large a test is |
+//! | [`objects`] | what is created, scaled and deleted |
+//! | [`run`](mod@run) | how a test went, step by step: `load.json` |
+//! | [`measure`] | latencies, sizes and processes while it ran |
+//!
+//! # Examples
+//!
+//! The built-in profile that is at least as large as asked for:
+//!
+//! ```
+//! # fn main() -> Result<(), kubeclash_load::profile::ProfileError> {
+//! let profile = kubeclash_load::profile::Profile::of(300)?;
+//! assert_eq!(profile.says.nodes, 500);
+//! # Ok(())
+//! # }
+//! ```
 
 mod announce;
 pub mod measure;
@@ -10,6 +29,7 @@ pub mod run;
 mod steps;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,12 +47,10 @@ pub use self::run::LoadRun;
 use self::run::{FORMAT, LoadOutcome, ProfileUsed};
 use self::steps::{Course, Gone};
 use self::watch::LogWatch;
-use crate::drive::DriveError;
-use crate::session::Session;
-use kubeclash_cluster::{Cluster, LivenessEvent, Order, Scale};
-use kubeclash_components::ComponentName;
+use kubeclash_cluster::{Cluster, LivenessEvent, Order, Provider, ProviderError, Scale};
+use kubeclash_components::{ComponentName, took_part};
 use kubeclash_logs::Classification;
-use kubeclash_timeline::{Label, Liveness, LivenessChange, LoadStep, Shape};
+use kubeclash_timeline::{ComponentVersion, Label, Liveness, LivenessChange, LoadStep, Shape};
 
 /// The file of a run in its evidence folder.
 pub const RUN: &str = "load.json";
@@ -63,32 +81,55 @@ pub struct Finished {
     pub evidence: PathBuf,
     /// How its cluster is got at, where that was to be kept.
     pub kept: Option<String>,
+    /// Whether it was interrupted, and shows nothing.
+    pub interrupted: bool,
+}
+
+/// Why there is no load test.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// There is no cluster.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// Its evidence can't be written.
+    #[error("failed to write the evidence to \"{}\": {source}", .path.display())]
+    Evidence {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It was interrupted before there was a cluster.
+    #[error("interrupted; the cluster is torn down")]
+    Interrupted,
 }
 
 /// Runs a load test on a cluster of its own; `say` is told what it is at.
+///
+/// The cluster is what `order` asks for, with the nodes and the control plane of the profile.
 ///
 /// # Errors
 /// When there is no cluster, or no evidence can be written. Whatever was started is gone then, too.
 pub async fn run(
     plan: &LoadPlan,
-    session: &Session,
+    provider: Provider,
+    order: Order,
     interrupt: &CancellationToken,
     say: &(dyn Fn(&str) + Sync),
-) -> Result<Finished, DriveError> {
+) -> Result<Finished, LoadError> {
     let evidence = evidence_dir(plan)?;
-    let order = order(plan, session, &evidence);
-    let keep = order.keep;
-    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
+    let order = made_for(plan, order, &evidence);
+    let (keep, components) = (order.keep, took_part(&order.binaries));
+    let failed = |path: PathBuf| move |source| LoadError::Evidence { path, source };
     let (log, path) = Log::create(&evidence.join("logs")).map_err(failed(evidence.join("logs")))?;
     tracing::debug!(log = %path.display(), "the load test's log");
     say(&format!(
         "starting the control plane and {} nodes",
         order.spec.nodes.len()
     ));
-    let provider = session.settings().provider;
     let mut cluster = tokio::select! {
         up = provider.up(order, say) => up?,
-        () = interrupt.cancelled() => return Err(DriveError::Interrupted),
+        () = interrupt.cancelled() => return Err(LoadError::Interrupted),
     };
     let ready = cluster.ready_after();
     log.info(&format!(
@@ -104,22 +145,17 @@ pub async fn run(
     // When everybody has said their last word.
     let found = watch.finish().await;
     let befell = befell(&liveness, began.clock);
-    let mut run = summed_up(plan, session, gone, end, measured, began);
+    let mut run = summed_up(plan, components, gone, end, measured, began);
     run.liveness = befell;
     judged(&mut run, found.as_ref());
-    let reports = [
-        (RUN, run.to_json()),
-        ("load.md", crate::report::load::markdown(&run)),
-        ("load.html", crate::report::load::page(&run)),
-    ];
-    for (name, text) in reports {
-        let file = evidence.join(name);
-        fs::write(&file, text).map_err(failed(file))?;
-    }
-    if interrupt.is_cancelled() {
-        return Err(DriveError::Interrupted);
-    }
-    Ok(Finished { run, evidence, kept })
+    let file = evidence.join(RUN);
+    fs::write(&file, run.to_json()).map_err(failed(file))?;
+    Ok(Finished {
+        run,
+        evidence,
+        kept,
+        interrupted: interrupt.is_cancelled(),
+    })
 }
 
 /// Measures, and carries the steps out: until they are over, a component dies, or it is interrupted. Says why it ended
@@ -226,20 +262,21 @@ struct Began {
 }
 
 /// The cluster that a plan needs.
-fn order(plan: &LoadPlan, session: &Session, evidence: &Path) -> Order {
+fn made_for(plan: &LoadPlan, order: Order, evidence: &Path) -> Order {
     let says = &plan.profile.says;
     let shape = Shape {
         workers: says.nodes,
         worker_cpu: says.node.cpu,
     };
     let mut order = Order {
+        spec: shape.into(),
+        logs: evidence.join("logs"),
         scale: Some(Scale {
             apiserver_cpu: plan.apiserver_cpu,
             liveness: plan.liveness,
             ..scale(says)
         }),
-        keep: session.settings().keep,
-        ..session.order(shape, evidence.join("logs"))
+        ..order
     };
     // Of thousands of requests a second nobody asks who sent which.
     order.tuning.audit = false;
@@ -247,7 +284,8 @@ fn order(plan: &LoadPlan, session: &Session, evidence: &Path) -> Order {
 }
 
 /// What a cluster is given for a profile.
-pub(crate) fn scale(says: &Says) -> Scale {
+#[must_use]
+pub fn scale(says: &Says) -> Scale {
     Scale {
         qps: says.control_plane.qps,
         concurrent_syncs: says.control_plane.concurrent_syncs,
@@ -264,7 +302,7 @@ pub(crate) fn scale(says: &Says) -> Scale {
 ///
 /// # Errors
 /// When its log can't be written.
-pub(crate) async fn again_and_again(
+pub async fn again_and_again(
     client: kube::Client,
     says: &Says,
     logs: &Path,
@@ -288,7 +326,7 @@ pub(crate) async fn again_and_again(
 ///
 /// # Errors
 /// When it can't be created.
-pub(crate) async fn crowd(
+pub async fn crowd(
     client: kube::Client,
     pods: usize,
     say: &(dyn Fn(usize) + Sync),
@@ -315,8 +353,8 @@ pub(crate) async fn crowd(
 }
 
 /// The evidence folder of a new run, with its profile.
-fn evidence_dir(plan: &LoadPlan) -> Result<PathBuf, DriveError> {
-    let failed = |path: PathBuf| move |source| DriveError::Evidence { path, source };
+fn evidence_dir(plan: &LoadPlan) -> Result<PathBuf, LoadError> {
+    let failed = |path: PathBuf| move |source| LoadError::Evidence { path, source };
     let date = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = &uuid::Uuid::new_v4().simple().to_string()[..6];
     let size = plan.profile.says.nodes.to_string();
@@ -330,7 +368,7 @@ fn evidence_dir(plan: &LoadPlan) -> Result<PathBuf, DriveError> {
 /// What a run comes to.
 fn summed_up(
     plan: &LoadPlan,
-    session: &Session,
+    components: BTreeMap<String, ComponentVersion>,
     gone: Gone,
     end: Option<String>,
     measured: measure::Measured,
@@ -358,7 +396,7 @@ fn summed_up(
             yaml: plan.profile.text.clone(),
         },
         nodes: plan.profile.says.nodes,
-        components: session.took_part(),
+        components,
         steps: gone.steps,
         outcome,
         reached,

@@ -45,15 +45,15 @@ impl Kind {
 
     const fn template(self) -> &'static str {
         match self {
-            Self::Namespace => include_str!("../../manifests/_load/namespace.yaml"),
-            Self::Service => include_str!("../../manifests/_load/service.yaml"),
-            Self::PriorityClass => include_str!("../../manifests/_load/priority-class.yaml"),
-            Self::ConfigMap => include_str!("../../manifests/_load/config-map.yaml"),
-            Self::Secret => include_str!("../../manifests/_load/secret.yaml"),
-            Self::DaemonSet => include_str!("../../manifests/_load/daemon-set.yaml"),
-            Self::Deployment => include_str!("../../manifests/_load/deployment.yaml"),
-            Self::StatefulSet => include_str!("../../manifests/_load/stateful-set.yaml"),
-            Self::Job => include_str!("../../manifests/_load/job.yaml"),
+            Self::Namespace => include_str!("../manifests/namespace.yaml"),
+            Self::Service => include_str!("../manifests/service.yaml"),
+            Self::PriorityClass => include_str!("../manifests/priority-class.yaml"),
+            Self::ConfigMap => include_str!("../manifests/config-map.yaml"),
+            Self::Secret => include_str!("../manifests/secret.yaml"),
+            Self::DaemonSet => include_str!("../manifests/daemon-set.yaml"),
+            Self::Deployment => include_str!("../manifests/deployment.yaml"),
+            Self::StatefulSet => include_str!("../manifests/stateful-set.yaml"),
+            Self::Job => include_str!("../manifests/job.yaml"),
         }
     }
 
@@ -359,7 +359,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::load::profile::Profile;
+    use crate::profile::Profile;
 
     fn count(items: &[Item]) -> BTreeMap<&str, usize> {
         items.iter().fold(BTreeMap::new(), |mut counts, item| {

@@ -1,4 +1,4 @@
-//! How large a load test is: a YAML file, `manifests/_load/profiles/<nodes>.yaml`.
+//! How large a load test is: a YAML file, `manifests/profiles/<nodes>.yaml`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use kubeclash_host::yaml;
 
 /// The built-in profiles: name and text, the smallest first.
 const BUILT_IN: [(&str, &str); 4] = [
-    ("100", include_str!("../../manifests/_load/profiles/100.yaml")),
-    ("500", include_str!("../../manifests/_load/profiles/500.yaml")),
-    ("1000", include_str!("../../manifests/_load/profiles/1000.yaml")),
-    ("5000", include_str!("../../manifests/_load/profiles/5000.yaml")),
+    ("100", include_str!("../manifests/profiles/100.yaml")),
+    ("500", include_str!("../manifests/profiles/500.yaml")),
+    ("1000", include_str!("../manifests/profiles/1000.yaml")),
+    ("5000", include_str!("../manifests/profiles/5000.yaml")),
 ];
 
 /// How large a load test is, and how fast it goes.
