@@ -61,7 +61,7 @@ impl Figure {
     /// A value with its unit: `6/min`, `10.03 s`.
     #[must_use]
     pub fn shown(&self, value: f64) -> String {
-        format!("{}{}", crate::report::number(value), self.unit)
+        format!("{}{}", crate::evidence::number(value), self.unit)
     }
 }
 
@@ -348,8 +348,8 @@ mod tests {
     fn every_figure_is_a_fact_of_some_case() {
         // A case names facts of its own; those of a failure are named where violations are found.
         let mut cases = [
-            include_str!("property/rests/rounds.rs"),
-            include_str!("property/rests/recreation.rs"),
+            include_str!("../crates/timeline/src/property/rests/rounds.rs"),
+            include_str!("../crates/timeline/src/property/rests/recreation.rs"),
         ]
         .concat();
         for case in &crate::cases::Library::builtin() {

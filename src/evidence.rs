@@ -131,5 +131,11 @@ pub fn outcomes(dir: &Path) -> Result<Vec<Outcome>, String> {
     .collect()
 }
 
+/// A number with at most two decimals.
+pub(crate) fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests;

@@ -22,8 +22,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::markdown::cell;
-use super::number;
 use crate::evidence::Outcome;
+use crate::evidence::number;
 use crate::scenario::items::{self, Item};
 use kubeclash_timeline::{Arm, Pace, with_variant};
 

@@ -20,7 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::entry::{Entry, Last, Lock, stat};
+use super::entry::{Entry, FAILED_LOG, Last, Lock, stat};
 use super::{Binary, ComponentError, ComponentName, Key, Origin, Platform};
 use kubeclash_host::progress::Progress;
 
@@ -185,7 +185,7 @@ impl Cache {
             }
         }
         let lock = Lock {
-            cache: self.clone(),
+            cache: self.root.clone(),
             name,
             key: key.clone(),
             dir,
@@ -330,19 +330,7 @@ impl Cache {
 
     /// An error of the cache's own disk: what was to be done, and why it was not.
     pub fn error(&self, action: &'static str, error: io::Error) -> ComponentError {
-        let help = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "the disk is full: make room (all components take 0.5 GiB, building them 3 GiB), or set KUBECLASH_CACHE \
-                 to a directory on another disk"
-            }
-            _ => "set KUBECLASH_CACHE to a directory that can be written",
-        };
-        ComponentError::Cache {
-            action,
-            dir: self.root.clone(),
-            error,
-            help: help.to_owned(),
-        }
+        ComponentError::of_cache(&self.root, action, error)
     }
 }
 
@@ -354,7 +342,7 @@ fn finished(dir: &str) -> &str {
     };
     cut(".new-")
         .or_else(|| cut(".old-"))
-        .or_else(|| dir.strip_suffix(FAILED))
+        .or_else(|| dir.strip_suffix(FAILED_LOG))
         .unwrap_or(dir)
 }
 
@@ -363,16 +351,6 @@ fn split_entry_name(entry: &str) -> Option<(Key, String)> {
     let (rest, arch) = entry.rsplit_once('-')?;
     let (key, os) = rest.rsplit_once('-')?;
     Some((Key::read(key)?, format!("{os}-{arch}")))
-}
-
-/// What the log of a build that failed ends with.
-const FAILED: &str = ".failed.log";
-
-/// Where the log of a failed build of an entry is kept.
-pub(super) fn failed_log(entry: &Path) -> PathBuf {
-    let mut path = entry.as_os_str().to_owned();
-    path.push(FAILED);
-    path.into()
 }
 
 fn lock_path(entry: &Path) -> PathBuf {

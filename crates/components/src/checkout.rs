@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::build::{BuildFailure, ldflags};
+use super::build::ldflags;
+use super::builder::BuildFailure;
+use super::builder::Workshop;
 use super::go::run;
-use super::module::Workshop;
 use super::wrapper::is_version;
 use super::{Builder, ComponentError, ComponentName, GoVersion};
 

@@ -8,10 +8,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::failed_log;
 use super::digest::Sha256;
 use super::go::Log;
-use super::{Binary, Cache, ComponentError, ComponentName, Key, Origin, Program};
+use super::{Binary, ComponentError, ComponentName, Key, Origin, Program};
 
 /// What `entry.json` records of a binary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +56,8 @@ pub(super) struct Last {
 /// The right to change one entry, given back on drop.
 #[derive(Debug)]
 pub struct Lock {
-    pub(super) cache: Cache,
+    /// Where the cache is.
+    pub(super) cache: PathBuf,
     pub(super) name: ComponentName,
     pub(super) key: Key,
     pub(super) dir: PathBuf,
@@ -98,7 +98,7 @@ impl Lock {
         }
         (entry.size, entry.mtime_ns) = (size, mtime_ns);
         self.record(&self.dir, &entry)
-            .map_err(|error| self.cache.error("write entry.json", error))?;
+            .map_err(|error| ComponentError::of_cache(&self.cache, "write entry.json", error))?;
         Ok(Ok(entry.binary(self.name, &self.key, path)))
     }
 
@@ -113,7 +113,7 @@ impl Lock {
             .prefix(&self.prefix("new"))
             .tempdir_in(self.dir.parent().unwrap_or(&self.dir))
             .map(|dir| Staging { name: self.name, dir })
-            .map_err(|error| self.cache.error("make a directory", error))
+            .map_err(|error| ComponentError::of_cache(&self.cache, "make a directory", error))
     }
 
     /// Turns what was staged into the entry, in place of what may have been there.
@@ -161,7 +161,7 @@ impl Lock {
             drop(fs::remove_file(failed_log(&self.dir)));
             Ok(entry)
         };
-        let entry = store().map_err(|error| self.cache.error("keep a binary", error))?;
+        let entry = store().map_err(|error| ComponentError::of_cache(&self.cache, "keep a binary", error))?;
         Ok(entry.binary(self.name, &self.key, self.dir.join(self.name.program())))
     }
 
@@ -180,7 +180,7 @@ impl Lock {
         drop(fs::remove_file(failed_log(&self.dir)));
         match fs::remove_dir_all(&self.dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.cache.error("remove an entry", error))
+                Err(ComponentError::of_cache(&self.cache, "remove an entry", error))
             }
             _ => Ok(()),
         }
@@ -282,4 +282,14 @@ pub(super) fn make_executable(path: &Path) -> io::Result<()> {
 /// A temporary directory is made for its owner alone; an entry may be shared by a group as its parents allow.
 fn make_readable(dir: &Path) -> io::Result<()> {
     make_executable(dir)
+}
+
+/// What the log of a build that failed ends with.
+pub(super) const FAILED_LOG: &str = ".failed.log";
+
+/// Where the log of a failed build of an entry is kept.
+fn failed_log(entry: &Path) -> PathBuf {
+    let mut path = entry.as_os_str().to_owned();
+    path.push(FAILED_LOG);
+    path.into()
 }

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::build::{BuildFailure, Ground, Program};
+use super::build::{Ground, Program};
+use super::builder::BuildFailure;
+use super::builder::{Workshop, set_up};
 use super::cache::STATES;
 use super::checkout::{Checkout, Commit};
 use super::entry::{Lock, Staging, make_executable};
 use super::go::Log;
 use super::http::Failure;
 use super::image::{Pulled, Which};
-use super::module::{Workshop, set_up};
 use super::wrapper::is_version;
 use super::{Binary, ComponentError, ComponentName, GoVersion, Key, Origin, Resolver, Sha256, given};
 use kubeclash_host::progress::Task;

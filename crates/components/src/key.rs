@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::build::source_digest;
+use super::embedded::source_digest;
 use super::{ComponentName, Sha256, Version};
 
 /// What an entry of the cache is called: of what its binary was made, in a form that is one name of a file anywhere.

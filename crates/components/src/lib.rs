@@ -22,34 +22,38 @@
 //! What cannot be had from there is built with `go build`: the pinned release from the modules in `modules/`, which
 //! are embedded, any other from a wrapper that is made of its own go.mod. `go:` is built in the same way.
 
-pub mod archive;
-mod build;
-mod cache;
-mod container;
-mod checkout;
 mod credentials;
 mod digest;
-mod download;
-mod entry;
-mod fork;
-mod given;
 mod go;
 mod http;
-mod image;
-mod key;
 mod layers;
-mod module;
-mod name;
 mod origin;
 mod platform;
-mod probe;
+pub mod archive;
 mod program;
-mod release;
-mod resolve;
+mod spec_error;
+mod name;
 pub mod skew;
-mod sources;
 mod spec;
+mod embedded;
+mod given;
+mod key;
+mod entry;
+mod builder;
+mod cache;
+mod image;
+mod sources;
+mod download;
+mod state;
+mod container;
 mod wrapper;
+mod module;
+mod build;
+mod checkout;
+mod resolve;
+mod fork;
+mod probe;
+mod release;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -57,7 +61,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{Builder, GoVersion};
+pub use builder::{Builder, GoVersion};
 pub use cache::{Cache, Kept, Look, SEEDS_LOCK};
 pub use digest::Sha256;
 pub use entry::{Entry, Lock, Staging};
@@ -66,11 +70,12 @@ pub use key::Key;
 pub use name::{ComponentName, Module};
 pub use origin::Origin;
 pub use platform::{Format, Platform};
-pub use probe::{Finding, State};
 pub use resolve::Resolver;
 pub use skew::Lack;
 pub use sources::Sources;
-pub use spec::{Selection, Spec, SpecError, Version};
+pub use spec::{Selection, Spec, Version};
+pub use spec_error::SpecError;
+pub use state::{Finding, State};
 
 /// What is started when a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -236,6 +241,23 @@ pub enum ComponentError {
 }
 
 impl ComponentError {
+    /// The cache's own disk: what was to be done, and why it was not.
+    fn of_cache(dir: &Path, action: &'static str, error: std::io::Error) -> Self {
+        let help = match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                "the disk is full: make room (all components take 0.5 GiB, building them 3 GiB), or set KUBECLASH_CACHE \
+                 to a directory on another disk"
+            }
+            _ => "set KUBECLASH_CACHE to a directory that can be written",
+        };
+        Self::Cache {
+            action,
+            dir: dir.to_owned(),
+            error,
+            help: help.to_owned(),
+        }
+    }
+
     /// The same, where another flag has asked for it.
     fn asked_by(mut self, by: &'static str, variable: &'static str) -> Self {
         if let Self::Given { flag, env, .. } | Self::Image { flag, env, .. } = &mut self {

@@ -1,17 +1,13 @@
 //! Public Go modules: which one a package belongs to, at which version, and the wrapper that it is built from.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-use tokio::process::Command;
 
-use super::build::BuildFailure;
-use super::entry::Staging;
-use super::go::{Ended, Log, run, run_any};
+use super::builder::{BuildFailure, Builder, Workshop};
+use super::go::{Ended, run, run_any};
 use super::wrapper::{GoMod, Sibling, Wanted, tools};
-use super::{Builder, Platform};
-use kubeclash_host::progress::Task;
 
 /// A version of a module that go has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,26 +34,6 @@ struct Listed {
 #[serde(rename_all = "PascalCase")]
 struct Wrong {
     err: String,
-}
-
-/// An empty folder to build in, and a log of what go says there: both within a staging.
-pub(super) fn set_up(room: &Staging) -> Result<(PathBuf, Log), BuildFailure> {
-    let log = Log::create(room.dir()).map_err(BuildFailure::Local)?;
-    let folder = room.beside("module");
-    std::fs::create_dir_all(&folder).map_err(BuildFailure::Local)?;
-    Ok((folder, log))
-}
-
-/// Where go is asked, and where what it says goes.
-pub(super) struct Workshop<'a> {
-    /// A folder of our own with nothing of anybody else's above it that counts.
-    pub(super) folder: &'a Path,
-    /// What go says.
-    pub(super) log: &'a Log,
-    /// What is shown of it.
-    pub(super) task: &'a Task,
-    /// What is built for.
-    pub(super) platform: &'a Platform,
 }
 
 impl Builder {
@@ -221,29 +197,6 @@ impl Builder {
             }
         }
         Ok(listed)
-    }
-
-    /// go without anything that the user has set for projects of their own; a toolchain, a proxy and a checksum
-    /// database of theirs count.
-    pub(super) fn command(&self, shop: &Workshop<'_>, mode: &str) -> Command {
-        let mut command = Command::new(&self.go);
-        command
-            .current_dir(shop.folder)
-            // Static.
-            .env("CGO_ENABLED", "0")
-            .env("GOOS", &shop.platform.os)
-            .env("GOARCH", &shop.platform.arch)
-            .env("GOWORK", "off")
-            .env("GOFLAGS", mode)
-            .env("GO111MODULE", "on")
-            // Everything that is built here is public, and is checked.
-            .env("GONOSUMDB", "none")
-            .env("GOINSECURE", "none")
-            .env_remove("GONOSUMCHECK")
-            .env_remove("GOBIN")
-            .env_remove("GOEXPERIMENT")
-            .envs(self.env.iter().cloned());
-        command
     }
 }
 

@@ -345,7 +345,10 @@ impl FromStr for ComponentName {
         Self::EVERY
             .into_iter()
             .find(|name| name.as_str() == text)
-            .ok_or_else(|| SpecError::Component(text.to_owned()))
+            .ok_or_else(|| SpecError::Component {
+                text: text.to_owned(),
+                all: Self::EVERY.map(Self::as_str).join(", "),
+            })
     }
 }
 

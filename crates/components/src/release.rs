@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use futures::future::join_all;
 
-use super::build::{BuildFailure, Ground, Program};
+use super::build::{Ground, Program};
+use super::builder::BuildFailure;
+use super::builder::{Workshop, set_up};
 use super::entry::{Lock, Staging};
 use super::go::Log;
 use super::http::Failure;
-use super::module::{Workshop, set_up};
 use super::resolve::collect;
 use super::{
     Binary, Builder, ComponentError, ComponentName, GoVersion, Key, Module, Origin, Resolver, Selection,

@@ -234,7 +234,7 @@ pub(crate) fn clear_if_unused(root: &Path) {
     }
 }
 
-fn described(name: &str, pid: u32) -> Registered {
+pub(crate) fn described(name: &str, pid: u32) -> Registered {
     let mut system = System::new();
     let id = sysinfo::Pid::from_u32(pid);
     system.refresh_processes_specifics(

@@ -3,10 +3,10 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
-use crate::run_dir::*;
+use crate::run_dir::{RunDir, described};
 
 fn temp() -> (tempfile::TempDir, PathBuf) {
     let temp = tempfile::tempdir().unwrap();
@@ -207,7 +207,7 @@ fn a_process_that_outlived_its_directory_is_found() {
 fn a_run_on_kind_says_which_engine_has_its_cluster() {
     let (_temp, root) = temp();
     let run = RunDir::create_in(&root).unwrap();
-    run.register_engine(Engine::Podman).unwrap();
+    run.register_engine(Engine::Podman.as_str()).unwrap();
     let registered = run.path().join(KIND);
     assert_eq!(fs::read_to_string(&registered).unwrap(), "podman");
     assert_eq!(fs::metadata(registered).unwrap().mode() & 0o777, 0o600);

@@ -21,11 +21,11 @@
 
 mod announce;
 pub mod measure;
+pub mod profile;
 pub mod objects;
 mod pods;
-pub mod profile;
-mod requests;
 pub mod run;
+mod requests;
 mod steps;
 mod watch;
 

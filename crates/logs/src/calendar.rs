@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use memchr::{memmem, memrchr};
 use serde::{Deserialize, Serialize};
 
-use super::times::{Stamp, Zone, dated};
+use super::times::{Stamp, Zone, dated, nearest, utc};
 
 /// Where the year of a file's times is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -106,9 +106,23 @@ impl Calendar {
 
     /// The date of a month and a day: that which is nearest.
     pub(super) fn date(&self, month: i8, day: i8) -> Option<Date> {
-        let year = self.near.year();
-        let dates = (year - 1..=year + 1).filter_map(|year| Date::new(year, month, day).ok());
-        dates.min_by_key(|date| date.duration_since(self.near).abs())
+        nearest(self.near, month, day)
+    }
+}
+
+impl Stamp {
+    /// The time, in a log of such a calendar: in UTC where that knows a zone.
+    #[must_use]
+    pub fn at(self, calendar: &Calendar) -> Option<DateTime> {
+        let local = match self {
+            Self::Dated(time, Zone::Utc | Zone::Local(_)) => return Some(time),
+            Self::Dated(time, Zone::Unsaid) => time,
+            Self::Yearless(month, day, time) => calendar.date(month, day)?.to_datetime(time),
+        };
+        match calendar.zone() {
+            Some(zone) => utc(local, zone),
+            None => Some(local),
+        }
     }
 }
 

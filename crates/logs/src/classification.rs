@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::calendar::YearFrom;
 use super::inputs::PassedOver;
 use super::judge::{Judged, Logs, explained, found, judge};
 use super::origin::KnownBy;
@@ -12,7 +13,6 @@ use super::rules::{Rules, Severity};
 use super::source::Packed;
 use super::step::StepSeen;
 use super::tally::{Findings, Place, path_text, shown};
-use super::times::YearFrom;
 use kubeclash_timeline::{Label, LoadStep, Verdict};
 
 /// The version of the JSON output.

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::calendar::Calendar;
 use super::classification::{Classification, Gathered, LogRead};
 use super::inputs::{Input, Inputs, PassedOver};
 use super::origin::{self, KnownBy, SAMPLE};
@@ -11,7 +12,6 @@ use super::rules::Rules;
 use super::scan::{Scanner, Sieve, Sighting};
 use super::source::{Packed, Source};
 use super::tally::{Findings, Log};
-use super::times::Calendar;
 use kubeclash_host::progress::{Progress, Task};
 
 /// Why there is no classifier.

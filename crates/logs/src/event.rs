@@ -48,6 +48,15 @@ fn forms() -> &'static [Regex] {
     })
 }
 
+/// A text without what a terminal would act on, cut off after so many signs.
+pub(crate) fn printable(text: &str, most: usize) -> String {
+    let signs = text.trim_matches(|sign: char| sign.is_control()).chars();
+    signs
+        .take(most)
+        .map(|sign| if sign.is_control() { '·' } else { sign })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

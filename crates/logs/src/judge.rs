@@ -118,7 +118,7 @@ fn of_red(rules: &Rules, findings: &Findings, at: usize) -> String {
     let (signature, tally) = (&rules.signatures[at], findings.tally(at));
     let first = tally.first.as_ref().and_then(|(place, _)| place.time);
     let first = first.map_or_else(String::new, |time| {
-        format!(", first at {}", super::tally::written(time))
+        format!(", first at {}", super::times::written(time))
     });
     format!(
         "{} {}{first}: {}",

@@ -21,14 +21,14 @@
 //! ```
 
 mod pattern;
+mod times;
+mod calendar;
+mod parts;
+mod event;
+mod step;
 mod rules;
 mod library;
-mod calendar;
-mod times;
-mod parts;
 mod scan;
-mod step;
-mod event;
 mod tally;
 mod inputs;
 mod origin;
@@ -52,6 +52,6 @@ pub use scan::{OVERLAP, WINDOW};
 pub use source::Packed;
 pub use step::{StepName, StepSeen};
 pub use tail::{RedHit, Tail};
+pub use tally::shown;
 pub use tally::{Findings, Place, Tally};
-pub use tally::{shown, written};
-pub use times::{Stamp, Zone};
+pub use times::{Stamp, Zone, written};

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::tally::{printable, time_text};
-use super::times::{Calendar, Stamp};
+use super::calendar::Calendar;
+use super::event::printable;
+use super::times::{Stamp, time_text};
 use kubeclash_timeline::LoadStep;
 
 /// The most steps of one's own that are kept.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::calendar::{Calendar, YearFrom};
 use super::classification::{Classification, Gathered, LogRead};
 use super::classifier::Classifier;
 use super::inputs::{Input, Inputs, PassedOver};
@@ -18,7 +19,6 @@ use super::rules::Severity;
 use super::scan::{Scanner, Sighting};
 use super::source::Packed;
 use super::tally::{Findings, Log, Place};
-use super::times::{Calendar, YearFrom};
 
 /// The first line that makes a red signature found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 use serde::{Serialize, Serializer};
 
-use super::event;
+use super::calendar::{Calendar, YearFrom};
+use super::event::{self, printable};
 use super::rules::Rules;
 use super::scan::Sighting;
 use super::step::{Moment, StepName, StepSeen, Steps};
-use super::times::{Calendar, Stamp, YearFrom};
+use super::times::{Stamp, time_text};
 use kubeclash_timeline::LoadStep;
 
 /// The most that is kept of a line.
@@ -60,18 +61,9 @@ impl Place {
     }
 }
 
-/// A time as output has it.
-pub fn written(time: DateTime) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-}
-
 /// A path as output has it: with signs for what is no text.
 pub(crate) fn path_text<S: Serializer>(path: &impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
     path.as_ref().to_string_lossy().serialize(serializer)
-}
-
-pub(super) fn time_text<S: Serializer>(time: &Option<DateTime>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(written).serialize(serializer)
 }
 
 /// What was seen of one signature.
@@ -351,15 +343,6 @@ fn excerpt(line: &[u8], from: usize, to: usize) -> String {
 /// A path as a terminal can show it.
 pub fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy(), usize::MAX)
-}
-
-/// A text without what a terminal would act on, cut off after so many signs.
-pub(crate) fn printable(text: &str, most: usize) -> String {
-    let signs = text.trim_matches(|sign: char| sign.is_control()).chars();
-    signs
-        .take(most)
-        .map(|sign| if sign.is_control() { '·' } else { sign })
-        .collect()
 }
 
 #[cfg(test)]

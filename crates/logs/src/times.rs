@@ -7,8 +7,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use memchr::memmem;
-
-pub(super) use super::calendar::{Calendar, YearFrom};
+use serde::{Serialize, Serializer};
 
 /// What a time with a year says of its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,27 +45,20 @@ impl Stamp {
             _ => None,
         }
     }
-
-    /// The time, in a log of such a calendar: in UTC where that knows a zone.
-    #[must_use]
-    pub fn at(self, calendar: &Calendar) -> Option<DateTime> {
-        let local = match self {
-            Self::Dated(time, Zone::Utc | Zone::Local(_)) => return Some(time),
-            Self::Dated(time, Zone::Unsaid) => time,
-            Self::Yearless(month, day, time) => calendar.date(month, day)?.to_datetime(time),
-        };
-        match calendar.zone() {
-            Some(zone) => utc(local, zone),
-            None => Some(local),
-        }
-    }
 }
 
 /// A zone's time as UTC's.
-fn utc(local: DateTime, zone: Offset) -> Option<DateTime> {
+pub(super) fn utc(local: DateTime, zone: Offset) -> Option<DateTime> {
     local
         .checked_sub(SignedDuration::from_secs(i64::from(zone.seconds())))
         .ok()
+}
+
+/// The date of a month and a day that is nearest to another.
+pub(super) fn nearest(near: Date, month: i8, day: i8) -> Option<Date> {
+    let year = near.year();
+    let dates = (year - 1..=year + 1).filter_map(|year| Date::new(year, month, day).ok());
+    dates.min_by_key(|date| date.duration_since(near).abs())
 }
 
 /// Two digits at a place.
@@ -143,8 +135,7 @@ fn program(line: &[u8]) -> Option<Stamp> {
 
 /// How far a local clock is from UTC, in quarters of an hour; `None` where the two can't be of one moment.
 fn apart(month: i8, day: i8, time: Time, utc: DateTime) -> Option<Offset> {
-    let near = Calendar::near(utc.date(), YearFrom::Line);
-    let local = near.date(month, day)?.to_datetime(time);
+    let local = nearest(utc.date(), month, day)?.to_datetime(time);
     let seconds = local.duration_since(utc).as_secs();
     let quarters = (seconds + if seconds < 0 { -450 } else { 450 }) / 900;
     // A line is passed on at once, or soon.
@@ -217,9 +208,20 @@ fn json(line: &[u8]) -> Option<Stamp> {
     })
 }
 
+/// A time as output has it.
+pub fn written(time: DateTime) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
+/// A time, if there is one, as output has it.
+pub(super) fn time_text<S: Serializer>(time: &Option<DateTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(written).serialize(serializer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::{Calendar, YearFrom};
     use jiff::civil::date;
 
     fn at(line: &str) -> String {

@@ -5,83 +5,13 @@
 //! status who took it away; for the rest it is `somebody`, or `a scheduler`, since nobody else binds pods. What was refused
 //! (403, 409, 422, 429) is a deed as well: an endless attempt is no rest.
 
-mod acts;
-mod names;
-
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{History, PodSeen, Timeline, WorkloadRef};
-
-pub use acts::Act;
-pub(super) use acts::acts;
-
-/// The controller that makes and deletes a pod for its owner; `None` of a pod that nobody owns, or an owner of an unknown kind.
-#[must_use]
-pub fn controller_of(pod: &PodSeen) -> Option<&'static str> {
-    names::controller_of(pod)
-}
-
-/// What somebody does to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Does {
-    /// Sends a deployment, and changes nothing of its replicas.
-    Writes,
-    /// Changes a deployment's replicas.
-    Scales,
-    /// Makes a pod.
-    Creates,
-    /// Binds a pod to a node.
-    Binds,
-    /// Says of a pod that no node fits.
-    Refuses,
-    /// Does not run a pod that is bound to its node.
-    Rejects,
-    /// Has a pod deleted, with respect for disruption budgets.
-    Evicts,
-    /// Has a pod deleted.
-    Deletes,
-    /// Closes a node to pods.
-    Cordons,
-    /// Opens a node to pods.
-    Uncordons,
-}
-
-impl Does {
-    /// What is refused to somebody who may not: `an eviction`.
-    #[must_use]
-    pub fn noun(self) -> &'static str {
-        match self {
-            Self::Writes | Self::Scales | Self::Cordons | Self::Uncordons => "a change",
-            Self::Creates => "a creation",
-            Self::Binds => "a binding",
-            Self::Refuses | Self::Rejects => "a status",
-            Self::Evicts => "an eviction",
-            Self::Deletes => "a deletion",
-        }
-    }
-}
-
-impl fmt::Display for Does {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Writes => "writes",
-            Self::Scales => "scales",
-            Self::Creates => "creates",
-            Self::Binds => "binds",
-            Self::Refuses => "refuses",
-            Self::Rejects => "rejects",
-            Self::Evicts => "evicts",
-            Self::Deletes => "deletes",
-            Self::Cordons => "cordons",
-            Self::Uncordons => "uncordons",
-        })
-    }
-}
+use super::history::{NODE, POD, names};
+use super::{Act, Does, History, Timeline, WorkloadRef};
 
 /// What says that somebody did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,7 +59,7 @@ impl Deed {
         let Self { does, .. } = self;
         let actor = names::told(&self.actor, self.played);
         let object = match self.object.as_str() {
-            acts::POD if spoken_of => String::new(),
+            POD if spoken_of => String::new(),
             object => format!(" {}", object.split_once(' ').map_or(object, |(_, name)| name)),
         };
         if let Some(code) = self.refused {
@@ -206,7 +136,7 @@ pub fn deeds_in(history: &History<'_>, workload: &WorkloadRef, since: Duration) 
     let mut groups: Vec<Vec<&Act>> = Vec::new();
     for act in history.acts.iter().filter(|act| act.t >= since) {
         if act.workload.as_ref().is_some_and(|of| of != workload)
-            || (act.workload.is_none() && act.object != acts::NODE)
+            || (act.workload.is_none() && act.object != NODE)
         {
             continue;
         }

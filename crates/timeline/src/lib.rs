@@ -34,10 +34,10 @@ mod reference;
 mod seen;
 mod world;
 mod object;
-mod series;
 mod finding;
-mod format;
+mod series;
 mod format_one;
+mod format;
 mod lives;
 mod history;
 mod deeds;
@@ -49,14 +49,14 @@ pub mod claim;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use deeds::{Act, Deed, Deeds, Does, SeenIn, controller_of, deeds, deeds_in};
+pub use deeds::{Deed, Deeds, SeenIn, deeds, deeds_in};
 pub use experiment::{
     Arm, ArmId, ArmIdError, Liveness, LivenessChange, LoadStep, Minor, Pace, Shape, case_id, with_variant,
     worker,
 };
 pub use finding::Finding;
 pub use format::{FORMAT, FormatError, Recorded, Sink, read};
-pub use history::{History, PodHistory, States};
+pub use history::{Act, Does, History, PodHistory, States, controller_of};
 pub use idle::{refusal, undone};
 pub use lives::{PodLife, lives};
 pub use object::Object;

@@ -15,7 +15,10 @@ pub fn s(seconds: f64) -> Duration {
 
 /// A series with one value a second: `"5 5 1 1 3 5"` begins at 0 s and ends at 6 s.
 pub fn draw(values: &str) -> Series<i64> {
-    let values: Vec<i64> = values.split_whitespace().map(|v| v.parse().unwrap()).collect();
+    let values: Vec<i64> = values
+        .split_whitespace()
+        .map(|v| v.parse().expect("numbers"))
+        .collect();
     let mut series = Series::starting(Duration::ZERO, values[0]);
     for (at, value) in values.iter().enumerate() {
         series.push(s(at as f64), *value);
@@ -153,7 +156,7 @@ impl Draft {
 
     /// The same with more known of it.
     pub fn asked(self, (agent, what, name): (&str, &str, &str), with: impl FnOnce(&mut RequestSeen)) -> Self {
-        let (verb, resource) = what.split_once(' ').unwrap();
+        let (verb, resource) = what.split_once(' ').expect("a verb and a resource");
         let mut request = RequestSeen {
             agent: agent.to_owned(),
             verb: verb.to_owned(),

@@ -19,8 +19,8 @@ use crate::session::{Session, SessionError, Settings};
 use kubeclash_cluster::Provider;
 use kubeclash_components::{Sha256, Spec};
 use kubeclash_host::progress::Progress;
-use kubeclash_load::profile::Profile;
 use kubeclash_load::LoadPlan;
+use kubeclash_load::profile::Profile;
 use kubeclash_timeline::{Arm, ArmId, Label};
 
 /// What is asked of a build.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Figure, cell};
 use crate::evidence::Outcome;
-use crate::report::number;
+use crate::evidence::number;
 use kubeclash_timeline::{Arm, Pace};
 
 /// An arm that both providers ran at the recorded pace.

@@ -3,8 +3,70 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Does, names};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::names;
 use crate::{History, PodHistory, RequestSeen, What, WorkloadRef, kind, place};
+
+/// What somebody does to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Does {
+    /// Sends a deployment, and changes nothing of its replicas.
+    Writes,
+    /// Changes a deployment's replicas.
+    Scales,
+    /// Makes a pod.
+    Creates,
+    /// Binds a pod to a node.
+    Binds,
+    /// Says of a pod that no node fits.
+    Refuses,
+    /// Does not run a pod that is bound to its node.
+    Rejects,
+    /// Has a pod deleted, with respect for disruption budgets.
+    Evicts,
+    /// Has a pod deleted.
+    Deletes,
+    /// Closes a node to pods.
+    Cordons,
+    /// Opens a node to pods.
+    Uncordons,
+}
+
+impl Does {
+    /// What is refused to somebody who may not: `an eviction`.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Writes | Self::Scales | Self::Cordons | Self::Uncordons => "a change",
+            Self::Creates => "a creation",
+            Self::Binds => "a binding",
+            Self::Refuses | Self::Rejects => "a status",
+            Self::Evicts => "an eviction",
+            Self::Deletes => "a deletion",
+        }
+    }
+}
+
+impl fmt::Display for Does {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Writes => "writes",
+            Self::Scales => "scales",
+            Self::Creates => "creates",
+            Self::Binds => "binds",
+            Self::Refuses => "refuses",
+            Self::Rejects => "rejects",
+            Self::Evicts => "evicts",
+            Self::Deletes => "deletes",
+            Self::Cordons => "cordons",
+            Self::Uncordons => "uncordons",
+        })
+    }
+}
 
 /// One thing that somebody did, or was refused to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +97,7 @@ pub struct Act {
 
 impl Act {
     /// Whether the two are one deed, done again. For two reasons it is two: of a descheduler's plugins, for instance.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
         let for_a_reason = matches!(self.does, Does::Evicts | Does::Rejects);
         (&self.actor, self.does, &self.object, self.refused)
             == (&other.actor, other.does, &other.object, other.refused)
@@ -50,9 +112,9 @@ impl Act {
 }
 
 /// What a pod is called.
-pub(super) const POD: &str = "pod";
+pub(crate) const POD: &str = "pod";
 /// What a node is called.
-pub(super) const NODE: &str = "node";
+pub(crate) const NODE: &str = "node";
 
 /// Everything that was done, in order of time: out of the requests where there are any, else out of what the watches show.
 pub(crate) fn acts(history: &History<'_>) -> Vec<Act> {

@@ -4,10 +4,16 @@
 //! A pod's workload is the one at the top of its owners over the whole recording: a deployment's pod stays its pod after the
 //! replica set has gone, and before it was first seen.
 
+mod acts;
+pub(crate) mod names;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::deeds::{Act, acts};
+use self::acts::acts;
+pub use self::acts::{Act, Does};
+pub(crate) use self::acts::{NODE, POD};
+pub use self::names::controller_of;
 use super::world::place;
 use super::{
     BudgetSeen, Change, DEFAULT_NAMESPACE, HpaSeen, NodeSeen, PodSeen, Series, Sighting, Timeline, What,

@@ -4,22 +4,22 @@ use crate::Minor;
 use crate::{Header, PodSeen, RequestSeen};
 
 /// The reason of a pod's condition that its taint manager sets before it deletes the pod (v1.26 and later).
-pub(super) const BY_TAINT: &str = "DeletionByTaintManager";
+pub(crate) const BY_TAINT: &str = "DeletionByTaintManager";
 
 /// The reason of a pod's condition that a scheduler sets before it deletes the pod for another one.
-pub(super) const BY_PREEMPTION: &str = "PreemptionByScheduler";
+pub(crate) const BY_PREEMPTION: &str = "PreemptionByScheduler";
 
 /// Who nothing tells the name of.
-pub(super) const SOMEBODY: &str = "somebody";
+pub(crate) const SOMEBODY: &str = "somebody";
 
 /// Who binds pods, where nothing tells which.
-pub(super) const A_SCHEDULER: &str = "a scheduler";
+pub(crate) const A_SCHEDULER: &str = "a scheduler";
 
 /// The first minor release of Kubernetes in which the taint manager is a controller of its own.
 const TAINT_EVICTION: Minor = Minor::new(1, 29);
 
 /// Who made a request about a pod, if it is about one; and whether kubeclash made it in that one's name.
-pub(super) fn of(request: &RequestSeen, pod: Option<&PodSeen>, header: &Header) -> (String, bool) {
+pub(crate) fn of(request: &RequestSeen, pod: Option<&PodSeen>, header: &Header) -> (String, bool) {
     let (program, client) = match request.agent.split_once('/') {
         Some((program, client)) => (program, Some(client)),
         None => (request.agent.as_str(), None),
@@ -44,7 +44,7 @@ pub(super) fn of(request: &RequestSeen, pod: Option<&PodSeen>, header: &Header) 
 }
 
 /// An actor's name, with a note where kubeclash acted in it.
-pub(super) fn told(actor: &str, played: bool) -> String {
+pub(crate) fn told(actor: &str, played: bool) -> String {
     if played {
         format!("{actor} (played by kubeclash)")
     } else {
@@ -64,8 +64,9 @@ fn kubectl(request: &RequestSeen) -> &str {
     }
 }
 
-/// The controller that makes and deletes the pods of their direct owner's kind.
-pub(super) fn controller_of(pod: &PodSeen) -> Option<&'static str> {
+/// The controller that makes and deletes a pod for its owner; `None` of a pod that nobody owns, or an owner of an unknown kind.
+#[must_use]
+pub fn controller_of(pod: &PodSeen) -> Option<&'static str> {
     Some(match pod.owner.as_ref()?.kind.as_str() {
         "ReplicaSet" => "replicaset-controller",
         "StatefulSet" => "statefulset-controller",
