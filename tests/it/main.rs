@@ -68,6 +68,7 @@ mod quick_start;
 mod release_checkout;
 mod release_publish;
 mod release_scripts;
+mod release_workflow;
 mod released_program;
 mod report_browser;
 mod report_cli;

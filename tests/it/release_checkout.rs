@@ -155,3 +155,18 @@ pub(crate) fn sum(file: &Path) -> String {
     let digest = crate::component_site::digest(&fs::read(file).unwrap());
     digest.trim_start_matches("sha256:").to_owned()
 }
+
+/// A program that needs no other file, and says this.
+pub(crate) fn static_program(dir: &Path, name: &str, says: &str) -> PathBuf {
+    let (source, program) = (dir.join(format!("{name}.c")), dir.join(name));
+    fs::write(
+        &source,
+        format!("#include <stdio.h>\nint main(void) {{ puts(\"{says}\"); return 0; }}\n"),
+    )
+    .unwrap();
+    let mut cc = Command::new("cc");
+    cc.arg("-static").arg(&source).arg("-o").arg(&program);
+    let cc = ended(cc);
+    assert_eq!(cc.code, Some(0), "{cc}");
+    program
+}

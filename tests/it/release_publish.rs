@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::release_checkout::{Checkout, VERSION};
 
 /// A folder with all that a release has to have.
-fn whole(checkout: &Checkout) -> Vec<String> {
+pub(crate) fn whole(checkout: &Checkout) -> Vec<String> {
     let targets = checkout.says("echo ${program_targets[@]}");
     let platforms = checkout.says("echo ${component_platforms[@]}");
     let mut files = Vec::new();

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::ended;
-use crate::release_checkout::{Checkout, VERSION, sum};
+use crate::release_checkout::{Checkout, VERSION, static_program, sum};
 use crate::workflow_runner::{read, root};
 
 /// The names in a folder, in order.
@@ -28,21 +28,6 @@ fn unpacked(archive: &Path, to: &Path) {
     tar.arg("-xzf").arg(archive).arg("-C").arg(to);
     let tar = ended(tar);
     assert_eq!(tar.code, Some(0), "{tar}");
-}
-
-/// A program that needs no other file, and says this.
-fn static_program(dir: &Path, name: &str, says: &str) -> PathBuf {
-    let (source, program) = (dir.join(format!("{name}.c")), dir.join(name));
-    fs::write(
-        &source,
-        format!("#include <stdio.h>\nint main(void) {{ puts(\"{says}\"); return 0; }}\n"),
-    )
-    .unwrap();
-    let mut cc = Command::new("cc");
-    cc.arg("-static").arg(&source).arg("-o").arg(&program);
-    let cc = ended(cc);
-    assert_eq!(cc.code, Some(0), "{cc}");
-    program
 }
 
 /// The `include` lists of a job's matrix, by one of their keys.

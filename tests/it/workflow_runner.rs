@@ -64,7 +64,7 @@ impl Runner {
     }
 
     /// Replaces each `${{ … }}`; one that nobody knows is a mistake in the workflow.
-    fn expand(&self, text: &str) -> String {
+    pub(crate) fn expand(&self, text: &str) -> String {
         let mut rest = text;
         let mut expanded = String::new();
         while let Some((before, after)) = rest.split_once("${{") {
