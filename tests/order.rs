@@ -7,7 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use once_cell::sync::Lazy;
 use regex::Regex;
+
+static MODS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?mod (\w+);").unwrap());
+static USES: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r"(?s)\buse (?:self::)?(\w+)::(\{.*?\}|\w+)(?: as (\w+))?;").unwrap());
+static PATHS: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r"(?s)\b(crate|super(?:::super)*)::(\{.*?\};|[\w:]+(?:::\{.*?\})?)").unwrap());
+static COMMENTS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)//.*$").unwrap());
+static LISTED: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r#"(?m)^(kubeclash-\w+) = \{ path = "crates/(\w+)""#).unwrap());
+static WORD: Lazy<Regex> = Lazy::new(|| Regex::new(r"\w+").unwrap());
 
 /// The path of a module in its crate: `["deeds", "names"]`.
 type Module = Vec<String>;
@@ -34,13 +45,11 @@ impl House {
     fn module(&mut self, path: Module, file: &Path) {
         let whole = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let text = without_tests(&whole);
-        let mods = Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?mod (\w+);").unwrap();
         let children: Vec<String> = mods
             .captures_iter(&text)
             .map(|found| found[1].to_owned())
             .collect();
-        let uses = Regex::new(r"(?s)\buse (?:self::)?(\w+)::(\{.*?\}|\w+)(?: as (\w+))?;").unwrap();
-        for found in uses.captures_iter(&text) {
+        for found in USES.captures_iter(&text) {
             for name in words(found.get(3).map_or(&found[2], |alias| alias.as_str())) {
                 if children.contains(&found[1].to_owned()) {
                     self.exports.insert((path.clone(), name), found[1].to_owned());
@@ -68,8 +77,7 @@ impl House {
 
     /// Takes in what a module names by `crate::` and `super::`.
     fn refer(&mut self, module: &Module, text: &str, file: &Path) {
-        let paths = Regex::new(r"(?s)\b(crate|super(?:::super)*)::(\{.*?\};|[\w:]+(?:::\{.*?\})?)").unwrap();
-        for found in paths.captures_iter(text) {
+        for found in PATHS.captures_iter(text) {
             let from: Module = match &found[1] {
                 "crate" => Vec::new(),
                 supers => {
@@ -134,11 +142,10 @@ impl House {
 
 /// A source without comments and without the modules that are compiled for tests only.
 fn without_tests(text: &str) -> String {
-    let comments = Regex::new(r"(?m)//.*$").unwrap();
-    let text = comments.replace_all(text, "");
+    let text = COMMENTS.replace_all(text, "");
     let listed =
         Regex::new(r"#\[cfg\(test\)\]\n(?:#\[path[^\n]*\n)?\s*(?:pub(?:\([a-z]+\))? )?mod \w+;").unwrap();
-    let text = listed.replace_all(&text, "").into_owned();
+    let text = LISTED.replace_all(&text, "").into_owned();
     match text.find("#[cfg(test)]\nmod ") {
         Some(tests) => text[..tests].to_owned(),
         None => text,
@@ -146,8 +153,7 @@ fn without_tests(text: &str) -> String {
 }
 
 fn words(text: &str) -> BTreeSet<String> {
-    let word = Regex::new(r"\w+").unwrap();
-    word.find_iter(text)
+    WORD.find_iter(text)
         .map(|word| word.as_str().to_owned())
         .collect()
 }
@@ -207,7 +213,6 @@ fn no_module_knows_one_that_comes_after_it() {
 #[test]
 fn the_crates_are_listed_in_the_order_of_the_flow() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    let listed = Regex::new(r#"(?m)^(kubeclash-\w+) = \{ path = "crates/(\w+)""#).unwrap();
     let order: Vec<(String, String)> = listed
         .captures_iter(&manifest)
         .map(|found| (found[1].to_owned(), found[2].to_owned()))

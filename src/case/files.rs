@@ -8,6 +8,9 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// The file that says what a case is.
+pub(super) const CASE_FILE: &str = "case.yaml";
+
 /// The largest file that is read.
 const LARGEST: u64 = 4 << 20;
 /// How much is read of a folder, all in all.

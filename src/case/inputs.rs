@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::files::CASE_FILE;
 use super::files::Files;
 use super::mistake::{Flaw, Mistake, Place};
-use super::read::CASE_FILE;
 use super::tree::{self, Content, Node};
 use super::values::{Bindings, Writing};
 use crate::scenario::{Manifest, missing_of, time_to_die_of};

@@ -69,7 +69,7 @@ impl Case {
             folder: shown.clone(),
             mistakes,
         };
-        let at_start = |what: String| mistake::Flaw::new(Place::START, what).in_file(read::CASE_FILE);
+        let at_start = |what: String| mistake::Flaw::new(Place::START, what).in_file(files::CASE_FILE);
         let files = Files::read(folder).map_err(|error| fail(vec![at_start(error)]))?;
         // `.` and `..` have names as well.
         let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -218,7 +218,7 @@ impl Case {
     #[must_use]
     pub fn files(&self) -> Vec<(&str, &str)> {
         let used = |name: &str| {
-            name == read::CASE_FILE
+            name == files::CASE_FILE
                 || self.0.scenarios.iter().any(|scenario| {
                     scenario.manifests.contains_key(name)
                         || scenario.policies.contains_key(name)

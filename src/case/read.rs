@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::declared::Declared;
+use super::files::CASE_FILE;
 use super::files::Files;
 use super::format::{CaseFile, Step};
 use super::inputs::{Inputs, inputs_of};
@@ -15,9 +16,6 @@ use super::tree::{self, Content, Node};
 use super::values::{Bindings, Writing};
 use kubeclash_timeline::Arm;
 use kubeclash_timeline::claim::Failure;
-
-/// The file that says what a case is.
-pub(super) const CASE_FILE: &str = "case.yaml";
 
 /// An arm of a variant, with its values put in.
 struct Draft {

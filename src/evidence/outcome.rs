@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::record::{Record, RepetitionRecord};
 use kubeclash_timeline::{ArmId, ComponentVersion, Deed, Difference, Expect, Judgement, Pace, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
@@ -15,8 +14,7 @@ use kubeclash_timeline::{ArmId, ComponentVersion, Deed, Difference, Expect, Judg
 /// Built once, of what is known of the run and what the judge says; whether it is as expected follows from these. The fields
 /// of its JSON are part of the command's interface, and are written down in `evidence/record.rs`. There `why` is the reason of
 /// an inconclusive verdict, and `seen` what the judge had seen all the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Record", try_from = "Record")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Which arm.
     pub id: ArmId,
@@ -84,8 +82,7 @@ pub struct RunContext {
 }
 
 /// One run of several of an arm.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(into = "RepetitionRecord", from = "RepetitionRecord")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Repetition {
     /// Its verdict.
     pub verdict: Verdict,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::outcome::{Outcome, Repetition, Spread};
@@ -86,6 +86,30 @@ impl VerdictName {
             Self::Absent => Verdict::Absent,
             Self::Inconclusive => Verdict::Inconclusive(reason.to_owned()),
         }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Record::from(self.clone()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Record::deserialize(from)?.try_into().map_err(de::Error::custom)
+    }
+}
+
+impl Serialize for Repetition {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        RepetitionRecord::from(self.clone()).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Repetition {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        RepetitionRecord::deserialize(from).map(Self::from)
     }
 }
 

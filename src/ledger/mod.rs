@@ -12,6 +12,7 @@
 //! What belongs elsewhere: which build to look at next ([`bisect`](crate::cli) decides that), and how a run is judged.
 
 mod chronicle;
+mod contradiction;
 mod contradictions;
 mod diary;
 mod entry;
@@ -24,7 +25,8 @@ mod recorded;
 mod rules;
 
 pub use chronicle::{Build, chronicle};
-pub use contradictions::{Contradiction, Kind, contradictions};
+pub use contradiction::{Contradiction, Kind};
+pub use contradictions::contradictions;
 pub use entry::{Entry, Id, Setup, Source};
 pub use file::{Ledger, LedgerError, append};
 pub use import::{ImportError, import};

@@ -5,6 +5,7 @@ mod notes;
 mod place;
 mod plugins;
 mod profiles;
+mod review;
 mod unread;
 
 pub use notes::{NoteKind, PolicyNote};
@@ -114,7 +115,7 @@ impl Policy {
     pub fn parse(file: PathBuf, text: &str) -> Result<Self, ManifestError> {
         let shown = file.display().to_string();
         let place = Place::of(&shown, text)?;
-        let notes = notes::of(&shown, &place);
+        let notes = review::of(&shown, &place);
         Ok(Self {
             file,
             api: place.api,

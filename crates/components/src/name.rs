@@ -345,10 +345,7 @@ impl FromStr for ComponentName {
         Self::EVERY
             .into_iter()
             .find(|name| name.as_str() == text)
-            .ok_or_else(|| SpecError::Component {
-                text: text.to_owned(),
-                all: Self::EVERY.map(Self::as_str).join(", "),
-            })
+            .ok_or_else(|| SpecError::of_component(text, &Self::EVERY.map(Self::as_str)))
     }
 }
 

@@ -49,3 +49,13 @@ pub enum SpecError {
         all: String,
     },
 }
+
+impl SpecError {
+    /// Of a name that is not among those of the components.
+    pub(super) fn of_component(text: &str, all: &[&str]) -> Self {
+        Self::Component {
+            text: text.to_owned(),
+            all: all.join(", "),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::chronicle::chronicle;
-use super::super::contradictions::{Contradiction, Kind};
+use super::super::contradiction::{Contradiction, Kind};
 use super::super::entry::{Entry, short};
 use super::{contradiction, list, places};
 use kubeclash_timeline::Label;

@@ -9,7 +9,7 @@ pub(super) use run::{
     title_against_text,
 };
 
-use super::contradictions::{Contradiction, Kind};
+use super::contradiction::{Contradiction, Kind};
 use super::entry::Entry;
 
 fn contradiction(kind: Kind, entries: &[&Entry], sentence: String) -> Contradiction {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::super::chronicle::day_of_year;
-use super::super::contradictions::{Contradiction, Kind};
+use super::super::contradiction::{Contradiction, Kind};
 use super::super::entry::{Entry, short};
 use super::super::outcomes::{outcomes, tests};
 use super::super::prose::{Remark, image, remarks};

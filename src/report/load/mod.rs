@@ -3,6 +3,7 @@
 //! All show the same [`Sheet`]: what is in a table or a drawing is decided once.
 
 mod charts;
+mod contents;
 mod html;
 mod markdown;
 mod sheet;

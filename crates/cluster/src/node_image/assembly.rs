@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tar::{EntryType, Header};
 
 use super::content::Content;
-use super::recipe;
+use super::recipe::{self, MASKED, UNITS};
 use kubeclash_components::{ComponentName, Version, archive};
 
 /// Where containerd keeps its content, and where that is in a node image: /var is copied for each node when it starts,
@@ -17,18 +17,6 @@ const CONTENT: (&str, &str) = (
     "var/lib/containerd/io.containerd.content.v1.content",
     "kind/content",
 );
-
-/// The units that systemd starts on a node.
-pub(super) const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
-
-/// The units that systemd does not start: nobody logs in at a node's console, and each of them takes inotify instances,
-/// of which a machine has 128 for all of its nodes.
-pub(super) const MASKED: [&str; 4] = [
-    "console-getty.service",
-    "getty.target",
-    "systemd-logind.service",
-    "timers.target",
-];
 
 /// What is put on top of the packages.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,22 @@ use std::collections::BTreeMap;
 
 use include_dir::{Dir, include_dir};
 
-use super::assembly::{MASKED, UNITS};
 use super::base::{CLEAN, Distribution, PACKAGES, WITHOUT};
 use kubeclash_components::{Binary, ComponentName, Platform, Sha256, Version};
 
 /// The files of ours, as they lie in the image.
+/// The units that systemd starts on a node.
+pub(super) const UNITS: [&str; 2] = ["containerd.service", "kubelet.service"];
+
+/// The units that systemd does not start: nobody logs in at a node's console, and each of them takes inotify instances,
+/// of which a machine has 128 for all of its nodes.
+pub(super) const MASKED: [&str; 4] = [
+    "console-getty.service",
+    "getty.target",
+    "systemd-logind.service",
+    "timers.target",
+];
+
 static ROOTFS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/node-image/rootfs");
 
 /// Raised when the same inputs are put together in another way.
