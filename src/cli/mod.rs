@@ -19,6 +19,7 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
+pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod results;
