@@ -19,7 +19,7 @@ use crate::report::Style;
 use crate::session::time;
 use crate::verdict::Label;
 
-/// Run the standard load test on hollow nodes, and measure.
+/// Run a load test on hollow nodes, modelled on the standard one, and measure.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash load                                  100 nodes, in two or three minutes\n  \

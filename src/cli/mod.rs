@@ -47,9 +47,9 @@ use crate::report::Style;
 use crate::session::notes;
 use crate::timeline::{Header, Timeline};
 
-const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
-no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
-it must be observed, and a control, in which it must not.";
+const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: each component is correct, \
+and controllers with conflicting goals act against each other. Each failure has a broken arm, in which it must be observed, and \
+a control, in which it must not.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -27,7 +27,11 @@ fn shown(page: &str) -> Vec<(usize, String)> {
     let mut goes_on = false;
     for (at, line) in page.lines().enumerate() {
         if let Some(fence) = line.trim_start().strip_prefix("```") {
-            language = if language.is_some() { None } else { Some(fence.trim()) };
+            language = if language.is_some() {
+                None
+            } else {
+                Some(fence.trim())
+            };
             continue;
         }
         let line = match language {
@@ -50,10 +54,15 @@ fn arguments(line: &str) -> Option<Vec<Vec<String>>> {
     let words = shlex::split(line)?;
     let mut all = Vec::new();
     for part in words.split(|word| ["|", "&&", "||", ";"].contains(&word.as_str())) {
-        let mut part = part.iter().skip_while(|word| word.contains('=') || *word == "sudo");
+        let mut part = part
+            .iter()
+            .skip_while(|word| word.contains('=') || *word == "sudo");
         let program = part.next().map(String::as_str);
         let mut rest: Vec<String> = part.cloned().collect();
-        if let Some(at) = rest.iter().position(|word| [">", ">>", "<"].contains(&word.as_str())) {
+        if let Some(at) = rest
+            .iter()
+            .position(|word| [">", ">>", "<"].contains(&word.as_str()))
+        {
             rest.truncate(at);
         }
         match program {
@@ -97,7 +106,11 @@ fn every_command_in_a_block_is_one_that_kubeclash_takes() {
 }
 
 fn flags(command: &Command, found: &mut BTreeSet<String>) {
-    found.extend(command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)));
+    found.extend(
+        command
+            .get_arguments()
+            .filter_map(|arg| arg.get_long().map(str::to_owned)),
+    );
     command.get_subcommands().for_each(|verb| flags(verb, found));
 }
 
@@ -118,10 +131,14 @@ fn every_verb_and_flag_in_a_sentence_is_there() {
         for (at, line) in prose(&text(&page)) {
             for code in line.split('`').skip(1).step_by(2) {
                 let all = arguments(code).unwrap_or_default();
-                wrong.extend(all.iter().filter_map(|one| refused(one, &parts)).map(|error| {
-                    format!("{}:{at}: {code}\n{error}", page.display())
-                }));
-                let flag = code.strip_prefix("--").map(|flag| flag.split([' ', '=']).next().unwrap_or(flag));
+                wrong.extend(
+                    all.iter()
+                        .filter_map(|one| refused(one, &parts))
+                        .map(|error| format!("{}:{at}: {code}\n{error}", page.display())),
+                );
+                let flag = code
+                    .strip_prefix("--")
+                    .map(|flag| flag.split([' ', '=']).next().unwrap_or(flag));
                 if flag.is_some_and(|flag| !known.contains(flag)) {
                     wrong.push(format!("{}:{at}: {code} is no flag", page.display()));
                 }
@@ -136,7 +153,10 @@ fn commands_are_found_in_lines_of_shell() {
     let of = |line: &str| arguments(line).expect("a line of shell");
     assert_eq!(of("kubeclash run c7   # both arms"), [["run", "c7"]]);
     let piped = of("A=b sudo kubeclash matrix --format json | kubeclash submit --from - > out");
-    assert_eq!(piped, [vec!["matrix", "--format", "json"], vec!["submit", "--from", "-"]]);
+    assert_eq!(
+        piped,
+        [vec!["matrix", "--format", "json"], vec!["submit", "--from", "-"]]
+    );
     assert_eq!(of("cargo run --release -- list"), [["list"]]);
     assert!(of("cargo test").is_empty() && arguments("kubeclash 'run").is_none());
     let wrong: Vec<String> = ["run", "--no-such-flag"].map(str::to_owned).into();
