@@ -94,7 +94,17 @@ fn every_page_is_in_the_summary_once() {
         .filter(|page| page != "SUMMARY.md")
         .collect();
     there.sort();
-    assert_eq!(listed, there, "docs/SUMMARY.md");
+    let missing: Vec<&String> = there.iter().filter(|page| !listed.contains(page)).collect();
+    let more: Vec<&String> = listed.iter().filter(|page| !there.contains(page)).collect();
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "docs/SUMMARY.md lacks {missing:?}, and has {more:?}"
+    );
+    assert_eq!(
+        listed.len(),
+        there.len(),
+        "docs/SUMMARY.md has a page twice: {listed:?}"
+    );
 }
 
 #[test]
