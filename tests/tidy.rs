@@ -4,6 +4,8 @@
 mod book;
 #[path = "tidy/commands.rs"]
 mod commands;
+#[path = "tidy/json.rs"]
+mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
