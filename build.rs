@@ -2,6 +2,4 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=manifests");
-    println!("cargo::rerun-if-changed=components");
-    println!("cargo::rerun-if-changed=signatures");
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::{Outcome, Repetition, Spread};
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 /// The name of the time that the failure needed, which is none of the facts but a field of the outcome; in
 /// [`Outcome::spread`] it stands among them.
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Change;
+    use kubeclash_timeline::Difference;
 
     fn run(at: usize, verdict: &Verdict, rounds: i64, needed: u64) -> Outcome {
         let mut run = outcome();
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn all_unexpected_alike_is_a_change() {
         let runs = [run(1, &Verdict::Absent, 0, 0), run(2, &Verdict::Absent, 0, 0)];
-        assert_eq!(agree(&runs, 0).unwrap().change(), Some(Change::Cured));
+        assert_eq!(agree(&runs, 0).unwrap().change(), Some(Difference::Cured));
     }
 
     #[test]

@@ -11,12 +11,11 @@ use tokio::sync::OnceCell;
 use crate::case::{self, Scenario};
 use crate::cases::{Library, library};
 use crate::evidence::Outcome;
-use crate::experiment::Arm;
-use crate::provider::arms_at_once;
 use crate::report::{Picture, Style, terminal};
 use crate::run::{Run, RunError, open};
 use crate::session::{Environment, EnvironmentError, Session};
-use crate::verdict::Expect;
+use kubeclash_cluster::arms_at_once;
+use kubeclash_timeline::{Arm, Expect};
 
 /// Why a test of an arm failed.
 #[derive(thiserror::Error)]

@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use crate::agreement::NEEDED;
 use crate::evidence::Outcome;
-use crate::experiment::ArmId;
-use crate::verdict::Change;
+use kubeclash_timeline::{ArmId, Difference};
 
 /// A number that arms are compared by, whatever the case calls it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,7 +61,7 @@ impl Figure {
     /// A value with its unit: `6/min`, `10.03 s`.
     #[must_use]
     pub fn shown(&self, value: f64) -> String {
-        format!("{}{}", crate::report::number(value), self.unit)
+        format!("{}{}", crate::evidence::number(value), self.unit)
     }
 }
 
@@ -151,10 +150,10 @@ impl Compared {
         let id = a.as_ref().or(b.as_ref())?.id.clone();
         let outlook = match (&a, &b) {
             (Some(a), Some(b)) => match (a.verdict.answer(), b.verdict.answer()) {
-                (Some(before), Some(after)) => match Change::between(before, after) {
+                (Some(before), Some(after)) => match Difference::between(before, after) {
                     None => Outlook::Same,
-                    Some(Change::Cured) => Outlook::Cured,
-                    Some(Change::Returned) => Outlook::Returned,
+                    Some(Difference::Cured) => Outlook::Cured,
+                    Some(Difference::Returned) => Outlook::Returned,
                 },
                 _ => Outlook::Inconclusive,
             },
@@ -227,9 +226,8 @@ pub fn compare(a: Vec<Outcome>, mut b: Vec<Outcome>) -> Vec<Compared> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Pace;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::{Pace, Verdict};
 
     fn with(verdict: &Verdict) -> Outcome {
         let mut outcome = outcome();
@@ -350,8 +348,8 @@ mod tests {
     fn every_figure_is_a_fact_of_some_case() {
         // A case names facts of its own; those of a failure are named where violations are found.
         let mut cases = [
-            include_str!("property/rests/rounds.rs"),
-            include_str!("property/rests/recreation.rs"),
+            include_str!("../crates/timeline/src/property/rests/rounds.rs"),
+            include_str!("../crates/timeline/src/property/rests/recreation.rs"),
         ]
         .concat();
         for case in &crate::cases::Library::builtin() {

@@ -1,5 +1,6 @@
 //! Runs one arm of one case, from nothing to a verdict: the only place that knows every stage.
 
+mod condition;
 mod controllers;
 mod evidence_dir;
 pub mod in_effect;
@@ -21,16 +22,14 @@ use self::sibling::Promise;
 pub use self::sibling::{Need, Sibling, too_short};
 use crate::case::Substitutes;
 use crate::cases::{Case, LibraryError};
-use crate::component::{Binary, ComponentError, ComponentName, Resolver};
 use crate::evidence::{Outcome, RunContext, VERDICT};
 use crate::expectation::Expected;
-use crate::experiment::ArmId;
 use crate::inject::InjectError;
 use crate::observe::RecorderError;
-use crate::provider::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
-use crate::scenario::{Arm, Pace};
-use crate::timeline::Timeline;
-use crate::verdict::{Judgement, Verdict};
+use kubeclash_cluster::{Cluster, Controller, Kit, Order, Provider, ProviderError, Tuning, TuningError};
+use kubeclash_components::{Binary, ComponentError, ComponentName, Resolver};
+use kubeclash_load::LoadError;
+use kubeclash_timeline::{Arm, ArmId, Judgement, Pace, Timeline, Verdict};
 
 /// One arm that is to be run, and on what.
 #[derive(Debug, Clone)]
@@ -142,6 +141,16 @@ pub enum DriveError {
     /// Ctrl-C or SIGTERM; the cluster is gone.
     #[error("interrupted; the cluster is torn down")]
     Interrupted,
+}
+
+impl From<LoadError> for DriveError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Provider(error) => Self::Provider(error),
+            LoadError::Evidence { path, source } => Self::Evidence { path, source },
+            LoadError::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 impl DriveError {

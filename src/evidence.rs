@@ -16,7 +16,7 @@ pub use outcome::{Outcome, Repetition, RunContext, Spread};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::timeline::{Recorded, Timeline};
+use kubeclash_timeline::{Recorded, Timeline};
 
 /// The outcome's file.
 pub const VERDICT: &str = "verdict.json";
@@ -71,7 +71,7 @@ pub fn runs(dir: &Path) -> Vec<PathBuf> {
 pub fn read(run: &Path) -> Result<Evidence, String> {
     let outcome = outcome(&run.join(VERDICT))?;
     let file = run.join(TIMELINE);
-    let recorded = small(&file).and_then(|()| crate::timeline::read(&file).map_err(|e| e.to_string()));
+    let recorded = small(&file).and_then(|()| kubeclash_timeline::read(&file).map_err(|e| e.to_string()));
     let (timeline, lacks) = match recorded {
         Ok(Recorded { timeline, .. }) if timeline.header.arm_id() != outcome.id => {
             let other = timeline.header.arm_id();
@@ -129,6 +129,12 @@ pub fn outcomes(dir: &Path) -> Result<Vec<Outcome>, String> {
         Ok(outcome)
     })
     .collect()
+}
+
+/// A number with at most two decimals.
+pub(crate) fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

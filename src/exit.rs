@@ -15,7 +15,7 @@ pub const INCONCLUSIVE: u8 = 5;
 /// A provider or a component is unavailable.
 pub const UNAVAILABLE: u8 = 6;
 /// Ctrl-C or SIGTERM, as shells have it for SIGINT.
-pub const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = kubeclash_host::interrupt::INTERRUPTED;
 
 /// All of them with their meaning, for `--help` and `docs/reference/exit-codes.md`.
 pub const ALL: [(u8, &str); 8] = [

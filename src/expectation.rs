@@ -24,10 +24,9 @@ use semver::{Version, VersionReq};
 use serde_json::Value;
 
 use crate::cases::{Case, Library};
-use crate::component::ComponentName;
-use crate::experiment::Arm;
 use crate::scenario::items::{Item, items};
-use crate::verdict::Expect;
+use kubeclash_components::ComponentName;
+use kubeclash_timeline::{Arm, Expect};
 
 /// What an arm is expected to end with.
 #[derive(Debug, Clone, PartialEq, Eq)]

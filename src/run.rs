@@ -10,16 +10,15 @@ use tokio::sync::Mutex;
 
 use crate::case::{Substitute, SubstituteError};
 use crate::cases::{Case, FoldersError, Library};
-use crate::component::ComponentName;
 use crate::drive::{ArmRun, DriveError, drive};
 use crate::evidence::Outcome;
 use crate::expectation::Expectations;
-use crate::experiment::{Arm, ArmId, Pace};
-use crate::interrupt;
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::session::{Session, Setting, SettingError, Settings, SettingsBuilder, notes};
-use crate::verdict::Expect;
+use kubeclash_cluster::Provider;
+use kubeclash_components::ComponentName;
+use kubeclash_host::interrupt;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::{Arm, ArmId, Expect, Pace};
 
 /// One arm of a case that is to be run. It runs when it is awaited, and gives an [`Outcome`].
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::component::{ComponentName, Selection, Spec, SpecError};
+use kubeclash_components::{ComponentName, Selection, Spec, SpecError};
 
 /// What is replaced by the builds of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

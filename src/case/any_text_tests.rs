@@ -191,7 +191,7 @@ proptest! {
             claim.extend(more);
         }
         let mut files = template();
-        files.insert("case.yaml".to_owned(), crate::scenario::yaml::text(&case));
+        files.insert("case.yaml".to_owned(), kubeclash_host::yaml::text(&case));
         read(files)?;
     }
 

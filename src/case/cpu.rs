@@ -1,7 +1,8 @@
 //! What a case says of the CPU that pods use, as a curve.
 
-use super::format::{CpuFile, CpuPiece, Quantity};
-use crate::scenario::{CpuCurve, CpuShare, CpuUse, thousandths};
+use super::format::{CpuFile, CpuPiece};
+use kubeclash_cluster::file::Quantity;
+use kubeclash_cluster::{CpuCurve, CpuShare, CpuUse, thousandths};
 
 /// The CPU use that a step sets.
 ///
@@ -45,7 +46,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::scenario::yaml;
+    use kubeclash_host::yaml;
 
     fn read(text: &str) -> Result<CpuUse, String> {
         cpu_use(&yaml::read(text).unwrap())

@@ -6,7 +6,7 @@ use super::mistake::{Flaw, nearest};
 use super::rules::at;
 use super::tree::{Content, Key, Node, told};
 use super::values::is_name;
-use crate::experiment::Arm;
+use kubeclash_timeline::Arm;
 
 /// What the control arm says in words.
 const FIX: &str = "fix";

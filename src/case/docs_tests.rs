@@ -60,7 +60,7 @@ fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
         "node/kind-worker",
         "pods",
     ] {
-        let numbers = crate::timeline::Object::named(object).unwrap().numbers();
+        let numbers = kubeclash_timeline::Object::named(object).unwrap().numbers();
         let named = if object == "deployment/web" {
             "| a workload |".to_owned()
         } else {
@@ -79,7 +79,7 @@ fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
     }
     let kinds = schema::STRICT["$defs"]["Kind"]["oneOf"].as_array().unwrap();
     for kind in kinds.iter().filter_map(|kind| kind["const"].as_str()) {
-        let property = serde_json::from_value::<crate::property::Kind>(kind.into())
+        let property = serde_json::from_value::<kubeclash_timeline::property::Kind>(kind.into())
             .unwrap()
             .property();
         let line = text

@@ -9,7 +9,9 @@ use super::mistake::{Flaw, Mistake, Place};
 use super::read::CASE_FILE;
 use super::tree::{self, Content, Node};
 use super::values::{Bindings, Writing};
-use crate::scenario::{Manifest, PolicyApi, missing_of, time_to_die_of, yaml};
+use crate::scenario::{Manifest, missing_of, time_to_die_of};
+use kubeclash_cluster::PolicyApi;
+use kubeclash_host::yaml;
 
 /// What a file is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! [`values`] of an arm put in, checked against the [`schema`] and by the rules of what may be said, to [`Scenario`]s. Every
 //! mistake of a folder is told at once, with its place. Nothing in here runs anything.
 
-mod condition;
+mod cluster;
 mod cpu;
 mod declared;
 pub mod files;
@@ -15,7 +15,6 @@ mod read;
 mod rules;
 pub mod scenario;
 mod text;
-pub use condition::condition;
 pub use cpu::cpu_use;
 pub mod schema;
 pub mod shape;
@@ -23,7 +22,6 @@ mod substitute;
 pub mod template;
 pub mod tree;
 pub mod values;
-pub mod words;
 
 pub use files::Files;
 pub use mistake::{CaseError, Mistake, Place};
@@ -37,8 +35,8 @@ use std::time::Duration;
 use globset::Glob;
 
 use self::format::CaseFile;
-use crate::component::Spec;
-use crate::experiment::Arm;
+use kubeclash_components::Spec;
+use kubeclash_timeline::Arm;
 
 /// A case, read from its folder and checked. Cloning it costs nothing.
 #[derive(Debug, Clone)]
@@ -285,3 +283,6 @@ mod any_text;
 #[cfg(test)]
 #[path = "docs_tests.rs"]
 mod docs;
+
+#[cfg(test)]
+mod recorded_tests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::declared::Declared;
 use super::files::Files;
-use super::format::{CaseFile, Failure, Step};
+use super::format::{CaseFile, Step};
 use super::inputs::{Inputs, inputs_of};
 use super::mistake::{Flaw, Mistake, Place};
 use super::rules::{self, Known};
@@ -13,7 +13,8 @@ use super::schema::{STRICT, WITH_VALUES};
 use super::shape;
 use super::tree::{self, Content, Node};
 use super::values::{Bindings, Writing};
-use crate::experiment::Arm;
+use kubeclash_timeline::Arm;
+use kubeclash_timeline::claim::Failure;
 
 /// The file that says what a case is.
 pub(super) const CASE_FILE: &str = "case.yaml";

@@ -1,14 +1,15 @@
 //! One arm of one variant of a case, with its values put in: all that is needed to carry it out and to judge it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::format::CaseFile;
-use crate::experiment::Arm;
+use super::format::{CaseFile, Step};
 use crate::scenario::Manifest;
-use crate::verdict::Expect;
+use kubeclash_timeline::claim::Claims;
+use kubeclash_timeline::{Arm, Expect};
 
 /// One arm of one variant of a case, with its values put in.
 #[derive(Debug, Clone)]
@@ -40,6 +41,32 @@ impl Scenario {
         match (self.arm, self.file.expect) {
             (Arm::Broken, Some(said)) => said.broken,
             (arm, _) => Expect::of(arm),
+        }
+    }
+}
+
+/// The study's descheduling interval, where a step names none.
+const DESCHEDULING_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Scenario {
+    /// What it is judged by.
+    #[must_use]
+    pub fn claims(&self) -> Claims<'_> {
+        let steps = &self.file.steps;
+        let every = steps.iter().find_map(|step| match step {
+            Step::Descheduler(step) => Some(step.descheduler.every),
+            _ => None,
+        });
+        let loads = steps.iter().filter_map(|step| match step {
+            Step::Cpu(step) => Some((step.cpu.of.clone(), step.cpu.all_pods.as_ref()?.len())),
+            _ => None,
+        });
+        Claims {
+            failure: &self.file.failure,
+            premises: &self.file.premises,
+            facts: &self.file.facts,
+            descheduler_every: every.map(|every| every.map_or(DESCHEDULING_INTERVAL, |every| every.0)),
+            loads: loads.collect(),
         }
     }
 }

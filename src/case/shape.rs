@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::mistake::{Flaw, nearest};
 use super::tree::{Content, Key, Node, quoted, told};
-use super::words::{Count, Range, Span};
-use crate::scenario::thousandths;
-use crate::timeline::WorkloadRef;
+use kubeclash_cluster::thousandths;
+use kubeclash_timeline::WorkloadRef;
+use kubeclash_timeline::words::{Count, Range, Span};
 
 /// Every way in which a tree differs from a schema of [`schema`](mod@super::schema).
 #[must_use]

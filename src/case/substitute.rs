@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::mistake::nearest;
 use super::{Case, Program};
-use crate::component::{Spec, SpecError};
+use kubeclash_components::{Spec, SpecError};
 
 /// A program that takes the place of a controller.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::format::{Condition, CpuFile, NodePick, OneOrMany, Step};
+use super::format::{CpuFile, NodePick, Step};
+use kubeclash_timeline::words::OneOrMany;
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,7 +40,7 @@ impl fmt::Display for Step {
             Self::Start(start) => write!(f, "start {}", start.start),
             Self::Stop(stop) => write!(f, "stop {}", stop.stop),
             Self::Cpu(cpu) => write!(f, "{}", cpu.cpu),
-            Self::Wait(wait) => write!(f, "wait for {}", condition(&wait.wait)),
+            Self::Wait(wait) => write!(f, "wait for {}", kubeclash_timeline::words::condition(&wait.wait)),
             Self::Mark(mark) => write!(f, "mark {}", mark.mark),
             Self::Observe(_) => f.write_str("watch"),
             Self::Nothing(_) => f.write_str("nothing"),
@@ -67,16 +68,6 @@ impl fmt::Display for CpuFile {
     }
 }
 
-/// A condition in words: `deployment/web available 3 and nodes open >= 2`.
-pub(super) fn condition(condition: &Condition) -> String {
-    let numbers = condition.iter().flat_map(|(object, numbers)| {
-        numbers
-            .iter()
-            .map(move |(number, range)| format!("{object} {number} {range}"))
-    });
-    numbers.collect::<Vec<_>>().join(" and ")
-}
-
 fn list<T: fmt::Display>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -100,7 +91,7 @@ fn pairs<K: fmt::Display, V: fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::yaml;
+    use kubeclash_host::yaml;
 
     #[test]
     fn a_step_is_told_as_one_would_say_it() {

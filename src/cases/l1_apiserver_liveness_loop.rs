@@ -7,10 +7,7 @@
 use std::time::Duration;
 
 use super::Study;
-use crate::experiment::{LivenessChange, LoadStep};
-use crate::scenario::Arm;
-use crate::timeline::{Finding, Timeline, What};
-use crate::verdict::Judgement;
+use kubeclash_timeline::{Arm, Finding, Judgement, LivenessChange, LoadStep, Timeline, What};
 
 pub(super) static CASE: Study = Study {
     folder: "l1_apiserver_liveness_loop",

@@ -1,5 +1,7 @@
 use std::fs;
 
+use kubeclash_cluster::Policy;
+
 use super::*;
 use crate::case::template;
 
@@ -94,4 +96,16 @@ fn two_folders_with_cases_of_one_name_are_told() {
     let again = dir.path().join("a/../a/x1_one");
     let library = Library::with(&[again, dirs[0].clone(), one]).unwrap();
     assert_eq!(library.iter().count(), Library::builtin().iter().count() + 1);
+}
+
+#[test]
+fn the_policies_of_the_cases_have_no_notes() {
+    for case in &Library::builtin() {
+        let scenarios = case.as_folder().map_or(&[][..], |case| case.scenarios());
+        for (file, document) in scenarios.iter().flat_map(|scenario| &scenario.policies) {
+            let policy = Policy::parse(file.into(), &kubeclash_host::yaml::text(document)).unwrap();
+            let notes: Vec<String> = policy.notes().map(ToString::to_string).collect();
+            assert!(notes.is_empty(), "{}/{file}: {notes:?}", case.folder());
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! The files of the experiment that is no folder of the format: its card, and the profile of its load test.
 
 use super::{EMBEDDED, Study};
-use crate::load::profile::{Profile, ProfileError};
 use crate::scenario::{Card, CardError};
+use kubeclash_load::profile::{Profile, ProfileError};
 
 /// What is wrong with the experiment's files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -20,10 +20,8 @@ use include_dir::{Dir, include_dir};
 
 use crate::case::format::Step;
 use crate::case::{self, CaseError, Files, Mistake, Scenario};
-use crate::property::claim;
-use crate::scenario::Arm;
-use crate::timeline::Timeline;
-use crate::verdict::{Expect, Judgement, Verdict};
+use kubeclash_timeline::claim;
+use kubeclash_timeline::{Arm, Expect, Judgement, Timeline, Verdict};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/manifests");
 
@@ -241,7 +239,7 @@ impl Study {
 pub fn judge_by(case: &case::Case, timeline: &Timeline) -> Judgement {
     let header = &timeline.header;
     match case.scenario(header.arm, header.variant.as_deref()) {
-        Some(scenario) => claim::judge(scenario, timeline),
+        Some(scenario) => claim::judge(&scenario.claims(), timeline),
         None => Judgement::inconclusive(format!(
             "the case has no variant \"{}\"",
             header.variant.as_deref().unwrap_or_default()

@@ -7,20 +7,18 @@ use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use tokio::task::JoinSet;
 
-use super::Failure;
 use super::cases::{CasesFlags, folder_of, names};
-use super::notes;
 use super::shard::Shard;
+use super::{Failure, notes};
 use crate::agreement::agree;
 use crate::cases::{Case, Library};
 use crate::drive::{ArmRun, DriveError, Plan, Sibling, drive};
 use crate::exit;
-use crate::experiment::ArmId;
-use crate::interrupt;
-use crate::progress::Progress;
-use crate::provider::{Provider, arms_at_once};
-use crate::scenario::Arm;
 use crate::session::{Session, SessionError, Settings};
+use kubeclash_cluster::{Provider, arms_at_once};
+use kubeclash_host::interrupt;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::{Arm, ArmId};
 
 /// Which cases, which arms of them, and which part of these.
 #[derive(Debug, Clone, Args)]
@@ -199,7 +197,7 @@ pub async fn open(settings: Settings, progress: &Progress) -> Result<Session, Fa
 
 /// Says that something is left of killed runs.
 pub(super) fn hint_at_leftovers(progress: &Progress) {
-    let left = crate::rundir::killed_runs();
+    let left = kubeclash_host::sweep::killed_runs();
     if left > 0 {
         let runs = if left == 1 {
             "a killed run is".to_owned()

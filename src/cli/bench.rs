@@ -14,11 +14,11 @@ use self::kwokctl::Kwokctl;
 use super::Failure;
 use super::cases::CasesFlags;
 use super::flags::RunFlags;
-use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
-use crate::progress::Progress;
-use crate::scenario::Shape;
 use crate::session::{Session, Settings};
+use kubeclash_components::{Cache, ComponentName, Resolver};
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::Shape;
 
 /// Measure how fast a cluster is ready, and what a run takes besides it.
 #[derive(Debug, Args)]

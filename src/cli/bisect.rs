@@ -17,10 +17,10 @@ use crate::bisect::builds::{self, Build, Part};
 use crate::bisect::confidence::{Answer, Confidence};
 use crate::bisect::search::{End, Known, Next, next, next_together};
 use crate::exit;
-use crate::load::profile::Profile;
-use crate::progress::Progress;
-use crate::scenario::Arm;
 use crate::session::time;
+use kubeclash_host::progress::Progress;
+use kubeclash_load::profile::Profile;
+use kubeclash_timeline::Arm;
 
 /// Find the build after which a failure is there, or is no more.
 ///

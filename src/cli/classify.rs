@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::Failure;
 use crate::exit;
-use crate::experiment::LoadStep;
-use crate::progress::Progress;
 use crate::report::{Style, classification, signatures};
-use crate::signature::{Classification, Classifier, Inputs, Rules, StepName};
-use crate::verdict::Label;
+use kubeclash_host::progress::Progress;
+use kubeclash_logs::{Classification, Classifier, Inputs, Rules, StepName};
+use kubeclash_timeline::{Label, LoadStep};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,7 +126,7 @@ pub async fn run(args: ClassifyArgs, progress: &Progress, style: &Style) -> Resu
 }
 
 fn rules(args: &ClassifyArgs) -> Result<Rules, Failure> {
-    let wrong = |e: crate::signature::RulesError| Failure::new(exit::USAGE, e.to_string());
+    let wrong = |e: kubeclash_logs::RulesError| Failure::new(exit::USAGE, e.to_string());
     let mut rules = Rules::embedded().map_err(wrong)?;
     for path in &args.rules {
         rules = rules.with(path).map_err(wrong)?;

@@ -4,23 +4,21 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
 use super::arms::{
     self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side,
     told,
 };
 use super::flags::RunFlags;
-use super::notes;
 use super::specs::SpecSet;
-use crate::agreement;
+use super::{Failure, notes};
 use crate::cases::Library;
 use crate::comparison::{Compared, Outlook, compare};
 use crate::drive::DriveError;
 use crate::evidence::{self, Outcome};
-use crate::exit;
-use crate::progress::Progress;
 use crate::report::{Style, comparison as view};
 use crate::session::Session;
+use crate::{agreement, exit};
+use kubeclash_host::progress::Progress;
 
 /// Hold two builds side by side: verdicts, figures, and what has flipped.
 ///

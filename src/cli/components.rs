@@ -7,8 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use indicatif::HumanBytes;
 
 use super::flags::ComponentFlags;
-use crate::component::{Binary, Cache, ComponentError, ComponentName, Kept, Resolver};
-use crate::progress::Progress;
+use kubeclash_components::{Binary, Cache, ComponentError, ComponentName, Kept, Resolver};
+use kubeclash_host::progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:

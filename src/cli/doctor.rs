@@ -11,14 +11,14 @@ use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::components::print;
 use super::flags::ComponentFlags;
-use crate::component::{
+use kubeclash_cluster::{ARM_MEMORY, arms_at_once};
+use kubeclash_components::{
     Builder, Cache, ComponentError, ComponentName, Finding, GoVersion, Lack, Platform, Resolver, State, skew,
 };
-use crate::disk::room;
-use crate::docker;
-use crate::progress::{Progress, elapsed};
-use crate::provider::{ARM_MEMORY, arms_at_once};
-use crate::rundir::{self, Leftover};
+use kubeclash_host::disk::room;
+use kubeclash_host::progress::{Progress, elapsed};
+use kubeclash_host::sweep::Leftover;
+use kubeclash_host::{docker, sweep};
 
 pub use kind::Kind;
 
@@ -136,7 +136,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
     // What may not answer is asked at once, so that it is waited for but once.
-    let leftovers = tokio::task::spawn_blocking(rundir::leftovers);
+    let leftovers = tokio::task::spawn_blocking(sweep::leftovers);
     let (docker, kind, leftovers) = tokio::join!(docker::examine(), kind::examine(components), leftovers);
     let components = resolver.probe(&components.selection(), &ComponentName::ALL).await;
     let versions = components
@@ -148,7 +148,7 @@ pub async fn examine(resolver: &Resolver, components: &ComponentFlags) -> Examin
         refused: skew::too_old(&versions),
         machine: Machine {
             platform: Platform::host().to_string(),
-            cores: crate::provider::cores(),
+            cores: kubeclash_cluster::cores(),
             memory_bytes: system.total_memory(),
             memory_available_bytes: system.available_memory(),
             jobs: arms_at_once(),

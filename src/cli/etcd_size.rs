@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::Failure;
 use super::components::ListFormat;
-use crate::component::{Cache, ComponentName, Resolver, Selection, Spec};
 use crate::exit;
-use crate::load::measure::etcd::{ALL, COUNTED, EtcdGateway};
-use crate::load::measure::measured::EtcdSize;
-use crate::progress::Progress;
-use crate::provider::{SavedEtcd, SavedEtcdError};
+use kubeclash_cluster::{SavedEtcd, SavedEtcdError};
+use kubeclash_components::{Cache, ComponentName, Resolver, Selection, Spec};
+use kubeclash_host::progress::Progress;
+use kubeclash_load::measure::etcd::{ALL, COUNTED, EtcdGateway};
+use kubeclash_load::measure::measured::EtcdSize;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub async fn run(args: &EtcdSizeArgs, progress: &Progress) -> Result<(), Failure
 }
 
 async fn ask(args: &EtcdSizeArgs, url: &str, patience: Duration) -> Result<(String, EtcdSize), Failure> {
-    let failed = |error: crate::load::measure::etcd::EtcdError| {
+    let failed = |error: kubeclash_load::measure::etcd::EtcdError| {
         let help = "an address is of a port for clients, as in http://127.0.0.1:2379, of etcd 3.4 or newer";
         Failure::with_help(exit::UNAVAILABLE, error.to_string(), Some(help.to_owned()))
     };

@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::Failure;
 use crate::cases::Library;
-use crate::disk;
 use crate::evidence::Outcome;
 use crate::exit;
-use crate::expectation::{Expectations, Versions, update::update};
+use crate::expectation::update::update;
+use crate::expectation::{Expectations, Versions};
+use kubeclash_host::disk;
 
 /// What is expected, where it is not the usual.
 #[derive(Debug, Clone, Default, Args)]
@@ -93,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::report::tests::outcome;
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::Verdict;
 
     fn cured() -> Outcome {
         let mut outcome = outcome();

@@ -11,7 +11,7 @@ use crate::cases::{self, Library};
 use crate::evidence::{self, Outcome};
 use crate::exit;
 use crate::report::fidelity::{figures, page};
-use crate::scenario::Pace;
+use kubeclash_timeline::Pace;
 
 /// Hold runs at the recorded pace against the study of 2023, as Markdown.
 ///

@@ -9,15 +9,15 @@ use clap::Args;
 use super::Failure;
 use crate::case::{SubstituteError, Substitutes};
 use crate::cases::Case;
-use crate::component::{ComponentName, Selection, Spec};
 use crate::exit;
-use crate::provider::tuning::{SchedulerConfig, descheduler_arg, scheduler_arg};
-use crate::provider::{Provider, Tuning};
-use crate::scenario::{Pace, Policy};
 use crate::session::{
     Setting, Settings, SettingsBuilder, descheduler_policy, kind, kubernetes, scheduler_config,
     scheduler_name, selection, time,
 };
+use kubeclash_cluster::tuning::{SchedulerConfig, descheduler_arg, scheduler_arg};
+use kubeclash_cluster::{Policy, Provider, Tuning};
+use kubeclash_components::{ComponentName, Selection, Spec};
+use kubeclash_timeline::Pace;
 
 /// Which build of each component to use.
 ///

@@ -8,10 +8,10 @@ use super::Failure;
 use super::components::print;
 use super::flags::ComponentFlags;
 use super::node_image::reference;
-use crate::component::{Cache, Resolver};
 use crate::exit;
-use crate::progress::{Progress, elapsed};
 use crate::submit::image::{self, ImageError};
+use kubeclash_components::{Cache, Resolver};
+use kubeclash_host::progress::{Progress, elapsed};
 
 /// Make a container image of this program and of components.
 ///

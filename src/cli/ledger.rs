@@ -7,11 +7,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::Failure;
 use super::cases::{CasesFlags, folder_of, names};
 use crate::exit;
-use crate::experiment::ArmId;
 use crate::ledger::{self, Entry, Ledger, LedgerError, contradictions};
-use crate::progress::Progress;
-use crate::report::Style;
-use crate::report::ledger as view;
+use crate::report::{Style, ledger as view};
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::ArmId;
 
 /// Keep which build ended how, one line a run.
 ///

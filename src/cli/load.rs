@@ -9,15 +9,13 @@ use super::arms::{code_of_all, hint_at_leftovers, told};
 use super::flags::RunFlags;
 use super::{Failure, arms};
 use crate::exit;
-use crate::experiment::Liveness;
-use crate::load::LoadRun;
-use crate::load::profile::Profile;
-use crate::load::{self, LoadPlan};
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::time;
-use crate::verdict::Label;
+use kubeclash_cluster::Provider;
+use kubeclash_host::progress::Progress;
+use kubeclash_load::profile::Profile;
+use kubeclash_load::{LoadPlan, LoadRun};
+use kubeclash_timeline::{Label, Liveness};
 
 /// Run a load test on hollow nodes, modelled on the standard one, and measure.
 #[derive(Debug, Args)]
@@ -144,8 +142,8 @@ pub async fn run(args: &LoadArgs, progress: &Progress, style: &Style) -> Result<
     };
     let title = format!("load {}", plan.profile.name);
     let task = progress.task(title.clone());
-    let interrupt = crate::interrupt::token();
-    let end = load::run(&plan, &session, &interrupt, &|what| task.say(what)).await;
+    let interrupt = kubeclash_host::interrupt::token();
+    let end = session.load_test(&plan, &interrupt, &|what| task.say(what)).await;
     drop(task);
     let finished = match end {
         Ok(finished) => finished,

@@ -3,18 +3,18 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::Failure;
 use super::arms::{ArmFlags, Selected};
 use super::cases::CasesFlags;
-use super::notes;
 use super::shard::Shard;
 use super::specs::{self, SpecSet};
+use super::{Failure, notes};
 use crate::cases::Case;
 use crate::exit;
-use crate::load::profile::Profile;
-use crate::progress::Progress;
-use crate::scenario::{Arm, Policy};
-use crate::shell::quoted;
+use kubeclash_cluster::Policy;
+use kubeclash_host::progress::Progress;
+use kubeclash_host::shell::quoted;
+use kubeclash_load::profile::Profile;
+use kubeclash_timeline::Arm;
 
 /// List cases × arms × builds, and load tests, as jobs for other machines.
 ///

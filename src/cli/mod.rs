@@ -38,14 +38,13 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::cases::Case;
-use crate::component::ComponentError;
-use crate::evidence;
-use crate::exit;
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::report::Style;
 use crate::session::notes;
-use crate::timeline::{Header, Timeline};
+use crate::{evidence, exit};
+use kubeclash_cluster::Provider;
+use kubeclash_components::ComponentError;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::{Header, Timeline};
 
 const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: each component is correct, \
 and controllers with conflicting goals act against each other. Each failure has a broken arm, in which it must be observed, and \
@@ -247,7 +246,7 @@ async fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Verb::Worker(_) => patience(Provider::Kind),
         _ => Duration::ZERO,
     };
-    let interrupt = crate::interrupt::token();
+    let interrupt = kubeclash_host::interrupt::token();
     let interruptible = async {
         match cli.verb {
             Verb::Run(args) => return run::run(&args, &progress, &style).await,
@@ -323,7 +322,7 @@ fn replay_file(args: &replay::ReplayArgs, style: &Style) -> Result<u8, Failure> 
     let replayed = replay::replay(args, judge, style, &mut std::io::stdout())
         .map_err(|error| Failure::new(exit::USAGE, error.to_string()))?;
     Ok(match replayed.verdict {
-        crate::verdict::Verdict::Inconclusive(_) => exit::INCONCLUSIVE,
+        kubeclash_timeline::Verdict::Inconclusive(_) => exit::INCONCLUSIVE,
         _ if replayed.agrees => exit::EXPECTED,
         _ => exit::DIFFERED,
     })

@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::components::print;
 use super::flags::ComponentFlags;
-use crate::component::{Cache, Resolver};
 use crate::exit;
-use crate::node_image::{self, NodeImageError, Order};
-use crate::progress::{Progress, elapsed};
+use kubeclash_cluster::node_image::{self, NodeImageError, Order};
+use kubeclash_components::{Cache, Resolver};
+use kubeclash_host::progress::{Progress, elapsed};
 
 const EXAMPLES: &str = "\
 Examples:

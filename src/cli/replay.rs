@@ -13,8 +13,7 @@ use super::cases::CasesFlags;
 use crate::case::CaseError;
 use crate::evidence::TIMELINE;
 use crate::report::{Picture, Style, terminal};
-use crate::timeline::{FormatError, Header, Recorded, Timeline, read};
-use crate::verdict::{Expect, Judgement, Verdict};
+use kubeclash_timeline::{Expect, FormatError, Header, Judgement, Recorded, Timeline, Verdict, read};
 
 /// What judges the timelines of an arm: a pure function.
 pub struct Judge {

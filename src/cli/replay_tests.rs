@@ -3,8 +3,8 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use crate::timeline::drawn::Draft;
-use crate::timeline::{Ending, Sink, What, deployment};
+use kubeclash_timeline::testing::Draft;
+use kubeclash_timeline::{Ending, Object, Sink, What};
 
 #[derive(Parser)]
 struct Command {
@@ -14,9 +14,10 @@ struct Command {
 
 /// As C2's judge: do the replicas wanted fall below three after the redeploy?
 fn judge(timeline: &Timeline) -> Judgement {
-    let wanted = deployment("web").wanted();
+    let web = Object::named("deployment/web").unwrap();
+    let wanted = timeline.series(|world| web.read("wanted", world).unwrap_or(0));
     Judgement::since(timeline, "redeploy", |since| {
-        let series = timeline.series(|world| wanted.read(world)).since(since);
+        let series = wanted.since(since);
         Judgement::of(&series.dips_below(3))
             .fact("least_replicas", series.min())
             .fight(|| "kubectl apply against the HPA".to_owned())
@@ -152,7 +153,7 @@ fn an_absence_is_not_read_from_half_a_file() {
 
     assert!(text.contains("inconclusive, UNEXPECTED"), "{text}");
     let mut broken = half;
-    broken.entries.push(crate::timeline::Entry {
+    broken.entries.push(kubeclash_timeline::Entry {
         t: broken.end(),
         what: What::End(Ending::Broken("interrupted".to_owned())),
     });

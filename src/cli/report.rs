@@ -11,10 +11,10 @@ use clap::Args;
 use super::Failure;
 use super::cases::CasesFlags;
 use crate::cases::{Case, Library};
-use crate::disk;
 use crate::evidence::{self, Evidence};
 use crate::exit;
 use crate::report::{Material, Style, html, junit, markdown, terminal};
+use kubeclash_host::disk;
 
 /// Files that reports are written to: of any verb that has something to report.
 #[derive(Debug, Clone, Default, Args)]

@@ -5,22 +5,21 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::Failure;
 use super::arms::{
     self, ArmFlags, ArmResult, Group, Selected, TimesFlags, code_of_all, hint_at_leftovers, side_by_side,
     told,
 };
 use super::expect::ExpectFlags;
 use super::flags::RunFlags;
-use super::notes;
 use super::report::{self, ReportFiles};
 use super::shard::Shard;
+use super::{Failure, notes};
 use crate::evidence::{Evidence, Outcome};
 use crate::exit;
 use crate::expectation::Expectations;
-use crate::progress::Progress;
 use crate::report::{Attempt, HarnessFailure, Material, Picture, Style, json, junit, terminal};
 use crate::session::Session;
+use kubeclash_host::progress::Progress;
 
 /// Run cases, and say which failures were observed.
 #[derive(Debug, Args)]

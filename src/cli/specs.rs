@@ -17,7 +17,7 @@ use super::Failure;
 use super::flags::{RunFlags, from_arguments};
 use crate::cases::Case;
 use crate::exit;
-use crate::scenario::Policy;
+use kubeclash_cluster::Policy;
 
 /// A set of specs, with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,7 +220,7 @@ fn parts(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::ComponentName;
+    use kubeclash_components::ComponentName;
 
     fn set(text: &str) -> SpecSet {
         text.parse().unwrap_or_else(|e| panic!("{e}"))

@@ -13,11 +13,11 @@ use super::cases::CasesFlags;
 use super::report::{ReportFiles, material};
 use crate::cases::Library;
 use crate::exit;
-use crate::progress::{Progress, elapsed};
 use crate::report::{Attempt, HarnessFailure, Style, terminal};
 use crate::session::time;
-use crate::shell::quoted;
 use crate::submit::{self, Done, Runs, Step, StepError, SubmitError, Target};
+use kubeclash_host::progress::{Progress, elapsed};
+use kubeclash_host::shell::quoted;
 
 /// How long Jobs may take to go after Ctrl-C.
 pub(super) const PATIENCE: Duration = Duration::from_secs(100);
@@ -171,7 +171,7 @@ pub async fn run(args: &SubmitArgs, progress: &Progress, style: &Style) -> Resul
         for job in submit::manifests(&steps, &runs) {
             let job =
                 serde_json::to_value(&job).map_err(|error| Failure::new(exit::ERROR, error.to_string()))?;
-            super::say(&format!("---\n{}", crate::scenario::yaml::text(&job)));
+            super::say(&format!("---\n{}", kubeclash_host::yaml::text(&job)));
         }
         return Ok(exit::EXPECTED);
     }

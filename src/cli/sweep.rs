@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Failure;
 use crate::exit;
-use crate::rundir;
+use kubeclash_host::sweep;
 
 /// Find and remove what a killed run left behind.
 ///
@@ -31,7 +31,7 @@ pub struct SweepArgs {
 /// # Errors
 /// When something can't be removed.
 pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
-    let leftovers = rundir::leftovers();
+    let leftovers = sweep::leftovers();
     let mut failed = Vec::new();
     for leftover in &leftovers {
         let processes = leftover
@@ -68,7 +68,7 @@ pub fn run(args: &SweepArgs) -> Result<u8, Failure> {
             super::say(&format!("{verb} {}: {names}\n", leftover.run.display()));
         }
         if !args.dry_run
-            && let Err(error) = rundir::sweep(leftover)
+            && let Err(error) = sweep::sweep(leftover)
         {
             failed.push(format!("{}: {error}", leftover.run.display()));
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{DriveError, Plan};
 use crate::case::format::ControllerFile;
-use crate::component::Spec;
-use crate::provider::{Controller, ProviderError};
+use kubeclash_cluster::{Controller, ProviderError};
+use kubeclash_components::Spec;
 
 /// Those of one arm.
 ///

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::{DriveError, Plan};
-use crate::scenario::yaml;
+use kubeclash_host::yaml;
 
 /// That a file or folder of the evidence could not be written.
 pub(super) fn failed(path: PathBuf) -> impl FnOnce(std::io::Error) -> DriveError {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::case::Scenario;
-use crate::provider::Tuning;
-use crate::scenario::{Images, Manifest, Pace, PolicyApi, policies_in};
+use crate::scenario::{Images, Manifest};
+use kubeclash_cluster::{PolicyApi, Tuning, policies_in};
+use kubeclash_timeline::Pace;
 
 /// Manifests and policies as they are applied.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,13 +9,11 @@ use super::in_effect::InEffect;
 use super::steps::{self, Steps};
 use super::{DriveError, Need, Plan};
 use crate::case::{Case, Scenario};
-use crate::component::{ComponentName, skew, took_part, versions};
 use crate::evidence::{CASE, TIMELINE};
 use crate::observe::Recorder;
-use crate::property::claim;
-use crate::provider::{Cluster, ClusterSpec, Controller, Order, ProviderError};
-use crate::scenario::{Arm, PolicyApi, Shape};
-use crate::timeline::{ComponentVersion, Ending, Header, Timeline};
+use kubeclash_cluster::{Cluster, ClusterSpec, Controller, Order, PolicyApi, ProviderError, tagged};
+use kubeclash_components::{ComponentName, skew, took_part, versions};
+use kubeclash_timeline::{Arm, ComponentVersion, Ending, Header, Shape, Timeline, claim};
 
 /// One arm of a case, ready to be carried out.
 pub(super) struct CaseArm<'a> {
@@ -46,11 +44,11 @@ impl<'a> CaseArm<'a> {
             .scenario(plan.id.arm, variant)
             .ok_or_else(|| DriveError::NoVariant { arm: plan.id.clone() })?;
         let images = plan.kit.as_ref().zip(plan.binaries.get(&ComponentName::Burn));
-        let images = images.map(|(kit, burn)| kit.images_of(scenario, burn));
+        let images = images.map(|(kit, burn)| scenario.images(kit.pause(), tagged("burn", burn)));
         let api = plan.policy_api();
         let in_effect = InEffect::of(scenario, plan.pace, &plan.tuning, api, images.as_ref());
         steps::check(scenario, &in_effect, plan.provider)?;
-        let spec = ClusterSpec::of_scenario(scenario).map_err(|error| ProviderError::Setup {
+        let spec = scenario.cluster().map_err(|error| ProviderError::Setup {
             what: "the case's cluster".to_owned(),
             why: error.to_string(),
         })?;
@@ -124,8 +122,8 @@ impl<'a> CaseArm<'a> {
                 in_effect: &self.in_effect,
                 controllers: &self.controllers,
                 say: self.say,
-                pulse: &|timeline| claim::pulse(self.scenario, timeline),
-                complete: &|timeline| claim::reproduced(self.scenario, timeline),
+                pulse: &|timeline| claim::pulse(&self.scenario.claims(), timeline),
+                complete: &|timeline| claim::reproduced(&self.scenario.claims(), timeline),
             };
             let ending = steps.carry_out(cluster, &recorder).await?;
             if ending == Ending::Complete {
@@ -174,7 +172,7 @@ impl<'a> CaseArm<'a> {
         let Need::Known(needed) = sibling.need() else {
             return;
         };
-        let watched = recorder.look(|timeline, _| claim::judge(self.scenario, timeline).watched);
+        let watched = recorder.look(|timeline, _| claim::judge(&self.scenario.claims(), timeline).watched);
         if watched < needed * 2 {
             (self.say)("watching on: twice as long as the broken arm needed");
             // A little more, so that the last look is not before the time.

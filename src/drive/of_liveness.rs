@@ -8,14 +8,11 @@ use futures::future::BoxFuture;
 
 use super::{DriveError, Plan, evidence_dir};
 use crate::cases::{Folder, Study};
-use crate::component::{skew, took_part, versions};
 use crate::evidence::TIMELINE;
-use crate::experiment::{Liveness, LoadStep};
-use crate::load;
 use crate::observe::Recorder;
-use crate::provider::{Cluster, Order, Scale};
-use crate::scenario::Arm;
-use crate::timeline::{Header, Timeline, What};
+use kubeclash_cluster::{Cluster, Order, Scale};
+use kubeclash_components::{skew, took_part, versions};
+use kubeclash_timeline::{Arm, Header, Liveness, LoadStep, Timeline, What};
 
 /// How often the number that the verdict hangs on is told while it is watched.
 const PULSE: Duration = Duration::from_millis(500);
@@ -70,7 +67,7 @@ impl<'a> LivenessArm<'a> {
             scale: Some(Scale {
                 apiserver_cpu: (self.study.apiserver_cpu)(plan.id.arm),
                 liveness: Some(Liveness::default().at(plan.pace)),
-                ..load::scale(&self.folder.profile.says)
+                ..kubeclash_load::scale(&self.folder.profile.says)
             }),
         }
     }
@@ -116,7 +113,7 @@ impl<'a> LivenessArm<'a> {
         let load = async move {
             let logs = self.evidence.join("logs");
             let on_step = |step: LoadStep| recorder.note(What::Step(format!("load test: {step}")));
-            match load::again_and_again(client, &self.folder.profile.says, &logs, &on_step).await {
+            match kubeclash_load::again_and_again(client, &self.folder.profile.says, &logs, &on_step).await {
                 Ok(never) => match never {},
                 Err(source) => Err(DriveError::Evidence { path: logs, source }),
             }

@@ -76,14 +76,10 @@ pub fn too_short(watched: Duration, needed: Duration) -> Option<String> {
 mod tests {
     use super::*;
 
-    const fn secs(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
     #[test]
     fn an_absence_takes_twice_as_long_as_the_failure_needed() {
-        assert_eq!(too_short(secs(20), secs(10)), None);
-        let why = too_short(secs(19), secs(10)).unwrap();
+        assert_eq!(too_short(Duration::from_secs(20), Duration::from_secs(10)), None);
+        let why = too_short(Duration::from_secs(19), Duration::from_secs(10)).unwrap();
         assert!(why.contains("19.0 s") && why.contains("10.0 s"), "{why}");
     }
 
@@ -92,9 +88,9 @@ mod tests {
         let link = Sibling::default();
         drop(Promise(&link));
         assert_eq!(link.need(), Need::None);
-        link.tell(Some(secs(7)));
+        link.tell(Some(Duration::from_secs(7)));
         drop(Promise(&link));
-        assert_eq!(link.need(), Need::Known(secs(7)));
+        assert_eq!(link.need(), Need::Known(Duration::from_secs(7)));
     }
 
     #[tokio::test]
@@ -106,8 +102,8 @@ mod tests {
             async move { link.told().await }
         });
         tokio::task::yield_now().await;
-        link.tell(Some(secs(7)));
-        assert_eq!(control.await.unwrap(), Need::Known(secs(7)));
+        link.tell(Some(Duration::from_secs(7)));
+        assert_eq!(control.await.unwrap(), Need::Known(Duration::from_secs(7)));
         link.tell(None);
         assert_eq!(link.told().await, Need::None);
     }

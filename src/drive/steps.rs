@@ -14,21 +14,20 @@ use tokio::task::JoinSet;
 use super::in_effect::InEffect;
 use super::{DriveError, no_file_of};
 use crate::case::format::{OrElse, Step};
-use crate::case::{Scenario, condition, cpu_use};
-use crate::component::ComponentName;
+use crate::case::{Scenario, cpu_use};
+use crate::drive::condition::condition;
 use crate::observe::Recorder;
-use crate::provider::{Cluster, Controller};
-use crate::scenario::{Pace, secs};
-use crate::timeline::{Ending, Timeline, What, World, refusal, undone};
-use crate::verdict::Expect;
+use kubeclash_cluster::{Cluster, Controller};
+use kubeclash_components::ComponentName;
+use kubeclash_timeline::{Ending, Expect, Pace, Timeline, What, World, refusal, undone};
 
 pub use self::check::check;
 
 /// The interval of a descheduler that is given none: the study's.
-const DESCHEDULING: Duration = secs(10);
+const DESCHEDULING: Duration = Duration::from_secs(10);
 
 /// How long the API server may take to answer when everything has been watched.
-const ANSWER: Duration = secs(5);
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// How often the number that the verdict hangs on is told while it is watched.
 const PULSE: Duration = Duration::from_millis(500);

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::record::{Record, RepetitionRecord};
-use crate::experiment::{ArmId, Pace};
-use crate::timeline::{ComponentVersion, Deed};
-use crate::verdict::{Change, Expect, Judgement, Verdict};
+use kubeclash_timeline::{ArmId, ComponentVersion, Deed, Difference, Expect, Judgement, Pace, Verdict};
 
 /// How one arm ended: a line of `run --format json`.
 ///
@@ -153,8 +151,8 @@ impl Outcome {
 
     /// Whether the failure that was expected is cured, or one that was not has returned.
     #[must_use]
-    pub fn change(&self) -> Option<Change> {
-        Change::between(self.expected, self.verdict.answer()?)
+    pub fn change(&self) -> Option<Difference> {
+        Difference::between(self.expected, self.verdict.answer()?)
     }
 
     /// In words, how the verdict stands to the expectation: `as expected`, `UNEXPECTED: cured, reproduced was expected`.
@@ -172,8 +170,8 @@ impl Outcome {
     pub fn flag(&self) -> &'static str {
         match (self.ok(), self.change()) {
             (true, _) => "ok",
-            (false, Some(Change::Cured)) => "UNEXPECTED: cured",
-            (false, Some(Change::Returned)) => "UNEXPECTED: returned",
+            (false, Some(Difference::Cured)) => "UNEXPECTED: cured",
+            (false, Some(Difference::Returned)) => "UNEXPECTED: returned",
             (false, None) => "UNEXPECTED",
         }
     }

@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::outcome::{Outcome, Repetition, Spread};
-use crate::experiment::{ArmId, Pace};
-use crate::timeline::{ComponentVersion, Deed};
-use crate::verdict::{Change, Expect, Verdict};
+use kubeclash_timeline::{ArmId, ComponentVersion, Deed, Difference, Expect, Pace, Verdict};
 
 /// An outcome's JSON.
 #[derive(Serialize, Deserialize)]
@@ -24,7 +22,7 @@ pub(super) struct Record {
     expected: Expect,
     ok: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    change: Option<Change>,
+    change: Option<Difference>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expected_why: Option<String>,
     elapsed_ms: u64,

@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::report::tests::{c5, outcome as ended};
-use crate::timeline::{Ending, Entry, Sink, What};
-use crate::verdict::{Judgement, Verdict};
+use kubeclash_timeline::{Ending, Entry, Judgement, Sink, Verdict, What};
 
 /// The folder of a run with a whole recording.
 fn run(dir: &Path, name: &str) -> PathBuf {

@@ -3,7 +3,7 @@
 use super::{Expectations, Versions};
 use crate::cases::Library;
 use crate::evidence::Outcome;
-use crate::verdict::Expect;
+use kubeclash_timeline::Expect;
 
 /// What a new file begins with.
 const HEAD: &str = "\
@@ -131,7 +131,7 @@ fn entry(outcome: &Outcome, seen: Expect, indent: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::Verdict;
 
     const FILE: &str = "\
 # ours

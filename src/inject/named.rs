@@ -4,7 +4,7 @@ use kube::Client;
 use kube::discovery::{Discovery, Scope};
 
 use super::{InjectError, ObjectRef};
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::WorkloadRef;
 
 /// Kinds that cases name, in small letters and as they are short, with their API version and kind. The names are those of
 /// `kubectl api-resources`; each API version is in every release since v1.24.

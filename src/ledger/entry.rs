@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::experiment::LoadStep;
-use crate::verdict::Label;
+use kubeclash_timeline::{Label, LoadStep};
 
 /// What a line says of its run: the beginning of the SHA-256 of its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,7 +46,7 @@ impl fmt::Display for Id {
 ///
 /// ```
 /// use kubeclash::ledger::Entry;
-/// use kubeclash::verdict::Label;
+/// use kubeclash_timeline::Label;
 ///
 /// let entry: Entry = serde_json::from_str(r#"{"build":"06/18","commits":["91f3f2bb"],"verdict":"red"}"#)?;
 /// assert_eq!(entry.verdict, Some(Label::Red));

@@ -6,8 +6,7 @@ use super::diary::{self, RUN, Section};
 use super::entry::{Entry, Setup, Source};
 use super::figures::figures;
 use super::prose::{commits, evidence, image};
-use crate::experiment::LoadStep;
-use crate::verdict::Label;
+use kubeclash_timeline::{Label, LoadStep};
 
 /// Why a diary can't be read.
 #[derive(Debug, thiserror::Error)]

@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use super::entry::{Entry, Setup};
 use super::file::Ledger;
 use crate::evidence::{self, Outcome};
-use crate::load;
-use crate::load::run::LoadRun;
-use crate::timeline::ComponentVersion;
-use crate::verdict::Label;
+use kubeclash_load::run::LoadRun;
+use kubeclash_timeline::{ComponentVersion, Label};
 
 /// What a ledger is called that lies among evidence.
 const FILE: &str = "ledger.jsonl";
@@ -43,11 +41,11 @@ pub fn recorded(dir: &Path, build: Option<&str>) -> Result<Vec<Entry>, String> {
             entries.push(of_outcome(&outcome, build).named());
         }
     }
-    for folder in folders(dir, load::RUN) {
+    for folder in folders(dir, kubeclash_load::RUN) {
         if !is_new(&folder) {
             continue;
         }
-        let run = LoadRun::read(&folder.join(load::RUN)).map_err(|error| error.to_string())?;
+        let run = LoadRun::read(&folder.join(kubeclash_load::RUN)).map_err(|error| error.to_string())?;
         entries.push(of_load(&run, &folder, build).named());
     }
     Ok(entries)
@@ -193,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_no_load_test_is_refused_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(load::RUN), "{\n  7").unwrap();
+        std::fs::write(dir.path().join(kubeclash_load::RUN), "{\n  7").unwrap();
         let error = recorded(dir.path(), None).unwrap_err();
         assert!(error.contains("load.json:2:"), "{error}");
     }

@@ -3,6 +3,7 @@
 //! A log is read as it grows. What is in it was written by whoever talks to the API server, so lengths are bounded,
 //! characters that no name has are replaced, and a line that is none is passed over.
 
+use kubeclash_cluster::CONTROLLER;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
@@ -11,13 +12,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::timeline::RequestSeen;
+use kubeclash_timeline::RequestSeen;
 
 /// The longest line that is read: the API server itself takes requests of 3 MiB, and a pod of a case has 2 KiB.
 const LINE: usize = 1 << 20;
-
-/// How the user begins that a controller of a case is known as.
-pub(crate) const CONTROLLER: &str = "controller:";
 
 /// A request, and when the API server got it.
 #[derive(Debug, Clone, PartialEq, Eq)]

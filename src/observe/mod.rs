@@ -4,6 +4,7 @@
 //! poll misses what is short. Who asked for a change is in the API server's audit log. Nothing here judges.
 
 mod audit;
+mod condition;
 #[cfg(test)]
 mod fake;
 mod recorder;
@@ -12,5 +13,5 @@ mod tape;
 mod watch;
 mod watches;
 
-pub(crate) use audit::CONTROLLER;
+pub use condition::{Condition, Poll};
 pub use recorder::{Recorder, RecorderError};

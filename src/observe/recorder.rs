@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use super::audit::Tail;
 use super::tape::Tape;
 use super::watches::Watches;
-use crate::scenario::{Condition, Outlook};
-use crate::timeline::{Ending, FormatError, Header, Timeline, What, World};
+use crate::observe::{Condition, Poll};
+use kubeclash_timeline::{Ending, FormatError, Header, Timeline, What, World};
 
 /// Why there is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +111,8 @@ impl Recorder {
         let deadline = tokio::time::Instant::now() + within;
         loop {
             let missing = match self.look(|_, world| condition.look(world)) {
-                Outlook::Done => return Ok(()),
-                Outlook::NotYet(missing) => missing,
+                Poll::Ready => return Ok(()),
+                Poll::Pending(missing) => missing,
             };
             match tokio::time::timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}

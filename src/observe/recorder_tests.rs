@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::super::fake::{Asks, PODS, Server};
 use super::*;
-use crate::timeline::drawn::Draft;
-use crate::timeline::{Change, Gap};
+use kubeclash_timeline::testing::Draft;
+use kubeclash_timeline::{Change, Gap};
 
 const BUDGETS: &str = "/apis/policy/v1/poddisruptionbudgets";
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/rollouts";
@@ -53,9 +53,9 @@ impl Recording {
         let condition = Condition::new(format!("pods {pods:?}"), move |world| {
             let there: Vec<&String> = world.pods.keys().collect();
             if there == pods.iter().collect::<Vec<_>>() {
-                Outlook::Done
+                Poll::Ready
             } else {
-                Outlook::NotYet(format!("{there:?}"))
+                Poll::Pending(format!("{there:?}"))
             }
         });
         self.recorder
@@ -396,8 +396,8 @@ async fn a_kind_that_turns_out_to_own_pods_is_watched_from_then_on_and_so_is_its
     server.put(PODS, owned("b", "argoproj.io/v1alpha1", "Rollout"));
     server.put(PODS, owned("c", "lost.io/v1", "Nobody"));
     let site = Condition::new("a site", |world| match world.workloads.len() {
-        2 => Outlook::Done,
-        n => Outlook::NotYet(format!("{n}")),
+        2 => Poll::Ready,
+        n => Poll::Pending(format!("{n}")),
     });
     recording
         .recorder
@@ -424,7 +424,7 @@ async fn nothing_comes_after_the_end_whoever_has_something_to_tell() {
     let late = recorder.noter();
     recorder.finish(Ending::Complete).unwrap();
     late(What::Cycle("descheduler".to_owned()));
-    let read = crate::timeline::read(&_dir.path().join("timeline.jsonl")).unwrap();
+    let read = kubeclash_timeline::read(&_dir.path().join("timeline.jsonl")).unwrap();
     assert_eq!(read.cut, None);
     assert_eq!(read.timeline.broken_off(), None);
 }

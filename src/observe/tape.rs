@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::audit::Heard;
-use crate::timeline::{Entry, FormatError, Header, Sink, Timeline, What, World};
+use kubeclash_timeline::{Entry, FormatError, Header, Sink, Timeline, What, World};
 
 /// What was recorded so far.
 #[derive(Debug)]

@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::tape::Tape;
-use crate::backoff::backoff;
-use crate::timeline::{Change, Gap, Sighting, What};
+use kubeclash_cluster::backoff::backoff;
+use kubeclash_timeline::{Change, Gap, Sighting, What};
 
 /// How far apart a watch asks for changes at least: one that the API server ends at once asks again without an error, and so
 /// without a wait of its own.

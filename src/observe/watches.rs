@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use super::sight::{Sight, foreign};
 use super::tape::Tape;
 use super::watch::{Outlet, Watch};
-use crate::backoff::backoff;
-use crate::provider::WORKERS;
+use kubeclash_cluster::WORKERS;
+use kubeclash_cluster::backoff::backoff;
 
 /// The namespaces of the cluster itself. The last is that of kind's storage.
 const NOT_WATCHED: [&str; 4] = [

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::component::ComponentName;
 use crate::evidence::Outcome;
-use crate::timeline::ComponentVersion;
+use kubeclash_components::ComponentName;
+use kubeclash_timeline::ComponentVersion;
 
 /// How much of a SHA-256 tells two binaries of one version apart.
 const SHORT: usize = 8;

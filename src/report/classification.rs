@@ -5,14 +5,12 @@ use std::fmt::Write;
 use indicatif::HumanBytes;
 use owo_colors::Style as Ink;
 
+use super::Style;
 use super::markdown::{cell, code, fenced, prose};
 use super::terminal::{labelled, paint};
-use super::{Style, number};
-use crate::experiment::LoadStep;
-use crate::signature::{
-    Classification, Found, Place, Severity, YearFrom, how_often, in_lines, shown, written,
-};
-use crate::verdict::Label;
+use crate::evidence::number;
+use kubeclash_logs::{Classification, Found, Place, Severity, YearFrom, how_often, in_lines, shown, written};
+use kubeclash_timeline::{Label, LoadStep};
 
 /// How many prefixes of keys a view shows; JSON has all.
 const PREFIXES: usize = 5;

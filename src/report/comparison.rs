@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::markdown::cell;
 use super::terminal::{labelled, paint};
-use super::{Style, arms_in_words, number};
+use super::{Style, arms_in_words};
 use crate::comparison::{Compared, Outlook, Pair};
 use crate::evidence::Outcome;
+use crate::evidence::number;
 
 /// What a person reads: for each arm both verdicts and the figures with their ratio, and the counts.
 #[must_use]
@@ -232,7 +233,7 @@ mod tests {
     use super::*;
     use crate::comparison::compare;
     use crate::report::tests::{control, outcome};
-    use crate::verdict::Verdict;
+    use kubeclash_timeline::Verdict;
 
     fn compared() -> Vec<Compared> {
         let mut cured = outcome();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::picture;
-use crate::timeline::{Timeline, What};
+use kubeclash_timeline::{Timeline, What};
 
 /// What is drawn of a timeline.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -2,8 +2,8 @@ use serde_json::json;
 
 use super::*;
 use crate::report::tests::{c2, c5};
-use crate::timeline::drawn::{Draft, node, pod, s, seen};
-use crate::timeline::{Change, Entry, Sighting};
+use kubeclash_timeline::testing::{Draft, node, pod, s, seen};
+use kubeclash_timeline::{Change, Entry, Sighting};
 
 fn stages(bar: &Bar) -> Vec<(f64, Stage)> {
     bar.stages.clone()

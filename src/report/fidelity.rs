@@ -22,11 +22,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::markdown::cell;
-use super::number;
 use crate::evidence::Outcome;
-use crate::experiment::with_variant;
+use crate::evidence::number;
 use crate::scenario::items::{self, Item};
-use crate::scenario::{Arm, Pace};
+use kubeclash_timeline::{Arm, Pace, with_variant};
 
 pub use providers::providers;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::evidence::Evidence;
 use crate::report::Attempt;
 use crate::report::tests::{c2, c5, control, outcome, unexpected};
-use crate::timeline::drawn::Draft;
+use kubeclash_timeline::testing::Draft;
 
 fn material() -> Material {
     let arm = |outcome, timeline, lacks| Evidence {

@@ -4,7 +4,7 @@ use super::*;
 use crate::evidence::Evidence;
 use crate::report::HarnessFailure;
 use crate::report::tests::{c5, control, outcome, unexpected};
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 fn arm(outcome: Outcome) -> Evidence {
     Evidence {

@@ -9,7 +9,7 @@ use super::Style;
 use super::markdown::cell;
 use super::terminal::paint;
 use crate::ledger::{Build, Contradiction, Entry, chronicle};
-use crate::verdict::Label;
+use kubeclash_timeline::Label;
 
 /// Letters where there are no colours.
 fn letter(verdict: Option<Label>) -> &'static str {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::report::tests::outcome;
 use crate::report::{Attempt, HarnessFailure};
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 /// Many arms with long stories, of which every third is unexpected.
 fn many(count: usize) -> Vec<Outcome> {

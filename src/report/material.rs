@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::builds::Builds;
 use super::{Picture, Summary};
 use crate::evidence::{Evidence, Outcome};
-use crate::experiment::ArmId;
+use kubeclash_timeline::ArmId;
 
 /// The arms of a run, with what was seen of each.
 #[derive(Debug, Clone, Default)]

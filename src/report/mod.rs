@@ -29,8 +29,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::evidence::Outcome;
-use crate::verdict::Change;
+use crate::evidence::{Outcome, number};
+use kubeclash_timeline::Difference;
 
 /// What the place that a text is written to can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,8 +111,8 @@ impl Summary<'_> {
         };
         let mut parts = vec![format!("{expected} as expected")];
         let others = [
-            (changed(Change::Cured), "cured"),
-            (changed(Change::Returned), "returned"),
+            (changed(Difference::Cured), "cured"),
+            (changed(Difference::Returned), "returned"),
             (inconclusive.count(), "inconclusive"),
             (self.failures.len(), "failed"),
         ];
@@ -178,12 +178,6 @@ pub(crate) fn fact(name: &str, value: &Value) -> String {
         }
         other => format!("{name} {}", plain(other)),
     }
-}
-
-/// A number with at most two decimals.
-pub(crate) fn number(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Which arm of which build, for each outcome; the build only where there are several.

@@ -13,7 +13,7 @@ pub(super) use rows::{failed_probes, follow};
 use std::time::Duration;
 
 use super::Style;
-use crate::timeline::{Series, Timeline, What};
+use kubeclash_timeline::{Series, Timeline, What};
 
 /// How many lines of marks there are at most.
 const MARK_LINES: usize = 3;

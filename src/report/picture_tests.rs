@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::rows::{NODES, level};
 use super::*;
 use crate::report::tests::{c2, c5};
-use crate::timeline::drawn::{Draft, draw, s};
+use kubeclash_timeline::testing::{Draft, draw, s};
 
 fn style(width: usize, unicode: bool) -> Style {
     Style {

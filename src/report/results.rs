@@ -19,12 +19,11 @@ use super::markdown::cell;
 use crate::agreement::{agree, by_arm};
 use crate::cases::Library;
 use crate::comparison::{Compared, FACTOR, FIGURES, Outlook, compare};
-use crate::component::ComponentName;
 use crate::evidence::Outcome;
 use crate::expectation::release;
 use crate::scenario::items::{Item, items};
-use crate::scenario::{Arm, Pace};
-use crate::verdict::Expect;
+use kubeclash_components::ComponentName;
+use kubeclash_timeline::{Arm, Expect, Pace};
 
 /// What somebody found out about a release.
 #[derive(Debug, Clone, PartialEq, Eq)]

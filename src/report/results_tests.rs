@@ -1,6 +1,6 @@
 use super::*;
 use crate::report::tests::{control, outcome};
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 const NOTES: &str = "\
 - case: c5

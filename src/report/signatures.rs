@@ -5,7 +5,7 @@ use serde_json::json;
 use super::markdown::{cell, code};
 use super::terminal::{labelled, paint};
 use super::{Style, terminal};
-use crate::signature::{BlackRule, Over, Rules, Severity, Signature};
+use kubeclash_logs::{BlackRule, Over, Rules, Severity, Signature};
 use owo_colors::Style as Ink;
 
 /// For people.

@@ -4,7 +4,7 @@ use owo_colors::{OwoColorize, Style as Ink};
 
 use super::{Picture, Style, Summary, arm_names, facts, seconds};
 use crate::evidence::Outcome;
-use crate::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 
 /// The columns that labels such as `why` and `facts` take.
 const LABEL: usize = 10;

@@ -5,10 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::experiment::{Arm, ArmId, Pace};
-use crate::timeline::drawn::Draft;
-use crate::timeline::{ComponentVersion, Timeline};
-use crate::verdict::{Expect, Verdict};
+use kubeclash_timeline::testing::Draft;
+use kubeclash_timeline::{Arm, ArmId, ComponentVersion, Expect, Pace, Timeline, Verdict};
 
 /// C2 as the study saw it: 3 → 5 replicas, then a dip to 1 when the manifest without replicas comes.
 pub(crate) fn c2() -> Timeline {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Shape, yaml};
+use kubeclash_host::yaml;
+use kubeclash_timeline::Shape;
 
 /// Who a case is: what its `card.yaml` says, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::yaml;
+use kubeclash_host::yaml;
 
 /// One item of a list, whose fields are taken one by one.
 #[derive(Debug, Clone)]

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Pace;
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::Pace;
+use kubeclash_timeline::WorkloadRef;
 
 /// How long a pod's container takes to end after SIGTERM, in milliseconds at the recorded pace, at most its grace period.
 ///
-/// Read by the KWOK stages (`manifests/_shared/kwok-stages.yaml`), which set it to the pace.
+/// Read by the KWOK stages (`crates/cluster/config/kwok-stages.yaml`), which set it to the pace.
 pub const TIME_TO_DIE: &str = "kubeclash.dev/time-to-die-ms";
 
 /// How long a pod's containers run until they end by themselves, in milliseconds at the recorded pace: those of a Job. Without it
@@ -23,14 +23,6 @@ pub struct Manifest {
     pub file: String,
     /// Its objects.
     pub objects: Vec<Value>,
-}
-
-/// Everything that is wrong with a case's manifests, each mistake with its file and line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .mistakes.join("\n"))]
-pub struct ManifestError {
-    /// One sentence a mistake, `file:line: what`.
-    pub mistakes: Vec<String>,
 }
 
 impl Manifest {

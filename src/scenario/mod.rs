@@ -4,29 +4,9 @@
 //! one without running it.
 
 mod card;
-mod curve;
 pub mod items;
 mod manifest;
-mod policy;
-mod quantity;
-mod taint;
-pub mod yaml;
 
 pub use card::{Card, CardError};
-pub use curve::{CpuCurve, CpuShare, CpuUse};
-pub use manifest::{Images, Manifest, ManifestError, TIME_TO_COMPLETE, TIME_TO_DIE};
+pub use manifest::{Images, Manifest, TIME_TO_COMPLETE, TIME_TO_DIE};
 pub(crate) use manifest::{missing_of, time_to_die_of};
-pub use policy::{NoteKind, Policy, PolicyApi, PolicyNote, policies_in, policy_of};
-pub use quantity::thousandths;
-pub use taint::{TaintChange, taint, taint_change};
-
-pub use crate::experiment::{Arm, Pace, Shape, worker};
-pub use crate::timeline::{Condition, Outlook};
-
-use std::time::Duration;
-
-/// Seconds, for scenarios: `secs(60)`.
-#[must_use]
-pub const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}

@@ -9,10 +9,10 @@ use super::setting::{
 };
 use super::{OnKind, Settings};
 use crate::case::{SubstituteError, Substitutes};
-use crate::component::{ComponentName, Selection, Spec};
-use crate::provider::tuning::{descheduler_arg, scheduler_arg};
-use crate::provider::{Provider, Tuning};
-use crate::scenario::Pace;
+use kubeclash_cluster::tuning::{descheduler_arg, scheduler_arg};
+use kubeclash_cluster::{Provider, Tuning};
+use kubeclash_components::{ComponentName, Selection, Spec};
+use kubeclash_timeline::Pace;
 
 /// Settings while they are being chosen. The default is what the command does without a flag: this crate's pinned releases on
 /// the local provider at the fast pace, with an audit log, and evidence in `target/evidence`.
@@ -20,7 +20,7 @@ use crate::scenario::Pace;
 /// # Examples
 ///
 /// ```
-/// use kubeclash::component::ComponentName;
+/// use kubeclash_components::ComponentName;
 /// use kubeclash::session::{Setting, Settings};
 ///
 /// let settings = Settings::builder()
@@ -90,7 +90,7 @@ impl SettingsBuilder {
                     ComponentName::Kind => kind(text)?,
                     _ => text
                         .parse()
-                        .map_err(|e: crate::component::SpecError| e.to_string())?,
+                        .map_err(|e: kubeclash_components::SpecError| e.to_string())?,
                 };
                 self.components.insert(name, spec);
             }

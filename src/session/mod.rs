@@ -7,20 +7,24 @@ mod setting;
 pub(crate) mod notes;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::case::Substitutes;
 use crate::cases::Case;
-use crate::component::{
-    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
-};
 use crate::drive::{DriveError, Plan};
 use crate::expectation::{Expected, Versions};
-use crate::experiment::ArmId;
-use crate::progress::Progress;
-use crate::provider::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
-use crate::scenario::{Pace, Shape};
+use crate::report;
+use kubeclash_cluster::{ClusterSpec, Kit, Order, Provider, ProviderError, Tuning, TuningError, prepare};
+use kubeclash_components::{
+    Binary, Cache, ComponentError, ComponentName, Resolver, Selection, skew, took_part, versions,
+};
+use kubeclash_host::progress::Progress;
+use kubeclash_load::LoadPlan;
+use kubeclash_timeline::{ArmId, Pace, Shape};
 
 pub use builder::SettingsBuilder;
 pub(crate) use builder::selection;
@@ -157,8 +161,38 @@ impl Session {
 
     /// What takes part, as evidence has it.
     #[must_use]
-    pub fn took_part(&self) -> BTreeMap<String, crate::timeline::ComponentVersion> {
+    pub fn took_part(&self) -> BTreeMap<String, kubeclash_timeline::ComponentVersion> {
         took_part(&self.binaries)
+    }
+
+    /// Runs a load test, and leaves its evidence with a page for people.
+    ///
+    /// # Errors
+    /// When there is no cluster, the evidence can't be written, or it is interrupted.
+    pub async fn load_test(
+        &self,
+        plan: &LoadPlan,
+        interrupt: &CancellationToken,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Result<kubeclash_load::Finished, DriveError> {
+        let shape = ClusterSpec::default();
+        let order = Order {
+            keep: self.settings.keep,
+            ..self.order(shape, PathBuf::new())
+        };
+        let finished = kubeclash_load::run(plan, self.settings.provider, order, interrupt, say).await?;
+        let views = [
+            ("load.md", report::load::markdown(&finished.run)),
+            ("load.html", report::load::page(&finished.run)),
+        ];
+        for (name, text) in views {
+            let path = finished.evidence.join(name);
+            fs::write(&path, text).map_err(|source| DriveError::Evidence { path, source })?;
+        }
+        if finished.interrupted {
+            return Err(DriveError::Interrupted);
+        }
+        Ok(finished)
     }
 
     /// What clusters of kind are made with; nothing on the local provider.

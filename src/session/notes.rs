@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Session, Settings};
+use crate::case::Scenario;
 use crate::cases::Case;
-use crate::component::ComponentName;
-use crate::experiment::Minor;
-use crate::progress::Progress;
-use crate::provider::{ClusterSpec, Tuning};
-use crate::scenario::{NoteKind, Policy, PolicyNote};
+use kubeclash_cluster::{NoteKind, Policy, PolicyNote, Tuning};
+use kubeclash_components::ComponentName;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::Minor;
 
 /// Tells what there is to know of policies, whatever descheduler gets them; of a file that is named twice once.
 pub(crate) fn of_policies<'a>(policies: impl IntoIterator<Item = &'a Policy>, progress: &Progress) {
@@ -57,7 +57,7 @@ pub(crate) fn of_cases<'a>(
                 }
             }
         });
-        let specs = read.scenarios().iter().map(ClusterSpec::of_scenario);
+        let specs = read.scenarios().iter().map(Scenario::cluster);
         let overruled = specs
             .flatten()
             .flat_map(|spec| spec.overruled_by(&settings.tuning))

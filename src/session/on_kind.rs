@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::component::{
+use kubeclash_cluster::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
+use kubeclash_components::{
     Binary, ComponentName, Origin, Platform, Program, Resolver, Selection, Spec, Version,
 };
-use crate::engine::{Engine, preflight};
-use crate::progress::Progress;
-use crate::provider::{Asked, Kit, NodeImage, ProviderError, Tuning, TuningError};
-use crate::scenario::{Pace, secs};
-use crate::shell::on_path;
+use kubeclash_host::engine::{Engine, preflight};
+use kubeclash_host::progress::Progress;
+use kubeclash_host::shell::on_path;
+use kubeclash_timeline::Pace;
 
 use super::{SessionError, Settings};
 
@@ -92,7 +93,7 @@ pub(super) async fn open(
         return Err(TuningError::OnKind(format!(
             "--metrics-server {metrics} takes no resolution below 10 s, and at pace fast that is {:.2} s; use --pace \
              recorded, or leave it out",
-            settings.pace.scale(secs(10)).as_secs_f64()
+            settings.pace.scale(Duration::from_secs(10)).as_secs_f64()
         ))
         .into());
     }

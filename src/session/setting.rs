@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::component::{ComponentName, Selection, Spec, SpecError};
-use crate::provider::tuning::{DEFAULT_SCHEDULER, SchedulerConfig};
-use crate::scenario::Policy;
+use kubeclash_cluster::Policy;
+use kubeclash_cluster::tuning::{DEFAULT_SCHEDULER, SchedulerConfig};
+use kubeclash_components::{ComponentName, Selection, Spec, SpecError};
 
 /// A setting that a text can give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

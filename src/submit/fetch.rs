@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::step::{CONTAINER, PROGRAM};
 use super::worker::{OUT, Packed};
-use crate::component::Sha256;
+use kubeclash_components::Sha256;
 
 /// How often it is tried: a connection may break, and what came is known by its digest.
 const TRIES: usize = 3;

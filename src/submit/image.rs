@@ -16,9 +16,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::archive::{self, Content, Image};
-use crate::component::{Binary, ComponentError, ComponentName, Origin, Platform, Resolver, Selection, Spec};
-use crate::disk;
+use kubeclash_components::archive::{self, Content, Image};
+use kubeclash_components::{
+    Binary, ComponentError, ComponentName, Origin, Platform, Resolver, Selection, Spec,
+};
+use kubeclash_host::disk;
 
 /// Whose the image's processes are: nobody's, as the field's images without a shell have it.
 const USER: u32 = 65532;
@@ -227,7 +229,7 @@ fn is_shared_object(file: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::Program;
+    use kubeclash_components::Program;
 
     #[test]
     fn shared_objects_are_taken_from_the_map_of_a_process() {

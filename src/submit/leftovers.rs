@@ -8,7 +8,7 @@ use sysinfo::System;
 
 use super::step::{SUBMISSION, SUBMITTER, all};
 use super::{SubmitError, Target, removed};
-use crate::rundir;
+use kubeclash_host::sweep;
 
 /// A submission that has Jobs in a namespace, and whose submitter was killed, or is on another machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub async fn leftovers(target: &Target) -> Result<Vec<Leftover>, SubmitError> {
         leftover.jobs.push(job.name_any());
     }
     // Looked at once for all of its Jobs: that goes through this machine's processes.
-    found.retain(|submission, leftover| !(leftover.ours && rundir::lives(submission)));
+    found.retain(|submission, leftover| !(leftover.ours && sweep::lives(submission)));
     Ok(found.into_values().collect())
 }
 

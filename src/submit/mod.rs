@@ -36,8 +36,8 @@ use kube::runtime::wait::delete::{Error as DeleteError, delete_and_finalize};
 use kube::{Api, Client, Config};
 use tokio_util::sync::CancellationToken;
 
-use crate::progress::Progress;
-use crate::rundir::RunDir;
+use kubeclash_host::progress::Progress;
+use kubeclash_host::run_dir::RunDir;
 
 pub use leftovers::{Leftover, leftovers, remove};
 pub use packed::{PackError, PackedCases};
@@ -295,7 +295,7 @@ pub async fn submit(
         |error| SubmitError::Local { path, error }
     };
     // Says that whoever submitted these Jobs lives.
-    let owner = RunDir::create().map_err(local(&crate::rundir::root()))?;
+    let owner = RunDir::create().map_err(local(&kubeclash_host::run_dir::root()))?;
     // Nothing that was there before is written over: a ledger, say.
     let out = out.join(format!("submit-{}", owner.id()));
     std::fs::create_dir_all(&out).map_err(local(&out))?;
@@ -304,7 +304,7 @@ pub async fn submit(
         id: owner.id(),
         runs,
         progress,
-        interrupt: crate::interrupt::token(),
+        interrupt: kubeclash_host::interrupt::token(),
     };
     let running = steps.into_iter().enumerate().map(|(at, step)| {
         // Two steps may have one name.

@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 
 use crate::case::Case;
-use crate::component::Spec;
+use kubeclash_components::Spec;
 
 /// The variable that has them in a step's container.
 pub(super) const VARIABLE: &str = "KUBECLASH_PACKED_CASES";
@@ -151,7 +151,7 @@ fn packed(files: &[(PathBuf, &str)]) -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::best()));
     for (path, text) in files {
         let mut header = Header::new_gnu();
-        crate::archive::set(&mut header, EntryType::Regular, 0o644, text.len() as u64);
+        kubeclash_components::archive::set(&mut header, EntryType::Regular, 0o644, text.len() as u64);
         archive.append_data(&mut header, path, text.as_bytes())?;
     }
     archive.into_inner()?.finish()

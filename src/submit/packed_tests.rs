@@ -43,7 +43,7 @@ fn a_case_comes_out_as_it_went_in() {
 fn what_is_too_large_for_a_job_is_told() {
     // Digits that gzip can't make much smaller.
     let noise = |bytes: usize| {
-        let mut digest = crate::component::Sha256::default();
+        let mut digest = kubeclash_components::Sha256::default();
         let mut noise = String::new();
         while noise.len() < bytes {
             digest.update(b"x");
@@ -99,7 +99,7 @@ fn bad(entries: Entries<'_>) -> String {
         let mut header = Header::new_gnu();
         // As a bad one would write it: the library's own setter refuses it.
         header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
-        crate::archive::set(&mut header, *kind, 0o644, content.len() as u64);
+        kubeclash_components::archive::set(&mut header, *kind, 0o644, content.len() as u64);
         if *kind == EntryType::Symlink {
             header.set_link_name("/etc").unwrap();
         }

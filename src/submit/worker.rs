@@ -14,9 +14,8 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::packed::{self, PackedCases};
-use crate::component::Sha256;
-use crate::exit;
-use crate::session;
+use crate::{exit, session};
+use kubeclash_components::Sha256;
 
 /// Where a step's results are, in the folder in which it works.
 pub(super) const OUT: &str = "out";
@@ -40,7 +39,7 @@ pub struct Ended {
 /// # Errors
 /// When it can't be started, the folder not be written, or the cases not be unpacked.
 pub async fn run(command: &[String]) -> io::Result<u8> {
-    let interrupt = crate::interrupt::token();
+    let interrupt = kubeclash_host::interrupt::token();
     if let Some(tmp) = std::env::var_os("TMPDIR") {
         fs::create_dir_all(tmp)?;
     }

@@ -3,12 +3,10 @@
 use kubeclash::cases::Library;
 use kubeclash::drive::{ArmRun, drive};
 use kubeclash::evidence::Outcome;
-use kubeclash::experiment::{Arm, ArmId};
-use kubeclash::interrupt;
-use kubeclash::progress::Progress;
 use kubeclash::session::{Session, Settings};
-use kubeclash::timeline::{Deed, Does, SeenIn, lives};
-use kubeclash::verdict::Expect;
+use kubeclash_host::interrupt;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::{Arm, ArmId, Deed, Does, Expect, SeenIn, lives};
 use tempfile::TempDir;
 
 use crate::conformance::turn;

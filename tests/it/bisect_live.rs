@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use kubeclash::component::ComponentName;
 use kubeclash::exit;
 use kubeclash::ledger::Ledger;
+use kubeclash_components::ComponentName;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kubeclash::exit;
 use kubeclash::ledger::{Entry, append};
-use kubeclash::verdict::Label;
+use kubeclash_timeline::Label;
 use serde_json::Value;
 
 use crate::cli_sandbox::{Ended, Sandbox};

@@ -111,7 +111,7 @@ async fn two_first_starts_at_once_make_one_starting_point() {
     let sandbox = Sandbox::new().await;
     // A cache with all binaries, and no starting point for clusters; with what a killed first start left of its own.
     let cache = sandbox.path("cache");
-    let real = kubeclash::component::Cache::open(None).unwrap();
+    let real = kubeclash_components::Cache::open(None).unwrap();
     fs::create_dir_all(cache.join("seeds/partial/member")).unwrap();
     fs::write(cache.join("seeds/partial/member/half"), "half").unwrap();
     std::os::unix::fs::symlink(real.root().join("components"), cache.join("components")).unwrap();
@@ -159,7 +159,7 @@ async fn two_first_starts_at_once_make_one_starting_point() {
 async fn a_first_start_that_is_killed_is_made_up_for() {
     let sandbox = Sandbox::new().await;
     let cache = sandbox.path("cache");
-    let real = kubeclash::component::Cache::open(None).unwrap();
+    let real = kubeclash_components::Cache::open(None).unwrap();
     fs::create_dir(&cache).unwrap();
     std::os::unix::fs::symlink(real.root().join("components"), cache.join("components")).unwrap();
     let command = || {

@@ -9,9 +9,7 @@ use kubeclash::cases::{Case, Library};
 use kubeclash::evidence::{Outcome, RunContext};
 use kubeclash::exit;
 use kubeclash::report::results::notes;
-use kubeclash::scenario::Arm;
-use kubeclash::timeline::read;
-use kubeclash::verdict::{Expect, Judgement, Verdict};
+use kubeclash_timeline::{Arm, Expect, Judgement, Verdict, read};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -35,7 +33,7 @@ fn evidence(dir: &Path, case: &Case, arm: Arm, run: &str, change: impl FnOnce(&m
     fs::write(dir.join("verdict.json"), serde_json::to_string(&outcome).unwrap()).unwrap();
 }
 
-fn outcome(header: &kubeclash::timeline::Header, judgement: Judgement, dir: &Path) -> Outcome {
+fn outcome(header: &kubeclash_timeline::Header, judgement: Judgement, dir: &Path) -> Outcome {
     let run = RunContext {
         id: header.arm_id(),
         expected: Expect::of(header.arm),

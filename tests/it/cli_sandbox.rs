@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use kubeclash::component::{Binary, Cache, ComponentName, Resolver, Selection};
-use kubeclash::progress::Progress;
+use kubeclash_components::{Binary, Cache, ComponentName, Resolver, Selection};
+use kubeclash_host::progress::Progress;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};

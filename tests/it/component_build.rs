@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kubeclash::component::{Builder, ComponentError, ComponentName, Origin, Resolver, Selection, Spec};
+use kubeclash_components::{Builder, ComponentError, ComponentName, Origin, Resolver, Selection, Spec};
 use miette::Diagnostic;
 use tempfile::{TempDir, tempdir};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use futures::future::join_all;
-use kubeclash::component::{Cache, ComponentError, ComponentName, Key, Look, Platform, Selection};
+use kubeclash_components::{Cache, ComponentError, ComponentName, Key, Look, Platform, Selection};
 use miette::Diagnostic;
 use tempfile::tempdir;
 

@@ -3,7 +3,7 @@
 use clap::Parser;
 use kubeclash::cli::components::ComponentsArgs;
 use kubeclash::cli::doctor::{DoctorArgs, examine};
-use kubeclash::component::{Builder, ComponentName, Platform};
+use kubeclash_components::{Builder, ComponentName, Platform};
 use serde_json::Value;
 use tempfile::tempdir;
 

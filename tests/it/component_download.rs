@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use kubeclash::component::{ComponentError, ComponentName, Origin, Patience, Selection, Sources};
+use kubeclash_components::{ComponentError, ComponentName, Origin, Patience, Selection, Sources};
 use miette::Diagnostic;
 use tempfile::tempdir;
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kubeclash::component::{Binary, ComponentError, ComponentName, Origin, Resolver, Selection, Spec};
+use kubeclash_components::{Binary, ComponentError, ComponentName, Origin, Resolver, Selection, Spec};
 use miette::Diagnostic;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use kubeclash::component::{
+use kubeclash_components::{
     Binary, Builder, ComponentError, ComponentName, Origin, Resolver, Selection, Spec, State,
 };
 use miette::Diagnostic;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use kubeclash::component::{ComponentError, ComponentName, Origin, Selection, Spec};
+use kubeclash_components::{ComponentError, ComponentName, Origin, Selection, Spec};
 use tempfile::{TempDir, tempdir};
 
 use crate::component_site::{Lines, resolver, sha256, write_executable};

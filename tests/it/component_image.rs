@@ -1,6 +1,6 @@
 //! The descheduler out of its image, from a registry on loopback.
 
-use kubeclash::component::{Binary, ComponentError, ComponentName, Origin, Selection};
+use kubeclash_components::{Binary, ComponentError, ComponentName, Origin, Selection};
 use serde_json::json;
 use tempfile::tempdir;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use kubeclash::component::{ComponentError, ComponentName, Origin, Selection, Spec};
+use kubeclash_components::{ComponentError, ComponentName, Origin, Selection, Spec};
 use oci_client::client::{Client, ClientConfig, ClientProtocol};
 use oci_client::manifest::{
     IMAGE_CONFIG_MEDIA_TYPE, IMAGE_LAYER_GZIP_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,

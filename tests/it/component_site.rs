@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kubeclash::component::{Builder, Cache, Patience, Platform, Resolver, Sha256, Sources, Version};
-use kubeclash::progress::Progress;
+use kubeclash_components::{Builder, Cache, Patience, Platform, Resolver, Sha256, Sources, Version};
+use kubeclash_host::progress::Progress;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use kubeclash::component::{Binary, ComponentName, Origin, Program};
-use kubeclash::provider::Controller;
-use kubeclash::timeline::{Ending, RequestSeen};
+use kubeclash_cluster::Controller;
+use kubeclash_components::{Binary, ComponentName, Origin, Program};
+use kubeclash_timeline::{Ending, RequestSeen};
 
 use crate::conformance_steps::*;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
-use kubeclash::provider::Cluster;
-use kubeclash::rundir;
+use kubeclash_cluster::Cluster;
+use kubeclash_host::sweep;
 use serde_json::json;
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
@@ -50,7 +50,7 @@ async fn two_clusters_side_by_side_are_each_others_and_everybody_elses_strangers
         );
         left.push((run, listening));
     }
-    let found: Vec<PathBuf> = rundir::leftovers().into_iter().map(|left| left.run).collect();
+    let found: Vec<PathBuf> = sweep::leftovers().into_iter().map(|left| left.run).collect();
     assert!(left.iter().all(|(run, _)| !found.contains(run)), "{found:?}");
     one.cluster.down(true).await;
     assert_gone(&left[0].0, &left[0].1);
@@ -92,7 +92,7 @@ async fn a_panic_takes_its_cluster_with_it() {
     });
     assert!(task.await.unwrap_err().is_panic());
     assert_gone(&run, &listening);
-    let left: Vec<PathBuf> = rundir::leftovers().into_iter().map(|left| left.run).collect();
+    let left: Vec<PathBuf> = sweep::leftovers().into_iter().map(|left| left.run).collect();
     assert!(!left.contains(&run), "{left:?}");
 }
 

@@ -11,9 +11,8 @@ use kubeclash::drive::DriveError;
 use kubeclash::drive::in_effect::InEffect;
 use kubeclash::drive::steps::{Steps, check};
 use kubeclash::observe::Recorder;
-use kubeclash::provider::{Cluster, ClusterSpec, Controller};
-use kubeclash::scenario::{Arm, PolicyApi};
-use kubeclash::timeline::{Ending, Header, RequestSeen, Timeline, What};
+use kubeclash_cluster::{Cluster, Controller, PolicyApi};
+use kubeclash_timeline::{Arm, Ending, Header, RequestSeen, Timeline, What};
 
 use crate::conformance::{local, session, turn};
 
@@ -111,7 +110,7 @@ pub(crate) async fn play(says: &str, files: &[(&str, &str)], controllers: Vec<Co
         None,
     );
     check(scenario, &in_effect, settings.provider).unwrap();
-    let spec = ClusterSpec::of_scenario(scenario).unwrap();
+    let spec = scenario.cluster().unwrap();
     let header = Header {
         case: "t1_test".to_owned(),
         arm: Arm::Broken,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
 use kubeclash::exit;
-use kubeclash::progress::Progress;
-use kubeclash::provider::Provider;
-use kubeclash::scenario::Shape;
 use kubeclash::session::{Session, Settings};
+use kubeclash_cluster::Provider;
+use kubeclash_components::{Cache, ComponentName, Resolver, Selection};
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::Shape;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use testcontainers::bollard::Docker;

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use kubeclash::component::ComponentName;
 use kubeclash::exit;
+use kubeclash_components::ComponentName;
 use rstest::rstest;
 
 use crate::cli_sandbox::{Ended, Sandbox, binary, files_below};

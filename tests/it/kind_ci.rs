@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use kubeclash::scenario::yaml;
+use kubeclash_host::yaml;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::{Sandbox, ended, not_run};
@@ -77,13 +77,13 @@ fn ci_runs_the_kind_that_is_pinned() {
     let live = fs::read_to_string(root().join(".github/workflows/live.yml")).unwrap();
     let live = yaml::value(&live).unwrap();
     let version = live["jobs"]["run"]["env"]["KUBECLASH_KIND"].as_str().unwrap();
-    let module = fs::read_to_string(root().join("components/kind/go.mod")).unwrap();
+    let module = fs::read_to_string(root().join("crates/components/modules/kind/go.mod")).unwrap();
     assert!(
         module.contains(&format!("sigs.k8s.io/kind {version}\n")),
         "{version} is not in\n{module}"
     );
     // And the node image by the name that .ci/kind looks for.
-    let kit = fs::read_to_string(root().join("src/provider/kind/kit.rs")).unwrap();
+    let kit = fs::read_to_string(root().join("crates/cluster/src/kind/kit.rs")).unwrap();
     let ci = fs::read_to_string(root().join(".ci/kind")).unwrap();
     let sed = ci
         .lines()

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Node};
 use kube::api::{Api, ObjectMeta, Patch, PatchParams, PostParams};
-use kubeclash::component::ComponentName;
 use kubeclash::exit;
-use kubeclash::progress::Progress;
-use kubeclash::provider::{Cluster, Provider};
-use kubeclash::scenario::Shape;
 use kubeclash::session::{Session, Settings};
+use kubeclash_cluster::{Cluster, Provider};
+use kubeclash_components::ComponentName;
+use kubeclash_host::progress::Progress;
+use kubeclash_timeline::Shape;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};

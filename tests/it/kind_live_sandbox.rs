@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use kubeclash::component::{Binary, Cache, ComponentName, Resolver, Selection};
-use kubeclash::progress::Progress;
+use kubeclash_components::{Binary, Cache, ComponentName, Resolver, Selection};
+use kubeclash_host::progress::Progress;
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 

@@ -10,10 +10,11 @@ use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use kubeclash::exit;
-use kubeclash::progress::Progress;
-use kubeclash::provider::{Cluster, Provider};
-use kubeclash::scenario::{Shape, yaml};
 use kubeclash::session::{Session, Settings};
+use kubeclash_cluster::{Cluster, Provider};
+use kubeclash_host::progress::Progress;
+use kubeclash_host::yaml;
+use kubeclash_timeline::Shape;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kubeclash::exit;
 use kubeclash::ledger::{Contradiction, Entry, Kind, Ledger, contradictions, import};
-use kubeclash::verdict::Label;
+use kubeclash_timeline::Label;
 
 use crate::cli_sandbox::Sandbox;
 

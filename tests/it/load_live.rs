@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kubeclash::exit;
-use kubeclash::experiment::LoadStep;
-use kubeclash::load::LoadRun;
-use kubeclash::load::run::LoadOutcome;
-use kubeclash::verdict::Label;
+use kubeclash_load::LoadRun;
+use kubeclash_load::run::LoadOutcome;
+use kubeclash_timeline::{Label, LoadStep};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;

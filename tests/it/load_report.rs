@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 
-use kubeclash::load::LoadRun;
-use kubeclash::load::measure::Measured;
-use kubeclash::load::run::LoadOutcome;
 use kubeclash::report::Style;
 use kubeclash::report::load::{Cell, Mark, Sheet, Table, markdown, page, summary};
+use kubeclash_load::LoadRun;
+use kubeclash_load::measure::Measured;
+use kubeclash_load::run::LoadOutcome;
 use serde_json::json;
 use tempfile::TempDir;
 

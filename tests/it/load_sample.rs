@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use kubeclash::experiment::LoadStep;
-use kubeclash::load::LoadRun;
-use kubeclash::load::measure::Measured;
-use kubeclash::load::measure::measured::{
+use kubeclash_load::LoadRun;
+use kubeclash_load::measure::Measured;
+use kubeclash_load::measure::measured::{
     CallKind, Cost, Etcd, EtcdMoment, EtcdSize, Latency, LatencyMoment, LatencyRow, PodCurve, Pods,
     ProcessCurve, ProcessUse, Quantiles, Rate, Requests, StepFigures, StepUse,
 };
-use kubeclash::load::measure::took_too_long::{Slow, TookTooLong};
-use kubeclash::load::run::{ClientRequests, FORMAT, LivenessEvent, LoadOutcome, ProfileUsed, StepRecord};
-use kubeclash::timeline::ComponentVersion;
-use kubeclash::verdict::Label;
+use kubeclash_load::measure::took_too_long::{Slow, TookTooLong};
+use kubeclash_load::run::{ClientRequests, FORMAT, LivenessEvent, LoadOutcome, ProfileUsed, StepRecord};
+use kubeclash_timeline::{ComponentVersion, Label, LoadStep};
 
 /// How long each step took, seconds.
 const TOOK: [u64; 13] = [1, 3, 1, 1, 42, 18, 30, 12, 26, 9, 1, 2, 4];

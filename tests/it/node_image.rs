@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use kubeclash::component::{Cache, ComponentName, Resolver, Selection};
-use kubeclash::progress::Progress;
+use kubeclash_components::{Cache, ComponentName, Resolver, Selection};
+use kubeclash_host::progress::Progress;
 use tempfile::{TempDir, tempdir};
 
 use crate::cli_sandbox::not_run;

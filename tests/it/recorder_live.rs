@@ -6,10 +6,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ApiResource, DynamicObject, EvictParams, GroupVersionKind, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use kubeclash::experiment::{Arm, Shape};
-use kubeclash::observe::Recorder;
-use kubeclash::scenario::{Condition, Outlook};
-use kubeclash::timeline::{Ending, Header, RequestSeen, Timeline, What, WorkloadRef, WorkloadSeen, World};
+use kubeclash::observe::{Condition, Poll, Recorder};
+use kubeclash_timeline::{
+    Arm, Ending, Header, RequestSeen, Shape, Timeline, What, WorkloadRef, WorkloadSeen, World,
+};
 use serde_json::{Value, json};
 
 use crate::conformance::{session, up};
@@ -122,7 +122,7 @@ async fn one_of_each(client: &Client) {
 }
 
 /// The kinds that there are, each with the pods that it has.
-fn all_there(world: &World) -> Outlook {
+fn all_there(world: &World) -> Poll {
     let there: BTreeSet<&str> = world.workloads.values().map(|w| w.kind.as_str()).collect();
     let pods: BTreeSet<String> = world
         .pods
@@ -149,14 +149,14 @@ fn all_there(world: &World) -> Outlook {
         kinds.iter().all(|kind| there.contains(kind)) && owners.iter().all(|owner| pods.contains(*owner));
     let web = pods_of_web(world);
     match (all && web == 2, world.budgets.get("elsewhere/web")) {
-        (true, Some(budget)) if budget.floor == 2 => Outlook::Done,
-        (_, budget) => Outlook::NotYet(format!("{there:?}, {pods:?}, {web} of web, {budget:?}")),
+        (true, Some(budget)) if budget.floor == 2 => Poll::Ready,
+        (_, budget) => Poll::Pending(format!("{there:?}, {pods:?}, {web} of web, {budget:?}")),
     }
 }
 
 fn pods_of_web(world: &World) -> usize {
     let web = WorkloadRef::new("deployment", NAMESPACE, "web");
-    let running = |pod: &&kubeclash::timeline::PodSeen| pod.phase == "Running" && pod.ready;
+    let running = |pod: &&kubeclash_timeline::PodSeen| pod.phase == "Running" && pod.ready;
     let all = world.pods.values().filter(running);
     all.filter(|pod| world.workload_of(pod) == web).count()
 }

@@ -5,12 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_matches::assert_matches;
-use kubeclash::case::format::{Claim, OneOrMany};
 use kubeclash::cases::{Case, Library};
-use kubeclash::experiment::LivenessChange;
-use kubeclash::scenario::Arm;
-use kubeclash::timeline::{Change, Ending, Timeline, What, read};
-use kubeclash::verdict::{Expect, Verdict};
+use kubeclash_timeline::claim::Claim;
+use kubeclash_timeline::words::OneOrMany;
+use kubeclash_timeline::{Arm, Change, Ending, Expect, LivenessChange, Timeline, Verdict, What, read};
 use rstest::rstest;
 use serde_json::Value;
 

@@ -5,8 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use kubeclash::timeline::{Change, Timeline, What};
-use kubeclash::verdict::Expect;
+use kubeclash_timeline::{Change, Expect, Timeline, What};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -87,7 +86,7 @@ async fn a_report_is_drawn_and_asks_for_nothing() {
     assert_eq!(browser.run(EVERYTHING).await, 40);
     // What is drawn of each is what was recorded of it.
     for recording in crate::report_evidence::recordings() {
-        let timeline = kubeclash::timeline::read(&recording).unwrap().timeline;
+        let timeline = kubeclash_timeline::read(&recording).unwrap().timeline;
         let header = &timeline.header;
         let (case, _) = header.case.split_once('_').unwrap();
         let variant = header.variant.as_ref().map(|variant| format!("-{variant}"));

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use kubeclash::evidence::{TIMELINE, VERDICT};
-use kubeclash::verdict::Verdict;
+use kubeclash_timeline::Verdict;
 use quick_junit::Report;
 
 use crate::cli_sandbox::{Sandbox, files_below};

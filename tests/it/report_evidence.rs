@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use kubeclash::cases::Library;
 use kubeclash::evidence::{Outcome, RunContext, TIMELINE, VERDICT};
-use kubeclash::timeline::{Timeline, read};
-use kubeclash::verdict::Expect;
+use kubeclash_timeline::{Expect, Timeline, read};
 
 /// The recordings of the study's cases and of l1, in order of their names.
 pub(crate) fn recordings() -> Vec<PathBuf> {
@@ -63,7 +62,7 @@ pub(crate) fn lay_out(dir: &Path, run: &str, change: impl Fn(&mut Timeline, &mut
 
 /// Writes a run as `drive` does.
 pub(crate) fn write(folder: &Path, timeline: &Timeline, outcome: &Outcome) {
-    let mut sink = kubeclash::timeline::Sink::create(&folder.join(TIMELINE), &timeline.header).unwrap();
+    let mut sink = kubeclash_timeline::Sink::create(&folder.join(TIMELINE), &timeline.header).unwrap();
     for entry in &timeline.entries {
         sink.write(entry).unwrap();
     }

@@ -10,8 +10,8 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
-use kubeclash::scenario::yaml;
 use kubeclash::{evidence, exit};
+use kubeclash_host::yaml;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -290,7 +290,7 @@ async fn a_pod_that_gives_no_results_is_named_and_removed() {
 async fn an_image_has_this_program_its_components_and_forks() {
     let sandbox = Sandbox::new().await;
     let fork = sandbox.path("my-scheduler");
-    let real = crate::cli_sandbox::binary(kubeclash::component::ComponentName::Scheduler).await;
+    let real = crate::cli_sandbox::binary(kubeclash_components::ComponentName::Scheduler).await;
     write_executable(&fork, &fs::read(real).unwrap());
     let (file, spec) = (sandbox.path("image.tar"), format!("path:{}", fork.display()));
     let to = file.display().to_string();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use kubeclash::scenario::yaml;
+use kubeclash_host::yaml;
 use serde_json::Value;
 
 use crate::cli_sandbox::{Ended, Sandbox, ended};

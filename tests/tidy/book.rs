@@ -7,7 +7,7 @@ use std::process::Command;
 
 use kubeclash::cli::reference;
 use kubeclash::exit;
-use kubeclash::property::{Kind, Property};
+use kubeclash_timeline::property::{Kind, Property};
 use serde_json::Value;
 
 use super::{below, between, kubeclash, root, text};

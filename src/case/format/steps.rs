@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NodeGroup, OneOrMany, Quantity};
-use crate::case::words::{Range, Span};
-use crate::timeline::WorkloadRef;
+use kubeclash_cluster::file::{NodeGroup, Quantity};
+use kubeclash_timeline::WorkloadRef;
+use kubeclash_timeline::words::{Condition, OneOrMany, Span};
 
 /// One thing that is done to a cluster, or waited for. The first field says which.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -299,18 +299,6 @@ pub enum OrElse {
     #[serde(rename = "go on")]
     GoOn,
 }
-
-/// A condition: objects, and what their numbers must be; all of it must hold at once.
-///
-/// | object | numbers |
-/// |---|---|
-/// | `deployment/web` and any other workload | `wanted`, `replicas`, `updated`, `ready`, `available`, `pods` (there, and not terminating), `running` (pods that are ready), `pending`, `unschedulable`, `terminating`, `skew` (fullest node less emptiest) |
-/// | `hpa/web` | `min`, `max`, `current`, `desired`, `cpu` (percent of the request) |
-/// | `pdb/web` | `floor`, `healthy`, `allowed` |
-/// | `nodes` | `open` (ready and not cordoned), `ready`, `all` |
-/// | `node/kind-worker` | `ready`, `cordoned` (1 or 0), `pods` |
-/// | `pods` | `all`, `running`, `pending`, `unschedulable`, `terminating` |
-pub type Condition = IndexMap<String, IndexMap<String, Range>>;
 
 /// Put a named mark on the timeline. `applied` (the first apply), `started` (the first start of a descheduler or controller) and
 /// `end` are there without being put.

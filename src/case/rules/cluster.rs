@@ -7,7 +7,7 @@ use super::super::tree::Node;
 use super::grammar;
 use super::known::{Known, MOST_NODES};
 use super::objects::at;
-use crate::component::Spec;
+use kubeclash_components::Spec;
 
 /// Names that are somebody else's, in steps and in the audit log.
 const TAKEN: [&str; 7] = [

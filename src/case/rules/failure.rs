@@ -2,13 +2,15 @@
 
 use super::super::mistake::{Flaw, nearest};
 use super::super::tree::{Content, Node};
-use super::super::words::{Count, Unit};
 use super::known::{Known, has_no_pods};
 use super::marks::Marks;
 use super::objects::{condition, reading};
 use super::{grammar, steps};
-use crate::property::{Kind, Property};
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::words::{Count, Unit};
+use kubeclash_timeline::{
+    WorkloadRef,
+    property::{Kind, Property},
+};
 
 /// Fields of a claim that only some properties have.
 const OF_PROPERTIES: [(&str, Property); 5] = [
@@ -51,7 +53,7 @@ pub(super) fn check(case: &Node, known: &Known, marks: &Marks, flaws: &mut Vec<F
     for (key, value) in case.get("vary").map_or(&[][..], Node::fields) {
         let range = value
             .text()
-            .and_then(|text| text.parse::<super::super::words::Range>().ok());
+            .and_then(|text| text.parse::<kubeclash_timeline::words::Range>().ok());
         if range.is_none() && value.items().is_empty() {
             let flaw = super::objects::at(key, value).flaw("expected from..to or a list of values");
             flaws.push(flaw.help(format!("write \"{}: 1..6\"", key.name)));

@@ -1,6 +1,6 @@
 //! The small grammars that a case has from kubectl: labels and taints; and what a claim measures with.
 
-use crate::scenario::{self, TaintChange, taint_change};
+use kubeclash_cluster::{TaintChange, taint_change};
 
 /// Whether a text may be a label's or a taint's key: `example.com/name`, `name`.
 pub(super) fn is_key(text: &str) -> bool {
@@ -41,7 +41,7 @@ pub(super) fn taint(text: &str, may_remove: bool) -> Result<(), String> {
             TaintChange::Remove { key, .. } => key,
         }
     } else {
-        scenario::taint(text)?.key
+        kubeclash_cluster::taint(text)?.key
     };
     is_key(&key)
         .then_some(())

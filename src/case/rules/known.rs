@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use super::super::mistake::Flaw;
 use super::super::tree::Node;
 use super::steps_of;
-use crate::experiment::worker;
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::{WorkloadRef, worker};
 
 /// What may be named in a case. Objects are those of all its arms and variants together.
 #[derive(Debug, Clone, Default)]

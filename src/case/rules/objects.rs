@@ -3,7 +3,7 @@
 use super::super::mistake::Flaw;
 use super::super::tree::{Key, Node};
 use super::known::Known;
-use crate::timeline::{Object, WorkloadRef};
+use kubeclash_timeline::{Object, WorkloadRef};
 
 /// Tells what is wrong with a condition: `{deployment/web: {ready: 3}, nodes: {open: 3}}`.
 pub(super) fn condition(node: &Node, known: &Known, flaws: &mut Vec<Flaw>) {

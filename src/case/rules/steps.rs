@@ -5,7 +5,7 @@ use super::super::tree::{Content, Node};
 use super::known::Known;
 use super::objects::{at, condition};
 use super::{cluster, grammar, steps_of};
-use crate::timeline::WorkloadRef;
+use kubeclash_timeline::WorkloadRef;
 
 /// The steps that take a node.
 const OF_NODES: [&str; 6] = [

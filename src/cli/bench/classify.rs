@@ -11,9 +11,9 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::cli::Failure;
 use crate::exit;
-use crate::progress::Progress;
-use crate::provider::cpu_time;
-use crate::signature::{Classifier, Rules};
+use kubeclash_cluster::cpu_time;
+use kubeclash_host::progress::Progress;
+use kubeclash_logs::{Classifier, Rules};
 
 /// How the log is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

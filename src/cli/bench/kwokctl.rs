@@ -5,8 +5,8 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::cli::Failure;
-use crate::component::{ComponentName, Program};
 use crate::exit;
+use kubeclash_components::{ComponentName, Program};
 
 /// kwokctl with a home of its own: the user's work directory and kubeconfig are not touched.
 pub(super) struct Kwokctl {

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use crate::cases::Case;
 use crate::cli::Failure;
-use crate::component::ComponentName;
 use crate::drive::{Plan, drive};
 use crate::exit;
-use crate::experiment::{Arm, ArmId};
-use crate::interrupt;
-use crate::provider::{Tuning, cpu_time};
 use crate::session::Session;
-use crate::verdict::Expect;
+use kubeclash_cluster::{Tuning, cpu_time};
+use kubeclash_components::ComponentName;
+use kubeclash_host::interrupt;
+use kubeclash_timeline::{Arm, ArmId, Expect};
 
 /// What is held to be the control plane. KWOK and the descheduler are not of it.
 const CONTROL_PLANE: [ComponentName; 4] = [

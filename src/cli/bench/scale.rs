@@ -10,13 +10,13 @@ use super::kwokctl::Kwokctl;
 use super::open;
 use crate::cli::Failure;
 use crate::cli::flags::RunFlags;
-use crate::component::{Cache, ComponentName, Resolver};
 use crate::exit;
-use crate::load::profile::Profile;
-use crate::load::{crowd, scale};
-use crate::progress::Progress;
-use crate::provider::{Order, nodes_ready};
-use crate::scenario::Shape;
+use kubeclash_cluster::{Order, nodes_ready};
+use kubeclash_components::{Cache, ComponentName, Resolver};
+use kubeclash_host::progress::Progress;
+use kubeclash_load::profile::Profile;
+use kubeclash_load::{crowd, scale};
+use kubeclash_timeline::Shape;
 
 /// How long nodes, and how long pods may take.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -122,7 +122,11 @@ async fn client_of(kwokctl: &Kwokctl) -> Result<Client, Failure> {
 }
 
 /// How long one deployment of so many pods takes until all run.
-async fn pods(client: Client, wanted: usize, task: &crate::progress::Task) -> Result<Duration, Failure> {
+async fn pods(
+    client: Client,
+    wanted: usize,
+    task: &kubeclash_host::progress::Task,
+) -> Result<Duration, Failure> {
     let start = Instant::now();
     let say = |running| task.say(format!("{running} of {wanted} pods run"));
     let running = crowd(client, wanted, &say);

@@ -11,18 +11,17 @@ use crate::bisect::search::Known;
 use crate::cases::Case;
 use crate::cli::Failure;
 use crate::cli::matrix::Listed;
-use crate::component::{Sha256, Spec};
 use crate::drive::{DriveError, drive};
 use crate::exit;
 use crate::expectation::Expected;
-use crate::experiment::{Arm, ArmId};
 use crate::ledger::{self, Entry, Ledger};
-use crate::load::profile::Profile;
-use crate::load::{self, LoadPlan};
-use crate::progress::Progress;
-use crate::provider::Provider;
 use crate::session::{Session, SessionError, Settings};
-use crate::verdict::Label;
+use kubeclash_cluster::Provider;
+use kubeclash_components::{Sha256, Spec};
+use kubeclash_host::progress::Progress;
+use kubeclash_load::LoadPlan;
+use kubeclash_load::profile::Profile;
+use kubeclash_timeline::{Arm, ArmId, Label};
 
 /// What is asked of a build.
 #[derive(Debug, Clone)]
@@ -382,7 +381,7 @@ async fn one(
     progress: &Progress,
     title: &str,
 ) -> Result<Entry, Failure> {
-    let interrupt = crate::interrupt::token();
+    let interrupt = kubeclash_host::interrupt::token();
     let task = progress.task(format!("{title}: {question}"));
     let say = |what: &str| task.say(what);
     let name = Some(build.name.as_str());
@@ -410,12 +409,12 @@ async fn one(
             let plan = LoadPlan {
                 profile: Profile::named(profile).map_err(|error| usage(error.to_string()))?,
                 apiserver_cpu: None,
-                liveness: Some(crate::experiment::Liveness::default()),
+                liveness: Some(kubeclash_timeline::Liveness::default()),
                 stop_at_red: true,
                 prefixes: Vec::new(),
                 out: session.settings().out.clone(),
             };
-            match load::run(&plan, session, &interrupt, &say).await {
+            match session.load_test(&plan, &interrupt, &say).await {
                 Ok(finished) => Ok(ledger::of_load(&finished.run, &finished.evidence, name)),
                 Err(error) => without_verdict(error, build, title),
             }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::flags::ComponentFlags;
-use crate::component::Spec;
-use crate::engine::Engine;
-use crate::engine::preflight::{self, Examined, Plan, Problem};
-use crate::shell::on_path;
+use kubeclash_components::Spec;
+use kubeclash_host::engine::Engine;
+use kubeclash_host::engine::preflight::{self, Examined, Plan, Problem};
+use kubeclash_host::shell::on_path;
 
 /// What `--provider kind` would use. Nothing else needs it.
 #[derive(Debug, Clone, Default, Serialize)]

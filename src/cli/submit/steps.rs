@@ -236,7 +236,7 @@ fn check(step: &Step) -> Result<Cli, Failure> {
         Verb::Bisect(args) => &args.flags,
         _ => return Err(refused("it must be run, load, compare or bisect")),
     };
-    if flags.provider != crate::provider::Provider::Local {
+    if flags.provider != kubeclash_cluster::Provider::Local {
         return Err(refused("there is no container engine in a pod for kind"));
     }
     if step

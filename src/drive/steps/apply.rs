@@ -1,5 +1,7 @@
 //! Applying manifests, once or again and again.
 
+use std::time::Duration;
+
 use kube::Client;
 use serde_json::Value;
 use tokio::time::MissedTickBehavior;
@@ -8,14 +10,13 @@ use super::{Before, Steps, while_alive};
 use crate::case::format::{ApplyStep, Step};
 use crate::drive::{DriveError, no_file_of};
 use crate::inject::{self, InjectError, ObjectRef};
-use crate::provider::Cluster;
-use crate::scenario::secs;
+use kubeclash_cluster::Cluster;
 
 /// Who `kubectl apply --server-side` is, where it is told nothing else.
 const KUBECTL: &str = "kubectl";
 
 /// How long the API server may take to serve what a definition defines.
-const ESTABLISHED: std::time::Duration = secs(30);
+const ESTABLISHED: Duration = Duration::from_secs(30);
 
 /// Objects, and how they are applied.
 #[derive(Clone)]

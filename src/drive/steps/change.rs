@@ -1,16 +1,19 @@
 //! Steps that change one object with one request: delete, patch, scale, set an image, label, taint.
 
+use std::time::Duration;
+
 use kube::Client;
 
 use super::unfit;
-use crate::case::format::{OneOrMany, Step};
+use crate::case::format::Step;
 use crate::drive::DriveError;
 use crate::inject::{self, DeleteOptions, InjectError, ObjectRef, Patch, named};
-use crate::scenario::{Pace, TaintChange, secs, taint_change};
-use crate::timeline::WorkloadRef;
+use kubeclash_cluster::{TaintChange, taint_change};
+use kubeclash_timeline::words::OneOrMany;
+use kubeclash_timeline::{Pace, WorkloadRef};
 
 /// How long a deletion may take: kubectl waits for its end.
-const GONE: std::time::Duration = secs(60);
+const GONE: Duration = Duration::from_secs(60);
 
 /// Carries such a step out; of any other nothing is done.
 pub(super) async fn change(client: &Client, step: &Step, pace: Pace) -> Result<(), DriveError> {

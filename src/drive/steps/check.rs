@@ -3,11 +3,12 @@
 use super::change::labels_of;
 use super::unfit;
 use crate::case::format::{CpuStep, Step};
-use crate::case::{Scenario, condition, cpu_use};
+use crate::case::{Scenario, cpu_use};
+use crate::drive::condition::condition;
 use crate::drive::in_effect::InEffect;
 use crate::drive::{DriveError, no_file_of};
-use crate::provider::{ClusterSpec, Provider, ProviderError};
-use crate::scenario::{CpuShare, TIME_TO_COMPLETE, taint_change};
+use crate::scenario::TIME_TO_COMPLETE;
+use kubeclash_cluster::{CpuShare, Provider, ProviderError, taint_change};
 
 /// That every step can be carried out: its files are there, what it says can be read, and the provider can do it.
 ///
@@ -21,7 +22,7 @@ pub fn check(scenario: &Scenario, in_effect: &InEffect, provider: Provider) -> R
     if provider == Provider::Kind {
         on_kind(scenario)?;
     }
-    let spec = ClusterSpec::of_scenario(scenario);
+    let spec = scenario.cluster();
     let spec = spec.map_err(|error| ProviderError::Setup {
         what: "the case's cluster".to_owned(),
         why: error.to_string(),

@@ -1,16 +1,17 @@
 //! Steps that are about a node: cordon, drain, stop, add, remove.
 
+use std::time::Duration;
+
 use super::{Before, Steps, unfit, while_alive};
 use crate::case::format::{NodePick, Step};
 use crate::drive::DriveError;
 use crate::inject::{self, DrainOptions, InjectError, ObjectRef};
 use crate::observe::Recorder;
-use crate::provider::{Cluster, NodeSpec};
-use crate::scenario::secs;
-use crate::timeline::fullest;
+use kubeclash_cluster::{Cluster, NodeSpec};
+use kubeclash_timeline::fullest;
 
 /// How often kubectl asks again for an eviction that a disruption budget refused.
-const RETRY: std::time::Duration = secs(5);
+const RETRY: Duration = Duration::from_secs(5);
 
 /// The node that the last drain or cordon took, in a case's words.
 const DRAINED: &str = "the drained node";

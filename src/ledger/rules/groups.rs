@@ -6,7 +6,7 @@ use super::super::chronicle::chronicle;
 use super::super::contradictions::{Contradiction, Kind};
 use super::super::entry::{Entry, short};
 use super::{contradiction, list, places};
-use crate::verdict::Label;
+use kubeclash_timeline::Label;
 
 /// A commit with different verdicts, and which of its runs differ in their set-up as well.
 pub(in super::super) fn same_commit(entries: &[&Entry]) -> Vec<Contradiction> {

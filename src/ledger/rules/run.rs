@@ -10,7 +10,7 @@ use super::super::entry::{Entry, short};
 use super::super::outcomes::{outcomes, tests};
 use super::super::prose::{Remark, image, remarks};
 use super::{contradiction, list};
-use crate::verdict::Label;
+use kubeclash_timeline::Label;
 
 /// What the words of a run say of the issue.
 struct Words {

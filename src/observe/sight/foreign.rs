@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::owner;
 use super::workload::{spread_of, trouble};
-use crate::timeline::{Change, Sighting, What, WorkloadSeen, kind};
+use kubeclash_timeline::{Change, Sighting, What, WorkloadSeen, kind};
 
 /// What is kept of an object of this kind, by the fields that Kubernetes' own kinds have, where it has them.
 pub(in crate::observe) fn sight(kind_of: &str, object: &DynamicObject, change: Change) -> What {

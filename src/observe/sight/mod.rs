@@ -10,7 +10,7 @@ mod workload;
 use k8s_openapi::api::core::v1::Event;
 use kube::ResourceExt;
 
-use crate::timeline::{Change, EventSeen, OwnerRef, What};
+use kubeclash_timeline::{Change, EventSeen, OwnerRef, What};
 
 pub(super) use foreign::sight as foreign;
 

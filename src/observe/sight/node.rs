@@ -5,7 +5,7 @@ use kube::ResourceExt;
 
 use super::Sight;
 use super::quantity::{millicores, number};
-use crate::timeline::{Change, NodeSeen, Sighting, What};
+use kubeclash_timeline::{Change, NodeSeen, Sighting, What};
 
 impl Sight for Node {
     fn sight(&self, change: Change) -> What {

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::quantity::{millicores, number};
 use super::{Sight, owner};
-use crate::timeline::{Change, PodSeen, Sighting, TolerationSeen, What};
+use kubeclash_timeline::{Change, PodSeen, Sighting, TolerationSeen, What};
 
 /// The taints that the API server has every pod tolerate for a while (its DefaultTolerationSeconds admission).
 const TOLERATED_BY_ALL: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];

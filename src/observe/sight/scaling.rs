@@ -5,7 +5,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
 
 use super::Sight;
-use crate::timeline::{BudgetSeen, Change, HpaSeen, Sighting, What, kind};
+use kubeclash_timeline::{BudgetSeen, Change, HpaSeen, Sighting, What, kind};
 
 impl Sight for HorizontalPodAutoscaler {
     fn sight(&self, change: Change) -> What {

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 
 use super::{Sight, owner};
-use crate::timeline::{Change, Sighting, SpreadSeen, What, WorkloadSeen};
+use kubeclash_timeline::{Change, Sighting, SpreadSeen, What, WorkloadSeen};
 
 /// What every kind has: its names, its owner.
 fn of(kind: &str, object: &impl ResourceExt) -> WorkloadSeen {

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::observe::sight::object;
-use crate::timeline::OwnerRef;
+use kubeclash_timeline::OwnerRef;
 
 fn sight<K: Sight + serde::de::DeserializeOwned>(json: Value) -> WorkloadSeen {
     match object::<K>(json).sight(Change::Seen) {

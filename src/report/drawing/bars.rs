@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Bar, Clock, Eviction, NodeRow, Stage};
-use crate::timeline::{Change, NodeSeen, PodSeen, Timeline, What};
+use kubeclash_timeline::{Change, NodeSeen, PodSeen, Timeline, What};
 
 /// How many bars are drawn at most: a browser is slow with more, and a reader sees none of them.
 const PODS: usize = 2_000;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Clock, Line, Panel};
 use crate::report::picture::{failed_probes, follow};
-use crate::timeline::{Change, HpaSeen, Series, Timeline, What, WorkloadSeen};
+use kubeclash_timeline::{Change, HpaSeen, Series, Timeline, What, WorkloadSeen};
 
 pub(super) fn of(timeline: &Timeline, clock: Clock) -> Vec<Panel> {
     let mut deployments: BTreeSet<&str> = BTreeSet::new();

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Figure, cell};
 use crate::evidence::Outcome;
-use crate::report::number;
-use crate::scenario::{Arm, Pace};
+use crate::evidence::number;
+use kubeclash_timeline::{Arm, Pace};
 
 /// An arm that both providers ran at the recorded pace.
 struct Pair<'a> {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn verdicts_that_differ_stand_out() {
         let mut cured = on_kind(outcome(), &[]);
-        cured.verdict = crate::verdict::Verdict::Absent;
+        cured.verdict = kubeclash_timeline::Verdict::Absent;
         let text = providers(&[outcome(), on_kind(outcome(), &[]), cured], &[]).unwrap();
         assert!(text.contains("| reproduced | absent | **differs** |"), "{text}");
         assert!(text.ends_with("0 of 1 verdicts are equal.\n"), "{text}");

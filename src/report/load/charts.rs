@@ -1,9 +1,9 @@
 //! Curves over the steps.
 
 use super::sheet::{Chart, Line};
-use crate::load::LoadRun;
-use crate::load::measure::etcd::ALL;
-use crate::load::measure::measured::{CallKind, Measured};
+use kubeclash_load::LoadRun;
+use kubeclash_load::measure::etcd::ALL;
+use kubeclash_load::measure::measured::{CallKind, Measured};
 
 /// How many points a curve has at most: more than there are pixels for show nothing.
 const POINTS: usize = 600;
@@ -88,7 +88,7 @@ fn requests(measured: &Measured) -> Chart {
             .map(|moment| (moment.t_ms, moment.requests_per_s))
             .collect(),
     );
-    let gauge = |what: &str, of: fn(&crate::load::measure::measured::LatencyMoment) -> Option<u64>| {
+    let gauge = |what: &str, of: fn(&kubeclash_load::measure::measured::LatencyMoment) -> Option<u64>| {
         line(
             what,
             curve()

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::sheet::Sheet;
-use crate::load::LoadRun;
 use crate::report::html::{self, DRAW, PARTS, STYLE};
+use kubeclash_load::LoadRun;
 
 const LOAD_STYLE: &str = include_str!("style.css");
 const LOAD: &str = include_str!("page.js");

@@ -1,8 +1,8 @@
 //! Markdown, fit for a job summary of GitHub Actions: the figures, and all tables; drawings are the HTML page's.
 
 use super::sheet::{Cell, Column, Mark, Sheet, Table};
-use crate::load::LoadRun;
 use crate::report::markdown::{cell, fenced, prose};
+use kubeclash_load::LoadRun;
 
 /// A run, as Markdown.
 #[must_use]

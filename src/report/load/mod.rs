@@ -16,4 +16,4 @@ pub use sheet::{Band, Cell, Chart, Column, Line, Mark, Sheet, Table};
 pub use terminal::summary;
 
 #[cfg(doc)]
-use crate::load::LoadRun;
+use kubeclash_load::LoadRun;

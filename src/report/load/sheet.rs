@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::words::{bytes, count, ms, per_second};
 use super::{charts, tables};
-use crate::load::LoadRun;
-use crate::load::measure::measured::CallKind;
-use crate::load::run::LoadOutcome;
 use crate::report::seconds;
-use crate::verdict::Label;
+use kubeclash_load::LoadRun;
+use kubeclash_load::measure::measured::CallKind;
+use kubeclash_load::run::LoadOutcome;
+use kubeclash_timeline::Label;
 
 /// Everything that is shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -209,7 +209,7 @@ fn length(run: &LoadRun) -> u64 {
 
 fn bands(run: &LoadRun) -> Vec<Band> {
     let end = length(run);
-    let band = |step: &crate::load::run::StepRecord| Band {
+    let band = |step: &kubeclash_load::run::StepRecord| Band {
         number: step.step.number(),
         name: step.step.name(),
         from: step.started_ms,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::sheet::{Cell, Column, Table};
 use super::words::{bytes, cores, count, ms, per_second};
-use crate::load::LoadRun;
-use crate::load::measure::etcd::ALL;
-use crate::load::measure::measured::{CallKind, EtcdSize, Measured, Quantiles, StepFigures, StepUse};
-use crate::load::run::StepRecord;
 use crate::report::seconds;
+use kubeclash_load::LoadRun;
+use kubeclash_load::measure::etcd::ALL;
+use kubeclash_load::measure::measured::{CallKind, EtcdSize, Measured, Quantiles, StepFigures, StepUse};
+use kubeclash_load::run::StepRecord;
 
 /// The component that is looked at step by step.
 const APISERVER: &str = "kube-apiserver";

@@ -4,8 +4,8 @@
 use owo_colors::{OwoColorize, Style as Ink};
 
 use super::sheet::{Cell, Mark, Sheet, Table};
-use crate::load::LoadRun;
 use crate::report::Style;
+use kubeclash_load::LoadRun;
 
 /// The columns of the steps that have room on a terminal, by their heads.
 const STEPS: [&str; 7] = [

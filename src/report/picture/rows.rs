@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Row, Shows};
-use crate::experiment::LivenessChange;
-use crate::timeline::{Change, Series, Timeline, What, WorkloadSeen, lives};
+use kubeclash_timeline::{Change, LivenessChange, Series, Timeline, What, WorkloadSeen, lives};
 
 /// How many nodes have a row at most: those with the most changes.
 pub(super) const NODES: usize = 5;
