@@ -3,23 +3,33 @@
 //! Each component is correct, and controllers with conflicting goals act against each other. Each
 //! failure is an experiment with a broken arm, in which it must be observed, and a control, in which it must not.
 //!
-//! # The flow, which is the order of the modules
+//! # The flow, which is the order of the crates and of the modules
 //!
 //! ```text
-//! Scenario ──► Provider::up ──► Recorder::arm ──► inject ──► Timeline ──► judge ──► Verdict ──► evidence ──► report
-//!  (value)       └ component     (before touching)            (value)    (pure)     (value)      (files)     (views)
+//! Case ──► Scenario ──► Cluster ──► Recorder ──► inject ──► Timeline ──► Claims ──► Verdict ──► Outcome ──► report
+//! (value)   (value)    local│kind  (armed first) (steps)    (value)     (pure)     (value)     (value)    (views)
 //! ```
 //!
-//! - [`experiment`]: arm, pace and shape. [`scenario`]: what is done, as a value. [`cases`]: the failures of the study, each with its steps and its judge.
-//! - [`component`]: from what the user asked for to a verified binary. [`provider`]: from binaries to a cluster.
+//! What others can use as well are crates of their own, each of which knows only those before it:
+//!
+//! | crate | what it is |
+//! |---|---|
+//! | [`kubeclash_timeline`] | what was recorded, properties, claims, the verdict: pure |
+//! | [`kubeclash_host`] | this machine: run directories, containers, signals, progress |
+//! | [`kubeclash_components`] | from what the user asked for to a verified binary |
+//! | [`kubeclash_cluster`] | control planes: on this machine, or with kind |
+//! | [`kubeclash_logs`] | signatures of failures in logs |
+//! | [`kubeclash_load`] | the standard load test on hollow nodes |
+//!
+//! The harness on top of them, in the order of its modules:
+//!
+//! - [`scenario`], [`case`], [`cases`]: what a case says, as a value; the built-in cases.
 //! - [`inject`]: changes made as a user would make them. [`observe`]: watches, turned into a timeline.
-//! - [`timeline`]: what was seen, and predicates on it. [`verdict`]: what a judge says. Both pure.
-//! - [`signature`]: what is looked for in logs, anybody's, and what that comes to.
-//! - [`expectation`]: what arms are expected to end with.
-//! - [`drive`]: the one function that knows every stage; [`load`]: the same of a load test, and what measures it. [`evidence`], [`agreement`],
-//!   [`comparison`], [`ledger`], [`bisect`], [`report`]: what is left, what several runs come to, and views on it.
-//! - [`submit`]: steps of a sweep as Jobs on a cluster that the user names.
-//! - [`session`], [`run`], [`check`](mod@check), [`cli`]: the same cases for Rust, for `cargo test` and for the command.
+//! - [`evidence`]: what an arm leaves. [`expectation`]: what arms are expected to end with. [`drive`]: runs an arm; the one function
+//!   that knows every stage.
+//! - [`agreement`], [`comparison`], [`ledger`], [`bisect`], [`report`]: what several runs come to, and views on it.
+//! - [`session`], [`run`], [`check`](mod@check): the same cases for the command, for Rust, and for `cargo test`.
+//! - [`submit`]: steps of a sweep as Jobs on a cluster that the user names. [`cli`]: the command.
 //!
 //! # Examples
 //!

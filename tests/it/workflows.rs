@@ -1,6 +1,5 @@
 //! What users' CI runs: the shell steps of the composite action and of the reusable workflow, as they are written there.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,119 +7,8 @@ use std::process::Command;
 use kubeclash_host::yaml;
 use serde_json::Value;
 
-use crate::cli_sandbox::{Ended, Sandbox, ended};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(file: &str) -> Value {
-    yaml::value(&fs::read_to_string(root().join(file)).unwrap()).unwrap()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// A machine that runs shell steps one after another, as GitHub's runner does: what a step writes to `GITHUB_OUTPUT` is
-/// there for the next.
-struct Runner {
-    sandbox: Sandbox,
-    /// What stands for `${{ name }}`.
-    context: BTreeMap<String, String>,
-}
-
-impl Runner {
-    /// With the inputs of an action or a workflow: what is given, and the defaults.
-    async fn new(declared: &Value, given: &[(&str, &str)]) -> Self {
-        let inputs = declared.as_object().unwrap();
-        let mut context: BTreeMap<String, String> = inputs
-            .iter()
-            .map(|(name, input)| (format!("inputs.{name}"), text(&input["default"])))
-            .collect();
-        for (name, value) in given {
-            let known = context.insert(format!("inputs.{name}"), (*value).to_owned());
-            assert!(known.is_some(), "there is no input {name}");
-        }
-        Self {
-            sandbox: Sandbox::new().await,
-            context,
-        }
-    }
-
-    /// Replaces each `${{ … }}`; one that nobody knows is a mistake in the workflow.
-    fn expand(&self, text: &str) -> String {
-        let mut rest = text;
-        let mut expanded = String::new();
-        while let Some((before, after)) = rest.split_once("${{") {
-            let (name, after) = after.split_once("}}").unwrap();
-            let name = name.trim();
-            // What a step did not say is empty.
-            let unsaid = name.starts_with("steps.").then(String::new);
-            let value = self.context.get(name).cloned().or(unsaid);
-            expanded += before;
-            expanded += &value.unwrap_or_else(|| panic!("nothing stands for {name} in {text}"));
-            rest = after;
-        }
-        expanded + rest
-    }
-
-    /// Runs a step in a folder.
-    fn run(&mut self, step: &Value, folder: &Path) -> Ended {
-        let file = |name: &str| self.sandbox.path(name);
-        fs::write(file("outputs"), "").unwrap();
-        let mut command = self.sandbox.with(
-            Command::new("bash"),
-            &["--noprofile", "--norc", "-eo", "pipefail", "-c"],
-        );
-        command
-            .arg(step["run"].as_str().unwrap())
-            .current_dir(folder)
-            .env("GITHUB_OUTPUT", file("outputs"))
-            .env("GITHUB_STEP_SUMMARY", file("summary"))
-            .env("GITHUB_ACTION_PATH", root())
-            .env("RUNNER_TEMP", self.sandbox.path("out"));
-        // Rust's tools are where they are on a runner.
-        for name in ["CARGO_HOME", "RUSTUP_HOME"] {
-            let default = || {
-                std::env::home_dir()
-                    .unwrap()
-                    .join(format!(".{}", name.split('_').next().unwrap().to_lowercase()))
-            };
-            command.env(name, std::env::var_os(name).map_or_else(default, PathBuf::from));
-        }
-        for (name, value) in step["env"].as_object().into_iter().flatten() {
-            command.env(name, self.expand(&text(value)));
-        }
-        let ended = ended(command);
-        let id = step["id"].as_str().unwrap_or("unnamed");
-        for line in fs::read_to_string(file("outputs")).unwrap().lines() {
-            let (name, value) = line.split_once('=').unwrap();
-            self.context
-                .insert(format!("steps.{id}.outputs.{name}"), value.to_owned());
-        }
-        ended
-    }
-
-    fn output(&self, name: &str) -> &str {
-        self.context.get(name).map_or("", String::as_str)
-    }
-
-    /// What the job's summary shows.
-    fn summary(&self) -> String {
-        fs::read_to_string(self.sandbox.path("summary")).unwrap_or_default()
-    }
-}
-
-/// The steps that are shell, of an action or of a job.
-fn shell_steps(steps: &Value) -> Vec<Value> {
-    let steps = steps.as_array().unwrap();
-    steps
-        .iter()
-        .filter(|step| step["run"].is_string())
-        .cloned()
-        .collect()
-}
+use crate::cli_sandbox::Ended;
+use crate::workflow_runner::{Runner, read, root, shell_steps, step, text};
 
 /// The action, with inputs; the ends of its steps, in order.
 async fn action(given: &[(&str, &str)]) -> (Runner, Vec<Ended>) {
@@ -153,11 +41,9 @@ async fn the_action_and_the_workflow_report_what_was_expected() {
     let mut runner = Runner::new(inputs, &[("cases", "c7"), ("shards", "2")]).await;
     let folder = runner.sandbox.path("home");
     fs::create_dir_all(folder.join("parts")).unwrap();
-    fs::create_dir_all(folder.join("target/release")).unwrap();
     // As the artifact is unpacked.
     fs::rename(&out, folder.join("parts/kubeclash-part-0")).unwrap();
     fs::copy(PROGRAM, folder.join("kubeclash")).unwrap();
-    fs::copy(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
     fs::create_dir(folder.join("caller")).unwrap();
     let plan = shell_steps(&workflow["jobs"]["build"]["steps"]);
     let plan = plan.iter().find(|step| step["id"] == "plan").unwrap();
@@ -190,7 +76,7 @@ async fn the_action_fails_with_its_report_where_a_verdict_differs() {
     let (runner, ends) = action(&given).await;
     let codes: Vec<_> = ends.iter().map(|end| end.code).collect();
     // Only the step that runs the cases: what follows it runs all the same.
-    assert_eq!(codes, [Some(0), Some(0), Some(3), Some(0)], "{ends:?}");
+    assert_eq!(codes, [Some(0), Some(0), Some(0), Some(3), Some(0)], "{ends:?}");
     assert_eq!(runner.output("steps.run.outputs.code"), "3");
     assert!(runner.summary().contains("returned"), "{}", runner.summary());
 }
@@ -201,7 +87,8 @@ async fn the_action_builds_its_own_program() {
     let action = read("action.yml");
     let mut runner = Runner::new(&action["inputs"], &[]).await;
     let steps = shell_steps(&action["runs"]["steps"]);
-    for id in ["place", "build"] {
+    // Without a repository that it would be the action of there is no release.
+    for id in ["place", "released", "build"] {
         let step = steps.iter().find(|step| step["id"] == id).unwrap();
         let end = runner.run(step, root());
         assert_eq!(end.code, Some(0), "{end:?}");
@@ -228,11 +115,6 @@ async fn sweep(given: &[(&str, &str)]) -> (Runner, PathBuf) {
     let end = runner.run(&list, &folder);
     assert_eq!(end.code, Some(0), "{end}");
     (runner, folder)
-}
-
-fn step(workflow: &Value, job: &str, name: &str) -> Value {
-    let steps = shell_steps(&workflow["jobs"][job]["steps"]);
-    steps.into_iter().find(|step| step["name"] == name).unwrap()
 }
 
 fn jobs(runner: &Runner) -> Vec<Value> {
@@ -294,8 +176,7 @@ async fn cases_of_the_calling_repository_are_found() {
     let inputs = &workflow["on"]["workflow_call"]["inputs"];
     let mut runner = Runner::new(inputs, &[("cases", "x1"), ("case-dirs", "cases")]).await;
     let folder = runner.sandbox.path("home");
-    fs::create_dir_all(folder.join("target/release")).unwrap();
-    std::os::unix::fs::symlink(PROGRAM, folder.join("target/release/kubeclash")).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, folder.join("kubeclash")).unwrap();
     mine(&folder.join("caller"));
     let end = runner.run(&step(&workflow, "build", "Plan"), &folder);
     assert_eq!(end.code, Some(0), "{end}");
