@@ -17,7 +17,7 @@ pub const UNAVAILABLE: u8 = 6;
 /// Ctrl-C or SIGTERM, as shells have it for SIGINT.
 pub const INTERRUPTED: u8 = kubeclash_host::interrupt::INTERRUPTED;
 
-/// All of them with their meaning, for `--help` and the README.
+/// All of them with their meaning, for `--help` and `docs/reference/exit-codes.md`.
 pub const ALL: [(u8, &str); 8] = [
     (EXPECTED, "as expected"),
     (ERROR, "unexpected error"),

@@ -1,6 +1,6 @@
 //! Reproduces multi-controller failures of Kubernetes, live, on a real control plane.
 //!
-//! No component is broken and no fault is injected: two correct controllers with conflicting goals fight. Each
+//! Each component is correct, and controllers with conflicting goals act against each other. Each
 //! failure is an experiment with a broken arm, in which it must be observed, and a control, in which it must not.
 //!
 //! # The flow, which is the order of the crates and of the modules

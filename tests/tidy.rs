@@ -1,5 +1,12 @@
 //! Invariants of the repository, as tests: what a reviewer would otherwise have to remember.
 
+#[path = "tidy/book.rs"]
+mod book;
+#[path = "tidy/commands.rs"]
+mod commands;
+#[path = "tidy/json.rs"]
+mod json;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,24 +118,13 @@ fn every_case_of_the_study_has_figures_that_can_be_read() {
 
 #[test]
 fn the_docs_have_the_smallest_profile() {
-    let shown = between(&text("docs/load.md"), "profile");
+    let shown = between(&text("docs/how-to/load-test.md"), "profile");
     let profile = text("crates/load/manifests/profiles/100.yaml");
     assert_eq!(shown.trim(), format!("```yaml\n{}\n```", profile.trim()));
 }
 
 #[test]
-fn the_readme_has_the_table_of_cases() {
-    let table = kubeclash(&["list", "--format", "markdown"]);
-    assert_eq!(between(&text("README.md"), "cases"), table);
-}
-
-#[test]
-fn the_readme_and_the_help_have_the_exit_codes() {
-    let mut table = "| code | meaning |\n|---|---|\n".to_owned();
-    for (code, meaning) in exit::ALL {
-        table += &format!("| {code} | {meaning} |\n");
-    }
-    assert_eq!(between(&text("README.md"), "exit-codes"), table);
+fn the_help_has_the_exit_codes() {
     let help = kubeclash(&["--help"]);
     let help: Vec<&str> = help.split_whitespace().collect();
     let help = help.join(" ");
@@ -164,13 +160,12 @@ fn every_verb_has_an_example_in_its_help() {
 }
 
 #[test]
-fn the_readme_has_the_versions_that_the_manifests_have() {
-    let readme = text("README.md");
-    let rust = env!("CARGO_PKG_RUST_VERSION");
-    assert!(
-        readme.contains(&format!("Rust {rust} or newer")),
-        "README.md: Rust {rust}"
-    );
+fn the_documents_have_the_versions_that_the_manifests_have() {
+    let page = text("docs/how-to/install.md");
+    let rust = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
+    for document in ["README.md", "CONTRIBUTING.md", "docs/how-to/install.md"] {
+        assert!(text(document).contains(&rust), "{document}: {rust}");
+    }
     for (module, path, name) in [
         ("kubernetes", "k8s.io/kubernetes", "Kubernetes"),
         ("etcd", "go.etcd.io/etcd/server/v3", "etcd"),
@@ -194,44 +189,14 @@ fn the_readme_has_the_versions_that_the_manifests_have() {
             &version
         };
         assert!(
-            readme.contains(&format!("{name} {version}")),
-            "README.md: {name} {version}"
+            page.contains(&format!("{name} {version}")),
+            "docs/how-to/install.md: {name} {version}"
         );
         let go = line("go ");
         let (go, _) = go.rsplit_once('.').unwrap_or((&go, ""));
         assert!(
-            readme.contains(&format!("Go {go} or newer")),
-            "README.md: Go {go}"
-        );
-    }
-}
-
-/// `.ci/run` takes the commands out of the README with sed; here that very line is run.
-#[test]
-fn ci_runs_what_the_quick_start_says() {
-    let block = between(&text("README.md"), "quick-start");
-    let told: Vec<&str> = block.lines().filter(|line| !line.starts_with("```")).collect();
-    assert_eq!(told, ["cargo run --release -- run c7", "cargo test"]);
-    let ci = text(".ci/run");
-    let sed = ci
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("mapfile -t quick_start < <(")?
-                .strip_suffix(')')
-        })
-        .expect(".ci/run reads the quick start");
-    let output = Command::new("bash")
-        .args(["-c", sed])
-        .current_dir(root())
-        .output()
-        .expect("there is bash");
-    let taken = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(taken.lines().collect::<Vec<_>>(), told);
-    for at in 0..told.len() {
-        let runs = format!("bash -c \"${{quick_start[{at}]}}\"");
-        assert!(
-            ci.lines().any(|line| line.starts_with(&runs)),
-            ".ci/run: no {runs}"
+            page.contains(&format!("Go {go} or newer")),
+            "docs/how-to/install.md: Go {go}"
         );
     }
 }
@@ -314,8 +279,8 @@ fn decisions_are_numbered_without_gaps_and_fit_a_page() {
 }
 
 #[test]
-fn the_test_that_the_chapter_on_cases_shows_is_the_one_that_runs_here() {
-    let chapter = text("docs/cases.md");
+fn the_test_that_the_page_on_rust_shows_is_the_one_that_runs_here() {
+    let chapter = text("docs/how-to/rust.md");
     let shown = chapter.split("```rust\n").nth(1).unwrap();
     let shown = shown.split("```").next().unwrap();
     let ours = text("tests/cases.rs");
@@ -325,26 +290,6 @@ fn the_test_that_the_chapter_on_cases_shows_is_the_one_that_runs_here() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert_eq!(shown.trim(), ours.trim());
-}
-
-#[test]
-fn links_between_the_documents_lead_somewhere() {
-    let mut files: Vec<PathBuf> = names("docs/adr")
-        .iter()
-        .map(|name| Path::new("docs/adr").join(name))
-        .collect();
-    files.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from));
-    for file in files {
-        let text = text(&file);
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let path = target.split('#').next().unwrap_or_default();
-            if target.contains("://") || path.is_empty() {
-                continue;
-            }
-            let there = root().join(&file).with_file_name(path);
-            assert!(there.exists(), "{}: {target}", file.display());
-        }
-    }
 }
 
 #[test]

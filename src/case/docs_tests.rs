@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use super::*;
 
+/// The page that has every field.
+const FORMAT: &str = "reference/case-format.md";
+
+/// The page that builds a case in five steps.
+const TUTORIAL: &str = "tutorial/own-case.md";
+
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
@@ -25,8 +31,7 @@ fn fields(schema: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_field_of_the_format_is_in_the_reference() {
-    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
-    let reference = text.split_once("## Reference").unwrap().1;
+    let reference = std::fs::read_to_string(docs().join(FORMAT)).unwrap();
     // What stands between backquotes, word by word.
     let code = reference
         .split('`')
@@ -41,12 +46,12 @@ fn every_field_of_the_format_is_in_the_reference() {
     fields(&schema::STRICT, &mut all);
     assert!(all.len() > 80, "{all:?}");
     let missing: Vec<&String> = all.iter().filter(|name| !words.contains(name.as_str())).collect();
-    assert!(missing.is_empty(), "docs/cases.md says nothing of {missing:?}");
+    assert!(missing.is_empty(), "docs/{FORMAT} says nothing of {missing:?}");
 }
 
 #[test]
 fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
-    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    let text = std::fs::read_to_string(docs().join(FORMAT)).unwrap();
     for object in [
         "deployment/web",
         "hpa/web",
@@ -68,7 +73,7 @@ fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
         for number in numbers {
             assert!(
                 line.contains(&format!("`{number}`")),
-                "docs/cases.md: {object} {number}"
+                "docs/{FORMAT}: {object} {number}"
             );
         }
     }
@@ -81,27 +86,29 @@ fn every_number_of_an_object_and_every_kind_is_in_the_reference() {
             .lines()
             .find(|line| line.starts_with(&format!("| `{property}` |")))
             .unwrap();
-        assert!(line.contains(&format!("`{kind}`")), "docs/cases.md: {kind}");
+        assert!(line.contains(&format!("`{kind}`")), "docs/{FORMAT}: {kind}");
     }
 }
 
 #[test]
 fn every_case_of_the_documents_is_one_and_is_linked() {
-    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    let text = [TUTORIAL, "how-to/own-controller.md"]
+        .map(|page| std::fs::read_to_string(docs().join(page)).unwrap())
+        .concat();
     let folders = std::fs::read_dir(docs().join("cases")).unwrap();
     for folder in folders.map(|entry| entry.unwrap().path()) {
         Case::read(&folder).unwrap_or_else(|error| panic!("{error}"));
         let name = folder.file_name().unwrap().to_string_lossy();
         assert!(
-            text.contains(&format!("(cases/{name}/case.yaml)")),
-            "docs/cases.md: {name}"
+            text.contains(&format!("(../cases/{name}/case.yaml)")),
+            "docs: no link to {name}"
         );
     }
 }
 
 #[test]
 fn every_step_of_the_tutorial_is_a_case_and_shows_what_is_in_it() {
-    let text = std::fs::read_to_string(docs().join("cases.md")).unwrap();
+    let text = std::fs::read_to_string(docs().join(TUTORIAL)).unwrap();
     for step in 1..=5 {
         let folder = docs().join(format!("cases/step{step}"));
         Case::read(&folder).unwrap_or_else(|error| panic!("{error}"));
@@ -110,13 +117,13 @@ fn every_step_of_the_tutorial_is_a_case_and_shows_what_is_in_it() {
             .lines()
             .map(|line| line.split(" #").next().unwrap().trim())
             .collect();
-        let link = format!("(cases/step{step}/case.yaml)");
+        let link = format!("(../cases/step{step}/case.yaml)");
         let shown = text.split_once(&link).unwrap_or_else(|| panic!("no {link}")).1;
         let block = shown.split("```").nth(1).unwrap().trim_start_matches("yaml");
         for line in block.lines().map(str::trim).filter(|line| !line.is_empty()) {
             assert!(
                 own.contains(line),
-                "docs/cases.md: {line:?} is not in step {step}"
+                "docs/{TUTORIAL}: {line:?} is not in step {step}"
             );
         }
     }

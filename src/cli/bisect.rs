@@ -38,7 +38,7 @@ use kubeclash_timeline::Arm;
                   --build 'go build -o \"$KUBECLASH_OUT\" ./cmd/kube-apiserver'\n  \
                   kubeclash bisect --versions v1.30.14,v1.32.7,v1.34.4,v1.36.3 --bad v1.30.14 --good v1.36.3 --case c8 --next 2 --format github\n\n\
                   A step on another machine is a job of --next; \"kubeclash ledger add\" merges what comes back, and --next goes on\n\
-                  from there (docs/more-than-one-machine.md)."
+                  from there (docs/how-to/more-than-one-machine.md)."
 )]
 pub struct BisectArgs {
     /// A build without the failure: one of --versions, or a revision of --repo

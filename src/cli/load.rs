@@ -17,7 +17,7 @@ use kubeclash_load::profile::Profile;
 use kubeclash_load::{LoadPlan, LoadRun};
 use kubeclash_timeline::{Label, Liveness};
 
-/// Run the standard load test on hollow nodes, and measure.
+/// Run a load test on hollow nodes, modelled on the standard one, and measure.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kubeclash load                                  100 nodes, in two or three minutes\n  \

@@ -19,6 +19,7 @@ pub mod list;
 pub mod load;
 pub mod matrix;
 pub mod node_image;
+pub mod reference;
 pub mod replay;
 pub mod report;
 pub mod results;
@@ -45,9 +46,9 @@ use kubeclash_components::ComponentError;
 use kubeclash_host::progress::Progress;
 use kubeclash_timeline::{Header, Timeline};
 
-const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: no component is broken, \
-no fault is injected; two correct controllers with conflicting goals fight. Each failure has a broken arm, in which \
-it must be observed, and a control, in which it must not.";
+const ABOUT: &str = "Reproduces multi-controller failures of Kubernetes on a real control plane: each component is correct, \
+and controllers with conflicting goals act against each other. Each failure has a broken arm, in which it must be observed, and \
+a control, in which it must not.";
 
 const EXAMPLES: &str = "\
 Examples:
