@@ -16,7 +16,10 @@ static USES: Lazy<Regex> =
 static PATHS: Lazy<Regex> =
     Lazy::new(|| Regex::new(r"(?s)\b(crate|super(?:::super)*)::(\{.*?\};|[\w:]+(?:::\{.*?\})?)").unwrap());
 static COMMENTS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)//.*$").unwrap());
-static LISTED: Lazy<Regex> =
+static LISTED: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r"#\[cfg\(test\)\]\n(?:#\[path[^\n]*\n)?\s*(?:pub(?:\([a-z]+\))? )?mod \w+;").unwrap()
+});
+static CRATES: Lazy<Regex> =
     Lazy::new(|| Regex::new(r#"(?m)^(kubeclash-\w+) = \{ path = "crates/(\w+)""#).unwrap());
 static WORD: Lazy<Regex> = Lazy::new(|| Regex::new(r"\w+").unwrap());
 
@@ -45,7 +48,7 @@ impl House {
     fn module(&mut self, path: Module, file: &Path) {
         let whole = fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         let text = without_tests(&whole);
-        let children: Vec<String> = mods
+        let children: Vec<String> = MODS
             .captures_iter(&text)
             .map(|found| found[1].to_owned())
             .collect();
@@ -143,8 +146,6 @@ impl House {
 /// A source without comments and without the modules that are compiled for tests only.
 fn without_tests(text: &str) -> String {
     let text = COMMENTS.replace_all(text, "");
-    let listed =
-        Regex::new(r"#\[cfg\(test\)\]\n(?:#\[path[^\n]*\n)?\s*(?:pub(?:\([a-z]+\))? )?mod \w+;").unwrap();
     let text = LISTED.replace_all(&text, "").into_owned();
     match text.find("#[cfg(test)]\nmod ") {
         Some(tests) => text[..tests].to_owned(),
@@ -213,7 +214,7 @@ fn no_module_knows_one_that_comes_after_it() {
 #[test]
 fn the_crates_are_listed_in_the_order_of_the_flow() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
-    let order: Vec<(String, String)> = listed
+    let order: Vec<(String, String)> = CRATES
         .captures_iter(&manifest)
         .map(|found| (found[1].to_owned(), found[2].to_owned()))
         .collect();

@@ -1,6 +1,6 @@
 //! What does not fit together in a ledger, as a careful reader finds it. Pure.
 
-use super::contradiction::{Contradiction, Kind};
+use super::contradiction::Contradiction;
 use super::entry::Entry;
 use super::rules;
 

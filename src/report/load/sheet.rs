@@ -2,12 +2,7 @@
 
 use serde::Serialize;
 
-use super::words::{bytes, count, ms, per_second};
-use super::{charts, tables};
-use crate::report::seconds;
-use kubeclash_load::LoadRun;
-use kubeclash_load::measure::measured::CallKind;
-use kubeclash_load::run::LoadOutcome;
+use super::words::count;
 use kubeclash_timeline::Label;
 
 /// Everything that is shown.

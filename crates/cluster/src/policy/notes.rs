@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use serde_json::Value;
-
-use super::fields::{NEWEST, Releases};
+use super::fields::Releases;
 use super::place::Place;
-use super::{PolicyApi, profiles, unread};
 use kubeclash_host::yaml::FieldPath;
 
 /// What kind of note it is.
@@ -43,9 +40,9 @@ impl fmt::Display for PolicyNote {
 
 /// Takes down notes of one policy.
 pub(super) struct Notebook<'a> {
-    file: &'a str,
-    place: &'a Place,
-    notes: Vec<PolicyNote>,
+    pub(super) file: &'a str,
+    pub(super) place: &'a Place,
+    pub(super) notes: Vec<PolicyNote>,
 }
 
 impl Notebook<'_> {
@@ -59,7 +56,7 @@ impl Notebook<'_> {
         self.add(NoteKind::Warning, at, format!("{at} {what}"), Some(releases));
     }
 
-    fn add(&mut self, kind: NoteKind, at: &FieldPath, what: String, releases: Option<Releases>) {
+    pub(super) fn add(&mut self, kind: NoteKind, at: &FieldPath, what: String, releases: Option<Releases>) {
         self.notes.push(PolicyNote {
             kind,
             file: self.file.to_owned(),
