@@ -10,18 +10,24 @@ use std::path::{Path, PathBuf};
 use once_cell::sync::Lazy;
 use regex::Regex;
 
-static MODS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?mod (\w+);").unwrap());
-static USES: Lazy<Regex> =
-    Lazy::new(|| Regex::new(r"(?s)\buse (?:self::)?(\w+)::(\{.*?\}|\w+)(?: as (\w+))?;").unwrap());
-static PATHS: Lazy<Regex> =
-    Lazy::new(|| Regex::new(r"(?s)\b(crate|super(?:::super)*)::(\{.*?\};|[\w:]+(?:::\{.*?\})?)").unwrap());
-static COMMENTS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)//.*$").unwrap());
-static LISTED: Lazy<Regex> = Lazy::new(|| {
-    Regex::new(r"#\[cfg\(test\)\]\n(?:#\[path[^\n]*\n)?\s*(?:pub(?:\([a-z]+\))? )?mod \w+;").unwrap()
+static MODS: Lazy<Regex> =
+    Lazy::new(|| Regex::new(r"(?m)^(?:pub(?:\([a-z: ]+\))? )?mod (\w+);").expect("a regular expression"));
+static USES: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r"(?s)\buse (?:self::)?(\w+)::(\{.*?\}|\w+)(?: as (\w+))?;").expect("a regular expression")
 });
-static CRATES: Lazy<Regex> =
-    Lazy::new(|| Regex::new(r#"(?m)^(kubeclash-\w+) = \{ path = "crates/(\w+)""#).unwrap());
-static WORD: Lazy<Regex> = Lazy::new(|| Regex::new(r"\w+").unwrap());
+static PATHS: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r"(?s)\b(crate|super(?:::super)*)::(\{.*?\};|[\w:]+(?:::\{.*?\})?)")
+        .expect("a regular expression")
+});
+static COMMENTS: Lazy<Regex> = Lazy::new(|| Regex::new(r"(?m)//.*$").expect("a regular expression"));
+static LISTED: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r"#\[cfg\(test\)\]\n(?:#\[path[^\n]*\n)?\s*(?:pub(?:\([a-z]+\))? )?mod \w+;")
+        .expect("a regular expression")
+});
+static CRATES: Lazy<Regex> = Lazy::new(|| {
+    Regex::new(r#"(?m)^(kubeclash-\w+) = \{ path = "crates/(\w+)""#).expect("a regular expression")
+});
+static WORD: Lazy<Regex> = Lazy::new(|| Regex::new(r"\w+").expect("a regular expression"));
 
 /// The path of a module in its crate: `["deeds", "names"]`.
 type Module = Vec<String>;
@@ -195,8 +201,10 @@ fn flattened(path: &str) -> Vec<Module> {
 
 fn crates() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let inner = fs::read_dir(root.join("crates")).unwrap();
-    let mut all: Vec<PathBuf> = inner.map(|entry| entry.unwrap().path().join("src")).collect();
+    let inner = fs::read_dir(root.join("crates")).expect("there are crates");
+    let mut all: Vec<PathBuf> = inner
+        .map(|entry| entry.expect("an entry of it").path().join("src"))
+        .collect();
     all.push(root.join("src"));
     all.sort();
     all

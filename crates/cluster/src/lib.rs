@@ -38,11 +38,12 @@ mod error;
 mod ports;
 mod log;
 mod container;
-mod process;
 mod pki;
 mod access;
-mod site;
 pub mod backoff;
+mod capacity;
+mod process;
+mod site;
 mod wait;
 mod nodes;
 mod health;
@@ -63,12 +64,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-
 use kubeclash_components::{Binary, ComponentName};
 use kubeclash_host::engine::preflight::Problem;
 use kubeclash_timeline::Pace;
 
+pub use capacity::{ARM_MEMORY, arms_at_once, cores, cpu_time};
 pub use controller::{CONTROLLER, Controller, controller_name};
 pub use curve::{CpuCurve, CpuShare, CpuUse};
 pub use error::ProviderError;
@@ -84,22 +84,6 @@ pub use scale::Scale;
 pub use spec::{ClusterSpec, ClusterSpecError, NodeSpec, SchedulerSpec};
 pub use taint::{TaintChange, taint, taint_change};
 pub use tuning::{Tuning, TuningError};
-
-/// The cores that there are for this process.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// What the control plane of one arm takes of memory, with some to spare: about 600 MiB were seen.
-pub const ARM_MEMORY: u64 = 700 << 20;
-
-/// How many arms run side by side: four a core, as they mostly wait. Fewer where there is no memory for so many.
-pub fn arms_at_once() -> usize {
-    let memory = MemoryRefreshKind::nothing().with_ram();
-    let system = System::new_with_specifics(RefreshKind::nothing().with_memory(memory));
-    let room = usize::try_from(system.available_memory() / ARM_MEMORY).unwrap_or(usize::MAX);
-    (4 * cores()).min(room).max(1)
-}
 
 /// Who provides clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -493,20 +477,4 @@ impl Cluster {
             Self::Kind(cluster) => cluster.down(well).await,
         }
     }
-}
-
-/// The CPU time (user and system) that a process has taken so far; nothing where there is none.
-pub fn cpu_time(pid: u32) -> Duration {
-    use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
-    let id = sysinfo::Pid::from_u32(pid);
-    let mut system = System::new();
-    system.refresh_processes_specifics(
-        ProcessesToUpdate::Some(&[id]),
-        false,
-        ProcessRefreshKind::nothing().with_cpu(),
-    );
-    let time = system
-        .process(id)
-        .map_or(0, sysinfo::Process::accumulated_cpu_time);
-    Duration::from_millis(time)
 }
