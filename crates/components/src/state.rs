@@ -17,7 +17,7 @@ impl Finding {
     }
 }
 
-/// What [`Resolver::probe`] finds of one component.
+/// What [`Resolver::probe`](super::Resolver::probe) finds of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which component.

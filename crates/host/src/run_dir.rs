@@ -129,7 +129,7 @@ impl RunDir {
         private(&self.path.join(CGROUP))?.write_all(path.as_os_str().as_bytes())
     }
 
-    /// Records a process of this run, for [`sweep`].
+    /// Records a process of this run, for a [sweep](mod@crate::sweep).
     pub fn register(&self, name: &str, pid: u32) {
         let line = serde_json::to_string(&described(name, pid)).unwrap_or_default() + "\n";
         if let Ok(mut file) = self.registry.lock() {

@@ -1,6 +1,6 @@
 //! What would keep kind from making a cluster here, told before anything is made: each problem with its remedy.
 //!
-//! Everything is asked at once, and nothing is waited for longer than [`ANSWER`]. What can't be looked at (the disk of
+//! Everything is asked at once, and nothing is waited for longer than 5 s. What can't be looked at (the disk of
 //! an engine on another machine) is no problem.
 
 mod info;

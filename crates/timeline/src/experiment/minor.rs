@@ -16,7 +16,7 @@ impl Minor {
         Self { major, minor }
     }
 
-    /// Of a version as a [`Binary`](crate::component::Binary) has it; nothing for `unknown`, and for the `v0.0.0` that a build
+    /// Of a version as a binary says it; nothing for `unknown`, and for the `v0.0.0` that a build
     /// without a version says.
     #[must_use]
     pub fn of(version: &str) -> Option<Self> {
