@@ -38,7 +38,7 @@ pub struct RedHit {
 /// ```
 /// use std::path::Path;
 /// use std::sync::Arc;
-/// use kubeclash::signature::{Classifier, Rules, Tail};
+/// use kubeclash_logs::{Classifier, Rules, Tail};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut tail = Tail::new(Arc::new(Classifier::new(Rules::embedded()?)?));
