@@ -24,7 +24,7 @@ const SUFFIXES: [(&str, f64); 15] = [
 /// # Examples
 ///
 /// ```
-/// use kubeclash::scenario::thousandths;
+/// use kubeclash_cluster::thousandths;
 ///
 /// assert_eq!(thousandths("100m"), Some(100));
 /// assert_eq!(thousandths("1Ki"), Some(1_024_000));

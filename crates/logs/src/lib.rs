@@ -14,7 +14,7 @@
 //! ```
 //! # fn main() -> Result<(), kubeclash_logs::RulesError> {
 //! for signature in kubeclash_logs::Rules::embedded()?.signatures {
-//!     println!("{} {}: {}", signature.severity, signature.id, signature.meaning);
+//!     println!("{:?} {}: {}", signature.severity, signature.id, signature.meaning);
 //! }
 //! # Ok(())
 //! # }
