@@ -21,6 +21,20 @@
 //!
 //! What cannot be had from there is built with `go build`: the pinned release from the modules in `modules/`, which
 //! are embedded, any other from a wrapper that is made of its own go.mod. `go:` is built in the same way.
+//!
+//! # Examples
+//!
+//! What a user may write for a component, and the release that is taken where nothing is written:
+//!
+//! ```
+//! use kubeclash_components::{Module, Selection, Spec, SpecError};
+//!
+//! # fn main() -> Result<(), SpecError> {
+//! let fork: Spec = "src:../descheduler#./cmd/descheduler".parse()?;
+//! println!("{fork} in place of {}", Selection::pinned(Module::Descheduler));
+//! # Ok(())
+//! # }
+//! ```
 
 mod credentials;
 mod digest;
