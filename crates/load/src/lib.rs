@@ -9,12 +9,12 @@
 //!
 //! # Examples
 //!
-//! The built-in profile that is at least as large as asked for:
+//! The built-in profile that has as many nodes, set to that number:
 //!
 //! ```
 //! # fn main() -> Result<(), kubeclash_load::profile::ProfileError> {
 //! let profile = kubeclash_load::profile::Profile::of(300)?;
-//! assert_eq!(profile.says.nodes, 500);
+//! assert_eq!(profile.name, "500, with 300 nodes");
 //! # Ok(())
 //! # }
 //! ```
