@@ -1,17 +1,13 @@
 //! What CI does for kind: the runtime without a capability, and the release of kind that it names.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use kubeclash_host::yaml;
 use serde_json::{Value, json};
 
 use crate::cli_sandbox::{Sandbox, ended, not_run};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::workflow_runner::root;
 
 /// What the runtime tells runc, and what is in the file then.
 fn told(args: &[&str], file: &str, before: &Value) -> (String, Value) {

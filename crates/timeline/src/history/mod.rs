@@ -54,12 +54,6 @@ impl<'a> PodHistory<'a> {
     pub fn last(&self) -> &'a PodSeen {
         self.last
     }
-
-    /// Whether it was created without a node: one that was not passes the scheduler by.
-    #[must_use]
-    pub fn passed_the_scheduler_by(&self) -> bool {
-        self.bound == Some(self.created)
-    }
 }
 
 /// A timeline, sorted by what it is about.
